@@ -1,0 +1,1 @@
+//! An Amazon Lightsail endpoint on this machine, for development and tests.

@@ -1,0 +1,3 @@
+//! Keeps Amazon Lightsail backups in another Region.
+
+fn main() {}
