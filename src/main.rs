@@ -1,3 +1,57 @@
-//! Keeps Amazon Lightsail backups in another Region.
+//! Start-up: logging, settings, clients, and the loop of the Lambda runtime.
 
-fn main() {}
+#![deny(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use std::env;
+use std::sync::Arc;
+
+use aws_config::BehaviorVersion;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use lambda_runtime::{Error, LambdaEvent, Runtime};
+use lightsail_snapshot_copier::function::{self, Function, Payload};
+use lightsail_snapshot_copier::lightsail::Lightsail;
+use lightsail_snapshot_copier::logging;
+use lightsail_snapshot_copier::region::Region;
+use tower::{ServiceBuilder, service_fn};
+
+// One thread is all that Lambda gives below 1,769 MB, and the work is waiting for answers.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let variable = |name| env::var(name).ok();
+    logging::init(logging::level(
+        variable("AWS_LAMBDA_LOG_LEVEL").as_deref(),
+        variable("RUST_LOG").as_deref(),
+    ));
+    if variable("AWS_LAMBDA_RUNTIME_API").is_none() {
+        return Err("this is an AWS Lambda function: it runs where AWS_LAMBDA_RUNTIME_API names a Lambda Runtime API".into());
+    }
+    let http_client = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client)
+        .load()
+        .await;
+    let lightsail = Lightsail::new((&config).into(), fastrand::u64(..));
+    let region = variable("AWS_REGION").and_then(|name| Region::parse(&name).ok());
+    if let Some(region) = region {
+        lightsail.prepare(region);
+    }
+    let function = Arc::new(Function { lightsail, region });
+    Runtime::new(service_fn(move |event: LambdaEvent<Payload>| {
+        let function = Arc::clone(&function);
+        async move { function::serve(&function, event).await }
+    }))
+    .layer(
+        ServiceBuilder::new()
+            .map_request(Payload::wrap)
+            .into_inner(),
+    )
+    .run()
+    .await
+}

@@ -1,0 +1,262 @@
+//! Reads JSON objects field by field and collects every mistake on the way.
+//!
+//! `serde`'s derived readers stop at the first mistake. Whoever writes an event by hand wants to
+//! hear of all of them at once, each with its path, so events and policies are read by hand here.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// One thing wrong with an event or a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where: `copies[1].restoreDate`, or nothing for the document as a whole.
+    path: String,
+    /// What is wrong, and what would be right.
+    message: String,
+}
+
+/// All that is wrong with one event or policy, in the order of reading.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    /// A document with one mistake that leaves nothing to read.
+    pub fn one(path: impl Into<String>, message: impl Into<String>) -> Self {
+        let mut mistakes = Self::default();
+        mistakes.add(path, message);
+        mistakes
+    }
+
+    /// Notes that what stands at `path` is wrong.
+    pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Mistake {
+            path: path.into(),
+            message: message.into(),
+        });
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many mistakes there are: a mark to compare with later.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// The most mistakes that are spelled out; a payload can hold a hundred thousand.
+const SHOWN: usize = 50;
+
+/// The longest piece of a payload that is quoted back.
+const QUOTED: usize = 80;
+
+impl fmt::Display for Mistakes {
+    /// One mistake a line, as `path: message`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Mistake { path, message }) in self.0.iter().take(SHOWN).enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            if !path.is_empty() {
+                write!(f, "{path}: ")?;
+            }
+            f.write_str(message)?;
+        }
+        if self.0.len() > SHOWN {
+            write!(f, "\n… and {} more", self.0.len() - SHOWN)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// One JSON object being read. Every field that a reader asks for counts as known;
+/// [`Fields::finish`] reports the others.
+pub struct Fields<'v, 'm> {
+    path: String,
+    members: &'v Map<String, Value>,
+    known: Vec<&'static str>,
+    mistakes: &'m mut Mistakes,
+}
+
+impl<'v, 'm> Fields<'v, 'm> {
+    /// Begins to read `value`, which stands at `path`; `None`, with the mistake noted, if it is no object.
+    pub fn of(value: &'v Value, path: &str, mistakes: &'m mut Mistakes) -> Option<Self> {
+        match value {
+            Value::Object(members) => Some(Self {
+                path: path.to_owned(),
+                members,
+                known: Vec::new(),
+                mistakes,
+            }),
+            other => {
+                mistakes.add(path, format!("expected an object, found {}", found(other)));
+                None
+            }
+        }
+    }
+
+    /// Where the field `name` stands.
+    pub fn path(&self, name: &str) -> String {
+        join(&self.path, name)
+    }
+
+    /// Where these mistakes are collected.
+    pub fn mistakes(&mut self) -> &mut Mistakes {
+        self.mistakes
+    }
+
+    /// Notes that the field `name` is wrong.
+    pub fn mistake(&mut self, name: &str, message: impl Into<String>) {
+        let path = self.path(name);
+        self.mistakes.add(path, message);
+    }
+
+    /// Whether the field is there, whatever its value.
+    pub fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
+    /// The field as it is, if it is there.
+    pub fn value(&mut self, name: &'static str) -> Option<&'v Value> {
+        self.known.push(name);
+        self.members.get(name)
+    }
+
+    /// Notes that a field is missing, if it is.
+    pub fn require(&mut self, name: &'static str) {
+        if !self.has(name) {
+            self.mistake(name, "required");
+        }
+    }
+
+    /// A string; `None` if it is absent or, with the mistake noted, something else.
+    pub fn string(&mut self, name: &'static str) -> Option<&'v str> {
+        match self.value(name)? {
+            Value::String(text) => Some(text),
+            other => {
+                self.mistake(name, format!("expected a string, found {}", found(other)));
+                None
+            }
+        }
+    }
+
+    /// A string that `parse` makes something of, or says why it cannot.
+    pub fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = self.string(name)?;
+        match parse(text) {
+            Ok(parsed) => Some(parsed),
+            Err(message) => {
+                self.mistake(name, message);
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`; `None` if it is absent or, with the mistake noted, something else.
+    pub fn boolean(&mut self, name: &'static str) -> Option<bool> {
+        match self.value(name)? {
+            Value::Bool(value) => Some(*value),
+            other => {
+                self.mistake(
+                    name,
+                    format!("expected true or false, found {}", found(other)),
+                );
+                None
+            }
+        }
+    }
+
+    /// A list that is not empty, each element with its path; `None` if it is absent or wrong.
+    pub fn list(&mut self, name: &'static str) -> Option<Vec<(String, &'v Value)>> {
+        let path = self.path(name);
+        match self.value(name)? {
+            Value::Array(elements) if elements.is_empty() => {
+                self.mistakes.add(path, "empty: at least one is needed");
+                None
+            }
+            Value::Array(elements) => Some(
+                elements
+                    .iter()
+                    .enumerate()
+                    .map(|(index, element)| (format!("{path}[{index}]"), element))
+                    .collect(),
+            ),
+            other => {
+                self.mistakes
+                    .add(path, format!("expected a list, found {}", found(other)));
+                None
+            }
+        }
+    }
+
+    /// A list of strings that `parse` makes something of: not empty, and nothing in it twice.
+    pub fn parsed_list<T: PartialEq>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let mut parsed = Vec::new();
+        for (path, element) in self.list(name)? {
+            let result = match element {
+                Value::String(text) => parse(text),
+                other => Err(format!("expected a string, found {}", found(other))),
+            };
+            match result {
+                Ok(item) if parsed.contains(&item) => {
+                    self.mistakes.add(path, "named twice");
+                }
+                Ok(item) => parsed.push(item),
+                Err(message) => self.mistakes.add(path, message),
+            }
+        }
+        Some(parsed)
+    }
+
+    /// Ends the reading: a field that nobody asked for is a mistake.
+    pub fn finish(self) {
+        for name in self.members.keys() {
+            if !self.known.contains(&name.as_str()) {
+                self.mistakes
+                    .add(join(&self.path, &quoted(name)), "unknown field");
+            }
+        }
+    }
+}
+
+/// The path of the member `name` of what stands at `path`.
+pub fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+/// A piece of a payload, short enough to be quoted in a message.
+pub fn quoted(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// What a value is, for a message about what it should have been.
+pub fn found(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => format!("the string {:?}", quoted(text)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}

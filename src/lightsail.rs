@@ -1,0 +1,544 @@
+//! AWS's side: a client per Region, retries, and the service's errors put in classes.
+//!
+//! The SDK signs, sends and decodes. Retries are made here, and the SDK's are switched off,
+//! because three things are needed that its retry strategy does not give: retries for as long as
+//! the invocation's deadline allows and not a moment longer; the service's last answer, rather
+//! than a bare time-out, when time is up; and jitter that a simulation can seed and replay.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_lightsail::Client;
+use aws_sdk_lightsail::config::retry::RetryConfig;
+use aws_sdk_lightsail::config::timeout::TimeoutConfig;
+use aws_sdk_lightsail::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_lightsail::types::{
+    DiskSnapshot, DiskSnapshotState, InstanceSnapshot, InstanceSnapshotState, Operation,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::debug;
+
+use crate::region::Region;
+use crate::request::{Copy, Source};
+
+/// How many calls are under way at once in one Region.
+pub const CALLS_AT_ONCE: usize = 8;
+
+/// How long one attempt of a call may take. Lightsail answers within a second or two.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// The pause before the first retry, doubled for each further one up to the longest, jittered.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often a call is attempted that gets no answer. (One that is answered with throttling or a
+/// fault of the service's is attempted while there is time.)
+const UNANSWERED_ATTEMPTS: u32 = 5;
+
+/// Lightsail in every Region.
+#[derive(Debug)]
+pub struct Lightsail {
+    config: aws_sdk_lightsail::Config,
+    regions: Mutex<BTreeMap<Region, Arc<Endpoint>>>,
+    jitter: Mutex<fastrand::Rng>,
+    throttles: AtomicU64,
+}
+
+/// Lightsail in one Region.
+#[derive(Debug)]
+struct Endpoint {
+    client: Client,
+    calls: Semaphore,
+}
+
+impl Lightsail {
+    /// Clients with the credentials, endpoint and HTTP client of `config`; its Region, retries
+    /// and timeouts are not used. `seed` determines the jitter of retries.
+    pub fn new(config: aws_sdk_lightsail::config::Builder, seed: u64) -> Self {
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).build();
+        Self {
+            config: config
+                .retry_config(RetryConfig::disabled())
+                .timeout_config(timeouts)
+                .build(),
+            regions: Mutex::default(),
+            jitter: Mutex::new(fastrand::Rng::with_seed(seed)),
+            throttles: AtomicU64::new(0),
+        }
+    }
+
+    /// The client of a Region, made when the Region is first used and kept from then on.
+    fn endpoint(&self, region: Region) -> Arc<Endpoint> {
+        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        let endpoint = regions.entry(region).or_insert_with(|| {
+            let region = aws_sdk_lightsail::config::Region::from_static(region.as_str());
+            let config = self.config.to_builder().region(region).build();
+            Arc::new(Endpoint {
+                client: Client::from_conf(config),
+                calls: Semaphore::new(CALLS_AT_ONCE),
+            })
+        });
+        Arc::clone(endpoint)
+    }
+
+    /// Makes the client of a Region ready before it is needed.
+    pub fn prepare(&self, region: Region) {
+        self.endpoint(region);
+    }
+
+    /// How many answers said "throttled" since this was last asked.
+    pub fn take_throttles(&self) -> u64 {
+        self.throttles.swap(0, Ordering::Relaxed)
+    }
+
+    /// [CopySnapshot] in the copy's destination; the Operations that it started.
+    ///
+    /// [CopySnapshot]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CopySnapshot.html
+    pub async fn copy_snapshot(
+        &self,
+        copy: &Copy,
+        deadline: Instant,
+    ) -> Result<Vec<Operation>, Failure> {
+        let answer = self
+            .call("CopySnapshot", copy.destination, deadline, |client| {
+                let request = client
+                    .copy_snapshot()
+                    .source_region(copy.source_region.as_str().into())
+                    .target_snapshot_name(copy.target.as_str());
+                match &copy.source {
+                    Source::Manual { snapshot } => request.source_snapshot_name(snapshot),
+                    Source::Dated { resource, date } => request
+                        .source_resource_name(resource)
+                        .restore_date(date.to_string()),
+                    Source::Latest { resource } => request
+                        .source_resource_name(resource)
+                        .use_latest_restorable_auto_snapshot(true),
+                }
+                .send()
+            })
+            .await?;
+        Ok(answer.operations.unwrap_or_default())
+    }
+
+    /// The snapshot of that name, of an instance ([GetInstanceSnapshot]) or of a disk
+    /// ([GetDiskSnapshot]), if there is one.
+    ///
+    /// [GetInstanceSnapshot]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetInstanceSnapshot.html
+    /// [GetDiskSnapshot]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetDiskSnapshot.html
+    pub async fn find_snapshot(
+        &self,
+        region: Region,
+        name: &str,
+        deadline: Instant,
+    ) -> Result<Option<Snapshot>, Failure> {
+        let of_instance = self
+            .call("GetInstanceSnapshot", region, deadline, |client| {
+                client
+                    .get_instance_snapshot()
+                    .instance_snapshot_name(name)
+                    .send()
+            })
+            .await;
+        match of_instance {
+            Ok(answer) => return Ok(answer.instance_snapshot.map(Snapshot::from)),
+            Err(failure) if failure.class == Class::NotFound => {}
+            Err(failure) => return Err(failure),
+        }
+        let of_disk = self
+            .call("GetDiskSnapshot", region, deadline, |client| {
+                client.get_disk_snapshot().disk_snapshot_name(name).send()
+            })
+            .await;
+        match of_disk {
+            Ok(answer) => Ok(answer.disk_snapshot.map(Snapshot::from)),
+            Err(failure) if failure.class == Class::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Whether what a copy names as its source is there to be copied: a manual snapshot, or an
+    /// automatic one that can be restored ([GetAutoSnapshots]).
+    ///
+    /// [GetAutoSnapshots]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetAutoSnapshots.html
+    pub async fn has_source(&self, copy: &Copy, deadline: Instant) -> Result<bool, Failure> {
+        let (resource, date) = match &copy.source {
+            Source::Manual { snapshot } => {
+                let found = self.find_snapshot(copy.source_region, snapshot, deadline);
+                return Ok(found.await?.is_some());
+            }
+            Source::Dated { resource, date } => (resource, Some(date.to_string())),
+            Source::Latest { resource } => (resource, None),
+        };
+        let answer = self
+            .call("GetAutoSnapshots", copy.source_region, deadline, |client| {
+                client.get_auto_snapshots().resource_name(resource).send()
+            })
+            .await?;
+        Ok(answer.auto_snapshots().iter().any(|snapshot| {
+            snapshot.status == Some(aws_sdk_lightsail::types::AutoSnapshotStatus::Success)
+                && (date.is_none() || snapshot.date == date)
+        }))
+    }
+
+    /// Makes a call until it is answered for good, or `deadline` leaves no time for more.
+    async fn call<T, E, F>(
+        &self,
+        operation: &'static str,
+        region: Region,
+        deadline: Instant,
+        send: impl Fn(&Client) -> F,
+    ) -> Result<T, Failure>
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        let endpoint = self.endpoint(region);
+        let Ok(Ok(_turn)) = timeout_at(deadline, endpoint.calls.acquire()).await else {
+            return Err(Failure::no_time(operation, region));
+        };
+        let mut may_have_happened = false;
+        let mut attempt = 1;
+        loop {
+            let started = Instant::now();
+            let until = deadline.min(started + ATTEMPT);
+            if started >= deadline {
+                return Err(Failure::no_time(operation, region));
+            }
+            let attempted = timeout_at(until, pin!(send(&endpoint.client))).await;
+            let mut failure = match attempted {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => Failure::of(&error),
+                Err(_elapsed) => Failure::unanswered(started.elapsed()),
+            };
+            may_have_happened |= failure.may_have_happened;
+            failure.may_have_happened = may_have_happened;
+            if failure.class == Class::Throttled {
+                self.throttles.fetch_add(1, Ordering::Relaxed);
+            }
+            let again = match failure.class {
+                Class::Throttled | Class::ServiceFault => true,
+                Class::NoAnswer => attempt < UNANSWERED_ATTEMPTS,
+                _ => false,
+            };
+            let pause = self.pause_before(attempt);
+            debug!(
+                event = "attempt_failed",
+                operation,
+                region = region.as_str(),
+                attempt,
+                errorCode = failure.code,
+                errorMessage = failure.message,
+                durationMs = started.elapsed().as_millis() as u64,
+            );
+            if !again || Instant::now() + pause >= deadline {
+                return Err(failure);
+            }
+            sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    /// How long to wait after the given failed attempt: between half and the whole of a pause
+    /// that doubles, so that callers refused together do not come back together.
+    fn pause_before(&self, attempt: u32) -> Duration {
+        let doubled = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+        let longest = doubled.min(LONGEST_PAUSE);
+        let share = {
+            let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
+            jitter.f64()
+        };
+        longest.mul_f64(0.5 + share / 2.0)
+    }
+}
+
+/// Why a call did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Lightsail's own error code, or one of this function's: `Timeout`, `ConnectionFailure`,
+    /// `NameInUse`, `CopyErrored`.
+    pub code: String,
+    /// What happened, for a person.
+    pub message: String,
+    /// What kind of failure it is, which decides what is done about it.
+    pub class: Class,
+    /// Whether the call may have had its effect all the same: its answer was lost, or the service
+    /// failed in the middle of it.
+    pub may_have_happened: bool,
+}
+
+/// The kinds of failure that are treated differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Too many requests; later ones will pass.
+    Throttled,
+    /// A fault on Lightsail's side (HTTP 5xx).
+    ServiceFault,
+    /// No answer, or none that can be read.
+    NoAnswer,
+    /// The deadline came before the call was made.
+    NoTime,
+    /// As many copies are in progress in the destination as Lightsail allows.
+    TooManyCopies,
+    /// Something has the copy's name already.
+    NameTaken,
+    /// There is no such resource.
+    NotFound,
+    /// Refused for a reason that passes by itself: an account or Region being set up,
+    /// credentials that have expired.
+    NotYet,
+    /// Refused for good.
+    Refused,
+}
+
+/// The codes with which AWS services say "too many requests".
+const THROTTLING: &[&str] = &[
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+];
+
+/// The codes of refusals that pass by themselves.
+const NOT_YET: &[&str] = &[
+    "AccountSetupInProgressException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RegionSetupInProgressException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+];
+
+impl Failure {
+    /// Whether the same request may succeed later, without anybody changing anything.
+    pub fn retryable(&self) -> bool {
+        match self.class {
+            Class::Throttled
+            | Class::ServiceFault
+            | Class::NoAnswer
+            | Class::NoTime
+            | Class::TooManyCopies
+            | Class::NotYet => true,
+            Class::NameTaken | Class::NotFound | Class::Refused => false,
+        }
+    }
+
+    /// A failure that was found out rather than answered by Lightsail, and that stands until somebody changes something.
+    pub fn found(code: &str, message: String) -> Self {
+        Self {
+            code: code.to_owned(),
+            message,
+            class: Class::Refused,
+            may_have_happened: false,
+        }
+    }
+
+    fn no_time(operation: &str, region: Region) -> Self {
+        Self {
+            code: "Timeout".to_owned(),
+            message: format!("no time was left to call {operation} in {region}"),
+            class: Class::NoTime,
+            may_have_happened: false,
+        }
+    }
+
+    fn unanswered(waited: Duration) -> Self {
+        Self {
+            code: "Timeout".to_owned(),
+            message: format!(
+                "Lightsail did not answer within {:.1} s",
+                waited.as_secs_f64()
+            ),
+            class: Class::NoAnswer,
+            may_have_happened: true,
+        }
+    }
+
+    /// What the SDK's error says, in this function's terms.
+    fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        let (code, class, may_have_happened) = match error {
+            SdkError::TimeoutError(_) => ("Timeout", Class::NoAnswer, true),
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+                ("Timeout", Class::NoAnswer, false)
+            }
+            SdkError::DispatchFailure(failure) if failure.is_io() => {
+                ("ConnectionFailure", Class::NoAnswer, true)
+            }
+            SdkError::ServiceError(answered) => {
+                return Self::answered(answered.err(), answered.raw().status().as_u16());
+            }
+            SdkError::ResponseError(answered) => {
+                let status = answered.raw().status().as_u16();
+                let class = if status >= 500 {
+                    Class::ServiceFault
+                } else {
+                    Class::NoAnswer
+                };
+                ("ConnectionFailure", class, true)
+            }
+            // Nothing was sent: no credentials, no such proxy, a certificate that is not trusted.
+            _ => ("ConnectionFailure", Class::Refused, false),
+        };
+        Self {
+            code: code.to_owned(),
+            message: chain(error),
+            class,
+            may_have_happened,
+        }
+    }
+
+    /// What Lightsail itself, or what stands before it, answered.
+    fn answered<E: ProvideErrorMetadata>(error: &E, status: u16) -> Self {
+        let fault = status >= 500;
+        let code = match error.code() {
+            Some(code) => code.to_owned(),
+            None if fault => "ServiceException".to_owned(),
+            None if status == 429 => "ThrottlingException".to_owned(),
+            None => "ConnectionFailure".to_owned(),
+        };
+        let message = match error.message() {
+            Some(message) => message.to_owned(),
+            None => format!("HTTP status {status}, without a message"),
+        };
+        let lower = message.to_ascii_lowercase();
+        let class = if lower.contains("too many snapshot copies in progress") {
+            Class::TooManyCopies
+        } else if lower.contains("already in use") || lower.contains("already exists") {
+            Class::NameTaken
+        } else if THROTTLING.contains(&code.as_str()) || status == 429 {
+            Class::Throttled
+        } else if fault {
+            Class::ServiceFault
+        } else if NOT_YET.contains(&code.as_str()) {
+            Class::NotYet
+        } else if code == "NotFoundException" {
+            Class::NotFound
+        } else if error.code().is_none() && status < 400 {
+            Class::NoAnswer
+        } else {
+            Class::Refused
+        };
+        Self {
+            code,
+            message,
+            class,
+            may_have_happened: matches!(class, Class::ServiceFault | Class::NoAnswer),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// What a snapshot was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ResourceKind {
+    /// A virtual private server.
+    Instance,
+    /// A block storage disk.
+    Disk,
+}
+
+/// How far a snapshot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotState {
+    /// Being made.
+    Pending,
+    /// Ready to make an instance or disk from.
+    Available,
+    /// It could not be made, and never will be.
+    Error,
+}
+
+/// A manual snapshot, as a copy is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// What it was made from.
+    pub kind: ResourceKind,
+    /// How far it is.
+    pub state: SnapshotState,
+    /// The name of the instance or disk that it, or what it was copied from, was made from.
+    pub from: Option<String>,
+    /// The Region of that instance or disk, where its ARN is known.
+    pub from_region: Option<String>,
+}
+
+impl From<InstanceSnapshot> for Snapshot {
+    fn from(snapshot: InstanceSnapshot) -> Self {
+        Self {
+            kind: ResourceKind::Instance,
+            state: match snapshot.state {
+                Some(InstanceSnapshotState::Available) => SnapshotState::Available,
+                Some(InstanceSnapshotState::Error) => SnapshotState::Error,
+                _ => SnapshotState::Pending,
+            },
+            from_region: arn_region(snapshot.from_instance_arn.as_deref()),
+            from: snapshot.from_instance_name,
+        }
+    }
+}
+
+impl From<DiskSnapshot> for Snapshot {
+    fn from(snapshot: DiskSnapshot) -> Self {
+        let arn = snapshot.from_disk_arn.or(snapshot.from_instance_arn);
+        Self {
+            kind: ResourceKind::Disk,
+            state: match snapshot.state {
+                Some(DiskSnapshotState::Completed) => SnapshotState::Available,
+                Some(DiskSnapshotState::Error) => SnapshotState::Error,
+                Some(other) if other.as_str() == "available" => SnapshotState::Available,
+                _ => SnapshotState::Pending,
+            },
+            from_region: arn_region(arn.as_deref()),
+            from: snapshot.from_disk_name.or(snapshot.from_instance_name),
+        }
+    }
+}
+
+/// The Region in an ARN: `arn:aws:lightsail:us-west-2:111122223333:Instance/…`.
+fn arn_region(arn: Option<&str>) -> Option<String> {
+    arn?.split(':')
+        .nth(3)
+        .filter(|region| !region.is_empty())
+        .map(str::to_owned)
+}

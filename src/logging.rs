@@ -1,0 +1,46 @@
+//! Where log lines go: standard output, each line one JSON object, as Lambda's JSON log format is.
+
+use std::panic;
+
+use tracing::Level;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Sends log lines of `level` and above to standard output.
+///
+/// The level goes for this function's own lines. Those of the libraries below it are held at
+/// warnings, whatever is asked for, because at finer levels they write out whole requests, with
+/// their payloads, session tokens and signatures.
+pub fn init(level: LevelFilter) {
+    let levels = Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        .with_default(level.min(LevelFilter::WARN));
+    let lines = fmt::layer()
+        .json()
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(levels)
+        .init();
+    panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        let message = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(event = "panic", errorMessage = message, location);
+    }));
+}
+
+/// The level that Lambda's log controls (`AWS_LAMBDA_LOG_LEVEL`) or else `RUST_LOG` ask for,
+/// `INFO` where neither names one.
+pub fn level(lambda: Option<&str>, rust_log: Option<&str>) -> LevelFilter {
+    let named = |value: Option<&str>| match value?.trim().to_ascii_lowercase().as_str() {
+        "fatal" => Some(LevelFilter::ERROR),
+        other => other.parse().ok(),
+    };
+    named(lambda)
+        .or_else(|| named(rust_log))
+        .unwrap_or(LevelFilter::from_level(Level::INFO))
+}

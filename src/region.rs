@@ -1,0 +1,48 @@
+//! The AWS Regions that Lightsail has.
+
+use std::fmt;
+
+use aws_sdk_lightsail::types::RegionName;
+use serde::Serialize;
+
+/// A Region of Lightsail's, one of the SDK's [`RegionName`]s.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Region(&'static str);
+
+impl Region {
+    /// Reads a Region's name, `us-east-1` say.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, if Lightsail has no such Region.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        RegionName::values()
+            .iter()
+            .find(|known| **known == name)
+            .map(|known| Self(known))
+            .ok_or_else(|| {
+                format!(
+                    "{:?} is not a Region of Lightsail's ({})",
+                    crate::fields::quoted(name),
+                    RegionName::values().join(", ")
+                )
+            })
+    }
+
+    /// The Region's name.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
