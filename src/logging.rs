@@ -17,6 +17,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 pub fn init(level: LevelFilter) {
     let levels = Targets::new()
         .with_target(env!("CARGO_CRATE_NAME"), level)
+        // The runtime repeats each function error, which has a line of its own already.
+        .with_target("lambda_runtime", LevelFilter::OFF)
         .with_default(level.min(LevelFilter::WARN));
     let lines = fmt::layer()
         .json()
