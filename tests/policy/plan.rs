@@ -120,6 +120,19 @@ fn a_copy_that_failed_and_is_not_wanted_any_more_is_deleted() {
 }
 
 #[test]
+fn a_snapshot_that_is_listed_twice_counts_in_its_better_state() {
+    for (first, second) in [(Error, Available), (Available, Error)] {
+        let world = world(r#", "retention": { "keepLast": 1 }"#)
+            .with(&web(), &[YESTERDAY])
+            .there("us-east-1", copy(&web(), date(YESTERDAY), first))
+            .there("us-east-1", copy(&web(), date(YESTERDAY), second));
+        let steps = world.steps("us-east-1");
+        assert_eq!(steps.copies[0].step, CopyStep::Exists);
+        assert!(steps.deletions.is_empty(), "{:?}", steps.deletions);
+    }
+}
+
+#[test]
 fn a_copy_without_tags_counts_and_is_tagged() {
     let with_one_tag = |tag: &str| {
         let mut snapshot = copy(&web(), date(YESTERDAY), Available);
