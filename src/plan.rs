@@ -588,9 +588,10 @@ impl<'a> Planner<'a> {
 /// Whether a copy is in state `error` and about to be made again, now or in a later run.
 fn being_remade(wanted: &[WantedCopy], copy: &ExistingCopy) -> bool {
     copy.state == SnapshotState::Error
-        && wanted.iter().any(|wanted| {
-            wanted.copy.target.as_str() == copy.name
-                && matches!(wanted.step, CopyStep::MakeAgain(_) | CopyStep::Defer)
+        && wanted.iter().any(|wanted| match &wanted.step {
+            CopyStep::MakeAgain(errored) => errored.name == copy.name,
+            CopyStep::Defer => wanted.source == copy.source && wanted.date == copy.date,
+            CopyStep::Exists | CopyStep::Pending | CopyStep::Make => false,
         })
 }
 

@@ -120,6 +120,20 @@ fn a_copy_that_failed_and_is_not_wanted_any_more_is_deleted() {
 }
 
 #[test]
+fn a_failed_copy_under_another_name_is_replaced_once() {
+    let mut there = copy(&web(), date(YESTERDAY), Error);
+    there.name = "by-hand".to_owned();
+    let world = world("")
+        .with(&web(), &[YESTERDAY])
+        .there("us-east-1", there);
+    let steps = world.steps("us-east-1");
+    assert!(
+        matches!(&made(&steps)[0].step, CopyStep::MakeAgain(failed) if failed.name == "by-hand")
+    );
+    assert!(steps.deletions.is_empty(), "{:?}", steps.deletions);
+}
+
+#[test]
 fn a_snapshot_that_is_listed_twice_counts_in_its_better_state() {
     for (first, second) in [(Error, Available), (Available, Error)] {
         let world = world(r#", "retention": { "keepLast": 1 }"#)
