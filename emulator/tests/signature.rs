@@ -52,6 +52,14 @@ async fn the_region_is_the_one_in_the_signature() {
 }
 
 #[tokio::test]
+async fn the_host_may_be_in_the_uri_alone() {
+    let bench = bench();
+    let mut request = signed(&Signer::new("us-west-2", bench.now()));
+    request.headers_mut().remove("host");
+    send(&bench, request).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_request_must_be_signed() {
     let bench = bench();
     let mut request = signed(&Signer::new("us-west-2", bench.now()));
