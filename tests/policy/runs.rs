@@ -1019,6 +1019,31 @@ async fn a_service_that_hangs_is_left_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_region_whose_lists_hang_stops_nothing_else() {
+    for (region, operation, copied) in [
+        (Region::UsEast1, Operation::GetInstanceSnapshots, 2),
+        (Region::UsWest2, Operation::GetInstances, 1),
+    ] {
+        let bench = two_regions();
+        always(&bench, region, operation, Fault::Hang);
+        let time = Duration::from_secs(20);
+        let before = Instant::now();
+        let run = bench.invoke_for("{}", time).await;
+        assert!(before.elapsed() < time);
+        let (error_type, message) = run.error();
+        assert_eq!(error_type, "CopyFailed");
+        let expected = format!(
+            "{region} could not be read: {}: Timeout: ",
+            operation.as_str()
+        );
+        assert!(message.starts_with(&expected), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+        // The other destination got its copies, of the sources that were read.
+        assert_eq!(bench.names("eu-west-1", Pending).len(), copied);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn everything_hanging_ends_in_time() {
     for operation in [
         Operation::GetInstances,
