@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::fields::{Fields, Mistakes, found, join, quoted};
+use crate::policy::Policy;
 use crate::region::Region;
 use crate::request::{Copy, CopyRequest, Defaults, read_alone};
 
@@ -31,6 +32,8 @@ pub struct Event {
 pub enum Job {
     /// These copies, in this order.
     Copies(Vec<Copy>),
+    /// A run of this policy.
+    Policy(Box<Policy>),
     /// A run of the deployed policy.
     DeployedPolicy,
 }
@@ -151,6 +154,11 @@ impl Reader {
                 .map(|(path, element)| (read_alone(element, &path, mistakes), path))
                 .collect();
             Job::Copies(copies(&requests, defaults, mistakes))
+        } else if fields.has("policy") {
+            let policy_path = fields.path("policy");
+            let policy = fields.value("policy");
+            fields.finish();
+            Job::Policy(Box::new(Policy::read(policy?, &policy_path, mistakes)?))
         } else if other_fields {
             let request = CopyRequest::read(&mut fields);
             fields.finish();

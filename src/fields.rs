@@ -175,6 +175,37 @@ impl<'v, 'm> Fields<'v, 'm> {
         }
     }
 
+    /// A whole number of at least 1; `None` if it is absent or, with the mistake noted, something else.
+    pub fn count(&mut self, name: &'static str) -> Option<u32> {
+        let value = self.value(name)?;
+        let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
+        let count = count.filter(|count| *count > 0);
+        if count.is_none() {
+            self.mistake(
+                name,
+                format!(
+                    "expected a whole number from 1 to {}, found {}",
+                    u32::MAX,
+                    found(value)
+                ),
+            );
+        }
+        count
+    }
+
+    /// A number above 0; `None` if it is absent or, with the mistake noted, something else.
+    pub fn positive(&mut self, name: &'static str) -> Option<f64> {
+        let value = self.value(name)?;
+        let number = value.as_f64().filter(|number| *number > 0.0);
+        if number.is_none() {
+            self.mistake(
+                name,
+                format!("expected a number above 0, found {}", found(value)),
+            );
+        }
+        number
+    }
+
     /// A list that is not empty, each element with its path; `None` if it is absent or wrong.
     pub fn list(&mut self, name: &'static str) -> Option<Vec<(String, &'v Value)>> {
         let path = self.path(name);
@@ -234,10 +265,9 @@ impl<'v, 'm> Fields<'v, 'm> {
 
 /// The path of the member `name` of what stands at `path`.
 pub fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
+    match (path, name) {
+        ("", only) | (only, "") => only.to_owned(),
+        _ => format!("{path}.{name}"),
     }
 }
 

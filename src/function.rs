@@ -1,17 +1,21 @@
 //! One invocation, from payload to answer.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, LambdaInvocation};
 use serde::{Deserialize, Deserializer};
-use tracing::{error, info};
 
 use crate::event::{self, Event, Job};
+use crate::fields::Mistakes;
 use crate::lightsail::Lightsail;
+use crate::observe::observe;
+use crate::plan::plan;
+use crate::policy::Policy;
 use crate::region::Region;
 use crate::report::{self, Answer};
-use crate::run::{self, Deadline};
+use crate::run::{self, Deadline, Done, RunResults};
+use crate::{logging, metrics};
 
 /// What stays the same from one invocation to the next.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub struct Function {
     pub lightsail: Lightsail,
     /// The Region that the function runs in, where Lightsail has it.
     pub region: Option<Region>,
+    /// The deployed policy, if there is one, or all that is wrong with it.
+    pub policy: Option<Result<Policy, Mistakes>>,
 }
 
 /// A payload, whatever bytes it is.
@@ -54,23 +60,24 @@ impl<'de> Deserialize<'de> for Payload {
 /// # Errors
 ///
 /// A function error, whose type is `InvalidEvent` if the payload is not understood (nothing was
-/// called), `NoPolicy` if it asks for a run of a policy and none is deployed, or `CopyFailed` if a
-/// copy failed (everything that could be done was done first).
+/// called), `NoPolicy` or `InvalidPolicy` if it asks for a run of the deployed policy and there is
+/// none or none that can be read, or `CopyFailed` if a copy or a deletion failed or a Region could
+/// not be read (everything that could be done was done first).
 pub async fn serve(
     function: &Function,
     invocation: LambdaEvent<Payload>,
 ) -> Result<Answer, Diagnostic> {
+    let started = Instant::now();
     let request_id = invocation.context.request_id.as_str();
     let result = answer(function, &invocation.payload, &invocation.context).await;
-    match &result {
-        Ok(_) => info!(event = "invocation", requestId = request_id),
-        Err(diagnostic) => error!(
-            event = "invocation",
-            requestId = request_id,
-            errorType = diagnostic.error_type,
-            errorMessage = diagnostic.error_message,
-        ),
-    }
+    report::log_invocation(
+        request_id,
+        started.elapsed().as_millis() as u64,
+        function.lightsail.take_calls(),
+        result
+            .as_ref()
+            .map_err(|error| (error.error_type.as_str(), error.error_message.as_str())),
+    );
     result
 }
 
@@ -79,22 +86,66 @@ async fn answer(
     payload: &Payload,
     context: &Context,
 ) -> Result<Answer, Diagnostic> {
-    let deadline = Deadline::after(time_to_work(context.deadline, SystemTime::now()));
+    let time = time_to_work(context.deadline, SystemTime::now());
     let Event { job, dry_run } = event::parse(&payload.0, Timestamp::now(), function.region)
         .map_err(|mistakes| function_error("InvalidEvent", mistakes.to_string()))?;
     match job {
-        Job::DeployedPolicy => Err(function_error(
-            "NoPolicy",
-            "the event asks for a run of the deployed policy, and none is deployed".to_owned(),
-        )),
         Job::Copies(copies) => {
-            let log = |result: &_| report::log_copy(&context.request_id, result);
-            let results = run::copies(&function.lightsail, copies, dry_run, deadline, log).await;
-            match report::failures(&results) {
+            let deadline = Deadline::of_copies(time);
+            let log = |done: Done<'_>| report::log(&context.request_id, done);
+            let copies = run::copies(&function.lightsail, copies, dry_run, deadline, log).await;
+            let results = RunResults {
+                copies,
+                deletions: Vec::new(),
+            };
+            match report::failures(&results, &[]) {
                 Some(message) => Err(function_error("CopyFailed", message)),
-                None => Ok(Answer::new(dry_run, &results)),
+                None => Ok(Answer::of_copies(dry_run, &results.copies)),
             }
         }
+        Job::Policy(policy) => run_policy(function, &policy, dry_run, time, context).await,
+        Job::DeployedPolicy => match &function.policy {
+            Some(Ok(policy)) => run_policy(function, policy, dry_run, time, context).await,
+            Some(Err(mistakes)) => Err(function_error("InvalidPolicy", mistakes.to_string())),
+            None => Err(function_error(
+                "NoPolicy",
+                "the event asks for a run of the deployed policy, and none is deployed (COPY_POLICY is not set)".to_owned(),
+            )),
+        },
+    }
+}
+
+/// One run of a policy: observe, plan, carry out, report.
+async fn run_policy(
+    function: &Function,
+    policy: &Policy,
+    dry_run: bool,
+    time: Duration,
+    context: &Context,
+) -> Result<Answer, Diagnostic> {
+    let request_id = context.request_id.as_str();
+    let lightsail = &function.lightsail;
+    let deadline = Deadline::of_policy(time);
+    // Ages and the current day go by the clock, not by the event's time: an event that comes late
+    // must not make a backup look younger than it is.
+    let now = Timestamp::now();
+    lightsail.take_throttles();
+    let (observed, unread) = observe(lightsail, policy, now, deadline.observe).await;
+    report::log_unread(request_id, &unread);
+    let mut plan = plan(policy, &observed, now);
+    drop(observed);
+    let coverage = std::mem::take(&mut plan.coverage);
+    report::log_coverage(request_id, &coverage);
+    let log = |done: Done<'_>| report::log(request_id, done);
+    let results = run::carry_out(lightsail, plan, dry_run, deadline, log).await;
+    if !dry_run {
+        let throttles = lightsail.take_throttles();
+        let records = metrics::records(request_id, now, &results, &coverage, throttles);
+        logging::write_lines(&records);
+    }
+    match report::failures(&results, &unread) {
+        Some(message) => Err(function_error("CopyFailed", message)),
+        None => Ok(Answer::of_run(dry_run, &results, &coverage)),
     }
 }
 

@@ -17,16 +17,20 @@ use aws_sdk_lightsail::Client;
 use aws_sdk_lightsail::config::retry::RetryConfig;
 use aws_sdk_lightsail::config::timeout::TimeoutConfig;
 use aws_sdk_lightsail::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_lightsail::primitives::DateTime;
 use aws_sdk_lightsail::types::{
-    DiskSnapshot, DiskSnapshotState, InstanceSnapshot, InstanceSnapshotState, Operation,
+    AddOn, AutoSnapshotStatus, DiskSnapshot, DiskSnapshotState, InstanceSnapshot,
+    InstanceSnapshotState, Operation, Tag,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use jiff::civil::Date;
+use jiff::{Timestamp, Unit};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
 
 use crate::region::Region;
-use crate::request::{Copy, Source};
+use crate::request::{Copy, Source, parse_date};
 
 /// How many calls are under way at once in one Region.
 pub const CALLS_AT_ONCE: usize = 8;
@@ -51,6 +55,7 @@ pub struct Lightsail {
     config: aws_sdk_lightsail::Config,
     regions: Mutex<BTreeMap<Region, Arc<Endpoint>>>,
     jitter: Mutex<fastrand::Rng>,
+    calls: AtomicU64,
     throttles: AtomicU64,
 }
 
@@ -73,6 +78,7 @@ impl Lightsail {
                 .build(),
             regions: Mutex::default(),
             jitter: Mutex::new(fastrand::Rng::with_seed(seed)),
+            calls: AtomicU64::new(0),
             throttles: AtomicU64::new(0),
         }
     }
@@ -94,6 +100,11 @@ impl Lightsail {
     /// Makes the client of a Region ready before it is needed.
     pub fn prepare(&self, region: Region) {
         self.endpoint(region);
+    }
+
+    /// How many calls were made since this was last asked, each attempt counted.
+    pub fn take_calls(&self) -> u64 {
+        self.calls.swap(0, Ordering::Relaxed)
     }
 
     /// How many answers said "throttled" since this was last asked.
@@ -167,27 +178,209 @@ impl Lightsail {
     }
 
     /// Whether what a copy names as its source is there to be copied: a manual snapshot, or an
-    /// automatic one that can be restored ([GetAutoSnapshots]).
-    ///
-    /// [GetAutoSnapshots]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetAutoSnapshots.html
+    /// automatic one that can be restored.
     pub async fn has_source(&self, copy: &Copy, deadline: Instant) -> Result<bool, Failure> {
         let (resource, date) = match &copy.source {
             Source::Manual { snapshot } => {
                 let found = self.find_snapshot(copy.source_region, snapshot, deadline);
                 return Ok(found.await?.is_some());
             }
-            Source::Dated { resource, date } => (resource, Some(date.to_string())),
+            Source::Dated { resource, date } => (resource, Some(*date)),
             Source::Latest { resource } => (resource, None),
         };
+        let recovery_points = self
+            .recovery_points(copy.source_region, resource, deadline)
+            .await?;
+        Ok(recovery_points
+            .iter()
+            .any(|point| point.restorable && date.is_none_or(|date| date == point.date)))
+    }
+
+    /// The automatic snapshots of an instance or disk ([GetAutoSnapshots]).
+    ///
+    /// [GetAutoSnapshots]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetAutoSnapshots.html
+    pub async fn recovery_points(
+        &self,
+        region: Region,
+        resource: &str,
+        deadline: Instant,
+    ) -> Result<Vec<RecoveryPoint>, Failure> {
         let answer = self
-            .call("GetAutoSnapshots", copy.source_region, deadline, |client| {
+            .call("GetAutoSnapshots", region, deadline, |client| {
                 client.get_auto_snapshots().resource_name(resource).send()
             })
             .await?;
-        Ok(answer.auto_snapshots().iter().any(|snapshot| {
-            snapshot.status == Some(aws_sdk_lightsail::types::AutoSnapshotStatus::Success)
-                && (date.is_none() || snapshot.date == date)
-        }))
+        let snapshots = answer.auto_snapshots.unwrap_or_default();
+        Ok(snapshots
+            .into_iter()
+            .filter_map(|snapshot| {
+                Some(RecoveryPoint {
+                    date: parse_date(snapshot.date.as_deref()?).ok()?,
+                    created_at: snapshot.created_at.as_ref().and_then(timestamp),
+                    restorable: snapshot.status == Some(AutoSnapshotStatus::Success),
+                })
+            })
+            .collect())
+    }
+
+    /// All instances ([GetInstances]) or disks ([GetDisks]) of a Region.
+    ///
+    /// [GetInstances]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetInstances.html
+    /// [GetDisks]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetDisks.html
+    pub async fn resources(
+        &self,
+        region: Region,
+        kind: ResourceKind,
+        deadline: Instant,
+    ) -> Result<Vec<Resource>, Failure> {
+        let mut all = Vec::new();
+        let mut page = None;
+        loop {
+            let token = page.clone();
+            page =
+                match kind {
+                    ResourceKind::Instance => {
+                        let answer = self
+                            .call("GetInstances", region, deadline, |client| {
+                                client.get_instances().set_page_token(token.clone()).send()
+                            })
+                            .await?;
+                        all.extend(answer.instances.unwrap_or_default().into_iter().map(
+                            |instance| Resource {
+                                name: instance.name.unwrap_or_default(),
+                                tags: tag_map(instance.tags),
+                                automatic_snapshots: automatic_snapshots(instance.add_ons),
+                            },
+                        ));
+                        answer.next_page_token
+                    }
+                    ResourceKind::Disk => {
+                        let answer = self
+                            .call("GetDisks", region, deadline, |client| {
+                                client.get_disks().set_page_token(token.clone()).send()
+                            })
+                            .await?;
+                        all.extend(answer.disks.unwrap_or_default().into_iter().map(|disk| {
+                            Resource {
+                                name: disk.name.unwrap_or_default(),
+                                tags: tag_map(disk.tags),
+                                automatic_snapshots: automatic_snapshots(disk.add_ons),
+                            }
+                        }));
+                        answer.next_page_token
+                    }
+                };
+            if page.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Hands every manual snapshot of a Region to `each`, those of instances
+    /// ([GetInstanceSnapshots]) or of disks ([GetDiskSnapshots]), page by page.
+    ///
+    /// [GetInstanceSnapshots]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetInstanceSnapshots.html
+    /// [GetDiskSnapshots]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetDiskSnapshots.html
+    pub async fn snapshots(
+        &self,
+        region: Region,
+        kind: ResourceKind,
+        deadline: Instant,
+        mut each: impl FnMut(Snapshot),
+    ) -> Result<(), Failure> {
+        let mut page = None;
+        loop {
+            let token = page.clone();
+            page = match kind {
+                ResourceKind::Instance => {
+                    let answer = self
+                        .call("GetInstanceSnapshots", region, deadline, |client| {
+                            let list = client.get_instance_snapshots();
+                            list.set_page_token(token.clone()).send()
+                        })
+                        .await?;
+                    let snapshots = answer.instance_snapshots.unwrap_or_default();
+                    snapshots
+                        .into_iter()
+                        .map(Snapshot::from)
+                        .for_each(&mut each);
+                    answer.next_page_token
+                }
+                ResourceKind::Disk => {
+                    let answer = self
+                        .call("GetDiskSnapshots", region, deadline, |client| {
+                            let list = client.get_disk_snapshots();
+                            list.set_page_token(token.clone()).send()
+                        })
+                        .await?;
+                    let snapshots = answer.disk_snapshots.unwrap_or_default();
+                    snapshots
+                        .into_iter()
+                        .map(Snapshot::from)
+                        .for_each(&mut each);
+                    answer.next_page_token
+                }
+            };
+            if page.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gives a snapshot tags ([TagResource]); tags of other keys stay.
+    ///
+    /// [TagResource]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_TagResource.html
+    pub async fn tag_snapshot(
+        &self,
+        region: Region,
+        name: &str,
+        tags: &[(&str, String)],
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        self.call("TagResource", region, deadline, |client| {
+            let mut request = client.tag_resource().resource_name(name);
+            for (key, value) in tags {
+                request = request.tags(Tag::builder().key(*key).value(value).build());
+            }
+            request.send()
+        })
+        .await
+        .map(|_operations| ())
+    }
+
+    /// Deletes a snapshot, of an instance ([DeleteInstanceSnapshot]) or a disk
+    /// ([DeleteDiskSnapshot]); the Operations that it started, none if it was gone already.
+    ///
+    /// [DeleteInstanceSnapshot]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_DeleteInstanceSnapshot.html
+    /// [DeleteDiskSnapshot]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_DeleteDiskSnapshot.html
+    pub async fn delete_snapshot(
+        &self,
+        region: Region,
+        kind: ResourceKind,
+        name: &str,
+        deadline: Instant,
+    ) -> Result<Vec<Operation>, Failure> {
+        let deleted = match kind {
+            ResourceKind::Instance => self
+                .call("DeleteInstanceSnapshot", region, deadline, |client| {
+                    let request = client.delete_instance_snapshot();
+                    request.instance_snapshot_name(name).send()
+                })
+                .await
+                .map(|answer| answer.operations),
+            ResourceKind::Disk => self
+                .call("DeleteDiskSnapshot", region, deadline, |client| {
+                    let request = client.delete_disk_snapshot();
+                    request.disk_snapshot_name(name).send()
+                })
+                .await
+                .map(|answer| answer.operations),
+        };
+        match deleted {
+            Ok(operations) => Ok(operations.unwrap_or_default()),
+            Err(failure) if failure.class == Class::NotFound => Ok(Vec::new()),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Makes a call until it is answered for good, or `deadline` leaves no time for more.
@@ -214,11 +407,12 @@ impl Lightsail {
             if started >= deadline {
                 return Err(Failure::no_time(operation, region));
             }
+            self.calls.fetch_add(1, Ordering::Relaxed);
             let attempted = timeout_at(until, pin!(send(&endpoint.client))).await;
             let mut failure = match attempted {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => Failure::of(&error),
-                Err(_elapsed) => Failure::unanswered(started.elapsed()),
+                Err(_elapsed) => Failure::unanswered(started.elapsed(), until == deadline),
             };
             may_have_happened |= failure.may_have_happened;
             failure.may_have_happened = may_have_happened;
@@ -285,7 +479,7 @@ pub enum Class {
     ServiceFault,
     /// No answer, or none that can be read.
     NoAnswer,
-    /// The deadline came before the call was made.
+    /// The deadline came before the call was made or answered.
     NoTime,
     /// As many copies are in progress in the destination as Lightsail allows.
     TooManyCopies,
@@ -361,14 +555,18 @@ impl Failure {
         }
     }
 
-    fn unanswered(waited: Duration) -> Self {
+    fn unanswered(waited: Duration, out_of_time: bool) -> Self {
         Self {
             code: "Timeout".to_owned(),
             message: format!(
                 "Lightsail did not answer within {:.1} s",
                 waited.as_secs_f64()
             ),
-            class: Class::NoAnswer,
+            class: if out_of_time {
+                Class::NoTime
+            } else {
+                Class::NoAnswer
+            },
             may_have_happened: true,
         }
     }
@@ -490,9 +688,45 @@ pub enum SnapshotState {
     Error,
 }
 
+impl ResourceKind {
+    /// The kind's name in the API: `Instance` or `Disk`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Instance => "Instance",
+            Self::Disk => "Disk",
+        }
+    }
+}
+
+/// An instance or disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its name, unique in its Region.
+    pub name: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Whether Lightsail makes automatic snapshots of it.
+    pub automatic_snapshots: bool,
+}
+
+/// An automatic snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryPoint {
+    /// The day that it is of.
+    pub date: Date,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// Whether it is complete, so that it can be restored or copied.
+    pub restorable: bool,
+}
+
 /// A manual snapshot, as a copy is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
+    /// Its name, unique in its Region.
+    pub name: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
     /// What it was made from.
     pub kind: ResourceKind,
     /// How far it is.
@@ -506,6 +740,8 @@ pub struct Snapshot {
 impl From<InstanceSnapshot> for Snapshot {
     fn from(snapshot: InstanceSnapshot) -> Self {
         Self {
+            name: snapshot.name.unwrap_or_default(),
+            tags: tag_map(snapshot.tags),
             kind: ResourceKind::Instance,
             state: match snapshot.state {
                 Some(InstanceSnapshotState::Available) => SnapshotState::Available,
@@ -522,6 +758,8 @@ impl From<DiskSnapshot> for Snapshot {
     fn from(snapshot: DiskSnapshot) -> Self {
         let arn = snapshot.from_disk_arn.or(snapshot.from_instance_arn);
         Self {
+            name: snapshot.name.unwrap_or_default(),
+            tags: tag_map(snapshot.tags),
             kind: ResourceKind::Disk,
             state: match snapshot.state {
                 Some(DiskSnapshotState::Completed) => SnapshotState::Available,
@@ -541,4 +779,31 @@ fn arn_region(arn: Option<&str>) -> Option<String> {
         .nth(3)
         .filter(|region| !region.is_empty())
         .map(str::to_owned)
+}
+
+/// Tags as a map; a tag without a value has an empty one.
+fn tag_map(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
+    tags.unwrap_or_default()
+        .into_iter()
+        .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+        .collect()
+}
+
+/// Whether the add-on that makes automatic snapshots is on.
+fn automatic_snapshots(add_ons: Option<Vec<AddOn>>) -> bool {
+    add_ons.unwrap_or_default().iter().any(|add_on| {
+        add_on.name.as_deref() == Some("AutoSnapshot")
+            && add_on
+                .status
+                .as_deref()
+                .is_some_and(|status| status != "Disabled")
+    })
+}
+
+/// A time of the API's. It sends seconds as a floating-point number, so what is below a
+/// millisecond is noise, and is rounded rather than cut.
+pub fn timestamp(time: &DateTime) -> Option<Timestamp> {
+    let nanoseconds = i32::try_from(time.subsec_nanos()).ok()?;
+    let time = Timestamp::new(time.secs(), nanoseconds).ok()?;
+    time.round(Unit::Millisecond).ok()
 }

@@ -1,5 +1,6 @@
 //! Where log lines go: standard output, each line one JSON object, as Lambda's JSON log format is.
 
+use std::io::{self, Write};
 use std::panic;
 
 use tracing::Level;
@@ -16,6 +17,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 pub fn init(level: LevelFilter) {
     let levels = Targets::new()
         .with_target(env!("CARGO_CRATE_NAME"), level)
+        // The runtime repeats each function error, which has a line of its own already.
+        .with_target("lambda_runtime", LevelFilter::OFF)
         .with_default(level.min(LevelFilter::WARN));
     let lines = fmt::layer()
         .json()
@@ -43,4 +46,13 @@ pub fn level(lambda: Option<&str>, rust_log: Option<&str>) -> LevelFilter {
     named(lambda)
         .or_else(|| named(rust_log))
         .unwrap_or(LevelFilter::from_level(Level::INFO))
+}
+
+/// Writes lines that are JSON already, whatever the log level.
+pub fn write_lines(lines: &[String]) {
+    let mut out = io::stdout().lock();
+    for line in lines {
+        // Where standard output is gone there is nobody left to tell.
+        let _ = writeln!(out, "{line}");
+    }
 }

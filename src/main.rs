@@ -16,6 +16,7 @@ use lambda_runtime::{Error, LambdaEvent, Runtime};
 use lightsail_snapshot_copier::function::{self, Function, Payload};
 use lightsail_snapshot_copier::lightsail::Lightsail;
 use lightsail_snapshot_copier::logging;
+use lightsail_snapshot_copier::policy::Policy;
 use lightsail_snapshot_copier::region::Region;
 use tower::{ServiceBuilder, service_fn};
 
@@ -42,7 +43,20 @@ async fn main() -> Result<(), Error> {
     if let Some(region) = region {
         lightsail.prepare(region);
     }
-    let function = Arc::new(Function { lightsail, region });
+    let policy = variable("COPY_POLICY").map(|json| Policy::parse(&json));
+    if let Some(Err(mistakes)) = &policy {
+        // Said at once, and again by every run that needs the policy; events with copies of
+        // their own are served all the same.
+        tracing::error!(
+            event = "invalid_policy",
+            errorMessage = mistakes.to_string()
+        );
+    }
+    let function = Arc::new(Function {
+        lightsail,
+        region,
+        policy,
+    });
     Runtime::new(service_fn(move |event: LambdaEvent<Payload>| {
         let function = Arc::clone(&function);
         async move { function::serve(&function, event).await }

@@ -16,17 +16,18 @@ impl Region {
     ///
     /// What is wrong, if Lightsail has no such Region.
     pub fn parse(name: &str) -> Result<Self, String> {
-        RegionName::values()
-            .iter()
-            .find(|known| **known == name)
-            .map(|known| Self(known))
-            .ok_or_else(|| {
-                format!(
-                    "{:?} is not a Region of Lightsail's ({})",
-                    crate::fields::quoted(name),
-                    RegionName::values().join(", ")
-                )
-            })
+        Self::all().find(|known| known.0 == name).ok_or_else(|| {
+            format!(
+                "{:?} is not a Region of Lightsail's ({})",
+                crate::fields::quoted(name),
+                RegionName::values().join(", ")
+            )
+        })
+    }
+
+    /// All Regions that Lightsail has.
+    pub fn all() -> impl Iterator<Item = Self> {
+        RegionName::values().iter().copied().map(Self)
     }
 
     /// The Region's name.

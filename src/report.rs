@@ -2,13 +2,16 @@
 
 use aws_sdk_lightsail::primitives::DateTime;
 use aws_sdk_lightsail::types::Operation;
-use jiff::{Timestamp, Unit};
 use serde::Serialize;
-use tracing::{Level, event};
+use tracing::{Level, error, event, info, warn};
 
-use crate::lightsail::Failure;
+use crate::copy::{CopyResult, Outcome};
+use crate::lightsail::{Failure, timestamp};
+use crate::observe::Unread;
+use crate::plan::{Coverage, Status};
+use crate::region::Region;
 use crate::request::{Copy, Source};
-use crate::run::{CopyResult, Outcome};
+use crate::run::{DeletionResult, Done, RunResults};
 
 /// The largest answer, in bytes. Lambda's destinations for asynchronous invocations carry
 /// 256 KB, of which the event that caused the answer takes its part.
@@ -24,6 +27,10 @@ pub struct Answer {
     dry_run: bool,
     summary: Summary,
     copies: Vec<CopyEntry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deletions: Option<Vec<DeletionEntry>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<Vec<CoverageEntry>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     omitted: Option<Omitted>,
 }
@@ -116,7 +123,39 @@ struct LocationEntry {
     region_name: Option<String>,
 }
 
-/// Why a copy failed.
+/// One deletion in an answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeletionEntry {
+    region: Region,
+    snapshot_name: String,
+    #[serde(serialize_with = "outcome_name")]
+    outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorEntry>,
+}
+
+/// How well one source is covered in one destination.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CoverageEntry {
+    source_region: Region,
+    source_resource_name: String,
+    resource_type: &'static str,
+    destination_region: Region,
+    newest_recovery_point: Option<String>,
+    recovery_point_age_hours: Option<f64>,
+    #[serde(serialize_with = "status_name")]
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+fn status_name<S: serde::Serializer>(status: &Status, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(status.as_str())
+}
+
+/// Why a copy or a deletion failed or was deferred.
 #[derive(Debug, Serialize)]
 struct ErrorEntry {
     code: String,
@@ -157,13 +196,14 @@ impl From<&Operation> for OperationEntry {
     }
 }
 
-/// A time of the API's, in RFC 3339 to the millisecond. The API sends seconds as a floating-point
-/// number, so what is below a millisecond is noise, and is rounded rather than cut.
+/// A time of the API's, in RFC 3339 to the millisecond.
 fn rfc3339(time: &DateTime) -> Option<String> {
-    let nanoseconds = i32::try_from(time.subsec_nanos()).ok()?;
-    let time = Timestamp::new(time.secs(), nanoseconds).ok()?;
-    let rounded = time.round(Unit::Millisecond).ok()?;
-    Some(format!("{rounded:.3}"))
+    timestamp(time).map(|time| format!("{time:.3}"))
+}
+
+/// Hours to the tenth, as they are reported.
+fn tenths(hours: f64) -> f64 {
+    (hours * 10.0).round() / 10.0
 }
 
 /// The members of a copy's source, as they are sent to Lightsail.
@@ -209,58 +249,153 @@ impl From<&CopyResult> for CopyEntry {
     }
 }
 
-impl Answer {
-    /// The answer for these results, in their order.
-    pub fn new(dry_run: bool, results: &[CopyResult]) -> Self {
-        let mut summary = Summary::default();
-        for result in results {
-            *match result.outcome {
-                Outcome::Started => &mut summary.started,
-                Outcome::Exists => &mut summary.exists,
-                Outcome::Pending => &mut summary.pending,
-                Outcome::Planned => &mut summary.planned,
-                Outcome::Failed => &mut summary.failed,
-            } += 1;
+impl From<&DeletionResult> for DeletionEntry {
+    fn from(result: &DeletionResult) -> Self {
+        Self {
+            region: result.region,
+            snapshot_name: result.copy.name.clone(),
+            outcome: result.outcome,
+            error: result.error.as_ref().map(ErrorEntry::from),
         }
+    }
+}
+
+impl From<&Coverage> for CoverageEntry {
+    fn from(coverage: &Coverage) -> Self {
+        Self {
+            source_region: coverage.source.region,
+            source_resource_name: coverage.source.name.clone(),
+            resource_type: coverage.source.kind.as_str(),
+            destination_region: coverage.destination,
+            newest_recovery_point: coverage.newest.map(|date| date.to_string()),
+            recovery_point_age_hours: coverage.age_hours.map(tenths),
+            status: coverage.status,
+            reason: coverage.reason.clone(),
+        }
+    }
+}
+
+impl Answer {
+    /// The answer to an event with copies, in their order.
+    pub fn of_copies(dry_run: bool, results: &[CopyResult]) -> Self {
         let mut answer = Self {
             dry_run,
-            summary,
+            summary: Summary::default(),
             copies: results.iter().map(CopyEntry::from).collect(),
+            deletions: None,
+            coverage: None,
             omitted: None,
         };
-        answer.shorten();
+        for result in results {
+            answer.summary.count(result.outcome);
+        }
+        answer.shorten(LARGEST_ANSWER);
         answer
     }
 
-    /// Leaves entries out, those first that need the least attention, until what is left is
-    /// small enough.
-    fn shorten(&mut self) {
-        let attention = [
-            Outcome::Exists,
-            Outcome::Planned,
-            Outcome::Started,
-            Outcome::Pending,
-            Outcome::Failed,
-        ];
-        let mut size = serialized_size(self);
-        for needs_least in attention {
-            if size <= LARGEST_ANSWER {
-                return;
-            }
-            // Room for `omitted` itself.
-            let largest = LARGEST_ANSWER - 100;
-            let mut omitted = 0;
-            self.copies.retain(|entry| {
-                let omit = size > largest && entry.outcome == needs_least;
-                if omit {
-                    size -= serialized_size(entry) + 1;
-                    omitted += 1;
-                }
-                !omit
-            });
-            self.omitted.get_or_insert_default().copies += omitted;
+    /// The answer to a run of a policy.
+    pub fn of_run(dry_run: bool, results: &RunResults, coverage: &[Coverage]) -> Self {
+        let deletions = results.deletions.iter().map(DeletionEntry::from);
+        let mut answer = Self {
+            dry_run,
+            summary: Summary::default(),
+            copies: results.copies.iter().map(CopyEntry::from).collect(),
+            deletions: Some(deletions.collect()),
+            coverage: Some(coverage.iter().map(CoverageEntry::from).collect()),
+            omitted: None,
+        };
+        for result in &results.copies {
+            answer.summary.count(result.outcome);
         }
+        for result in &results.deletions {
+            if result.outcome == Outcome::Deleted {
+                answer.summary.count(Outcome::Deleted);
+            }
+        }
+        answer.shorten(LARGEST_ANSWER);
+        answer
     }
+
+    /// Leaves entries out, those first that need the least attention, until what is left has at
+    /// most `largest` bytes.
+    fn shorten(&mut self, largest: usize) {
+        let mut size = serialized_size(self);
+        if size <= largest {
+            return;
+        }
+        // Room for `omitted` itself.
+        size += 100;
+        let mut omitted = Omitted::default();
+        for attention in 0..=MOST_ATTENTION {
+            omitted.copies += leave_out(&mut self.copies, &mut size, largest, |copy| {
+                attention_of_outcome(copy.outcome) == attention
+            });
+            if let Some(coverage) = &mut self.coverage {
+                omitted.coverage += leave_out(coverage, &mut size, largest, |coverage| {
+                    attention_of_status(coverage.status) == attention
+                });
+            }
+            if let Some(deletions) = &mut self.deletions {
+                omitted.deletions += leave_out(deletions, &mut size, largest, |deletion| {
+                    attention_of_outcome(deletion.outcome) == attention
+                });
+            }
+        }
+        self.omitted = Some(omitted);
+    }
+}
+
+impl Summary {
+    fn count(&mut self, outcome: Outcome) {
+        *match outcome {
+            Outcome::Started => &mut self.started,
+            Outcome::Exists => &mut self.exists,
+            Outcome::Pending => &mut self.pending,
+            Outcome::Planned => &mut self.planned,
+            Outcome::Deferred => &mut self.deferred,
+            Outcome::Deleted => &mut self.deleted,
+            Outcome::Failed => &mut self.failed,
+        } += 1;
+    }
+}
+
+/// How much attention an entry of an answer needs, from 0 to this.
+const MOST_ATTENTION: u8 = 3;
+
+fn attention_of_outcome(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Exists => 0,
+        Outcome::Started | Outcome::Pending | Outcome::Planned | Outcome::Deleted => 1,
+        Outcome::Deferred => 2,
+        Outcome::Failed => MOST_ATTENTION,
+    }
+}
+
+fn attention_of_status(status: Status) -> u8 {
+    match status {
+        Status::Protected => 0,
+        Status::Pending => 1,
+        Status::Stale => 2,
+        Status::Unprotected => MOST_ATTENTION,
+    }
+}
+
+/// Takes entries of a kind out of a list until `size` is at most `largest`; how many.
+fn leave_out<E: Serialize>(
+    entries: &mut Vec<E>,
+    size: &mut usize,
+    largest: usize,
+    of_kind: impl Fn(&E) -> bool,
+) -> usize {
+    let before = entries.len();
+    entries.retain(|entry| {
+        let leave_out = *size > largest && of_kind(entry);
+        if leave_out {
+            *size -= serialized_size(entry) + 1;
+        }
+        !leave_out
+    });
+    before - entries.len()
 }
 
 fn serialized_size(value: &impl Serialize) -> usize {
@@ -269,21 +404,44 @@ fn serialized_size(value: &impl Serialize) -> usize {
 
 /// The message of the function error that an invocation ends in: one line for each failure.
 /// `None` if nothing failed.
-pub fn failures(results: &[CopyResult]) -> Option<String> {
-    let mut message = String::new();
-    let mut left_out = 0;
-    for result in results {
-        let Some(error) = &result.error else { continue };
+pub fn failures(results: &RunResults, unread: &[Unread]) -> Option<String> {
+    let copies = results.copies.iter().filter_map(|result| {
         let Copy {
             source_region,
             source,
             destination,
             target,
         } = &result.copy;
-        let line = format!(
-            "CopySnapshot of {} from {source_region} to {destination} as {target}: {error}",
-            source.name(),
-        );
+        let error = result.error.as_ref()?;
+        (result.outcome == Outcome::Failed).then(|| {
+            format!(
+                "CopySnapshot of {} from {source_region} to {destination} as {target}: {error}",
+                source.name(),
+            )
+        })
+    });
+    let deletions = results.deletions.iter().filter_map(|result| {
+        let error = result.error.as_ref()?;
+        (result.outcome == Outcome::Failed).then(|| {
+            format!(
+                "deletion of {} in {}: {error}",
+                result.copy.name, result.region
+            )
+        })
+    });
+    let unread = unread.iter().map(|unread| {
+        let of = match &unread.source {
+            Some(source) => format!(" of {source}"),
+            None => String::new(),
+        };
+        format!(
+            "{} could not be read: {}{of}: {}",
+            unread.region, unread.operation, unread.failure
+        )
+    });
+    let mut message = String::new();
+    let mut left_out = 0;
+    for line in copies.chain(deletions).chain(unread) {
         if message.len() + line.len() > LARGEST_MESSAGE {
             left_out += 1;
             continue;
@@ -299,37 +457,96 @@ pub fn failures(results: &[CopyResult]) -> Option<String> {
     (!message.is_empty()).then_some(message)
 }
 
-/// Logs a copy's result: a line for each Operation that Lightsail returned, or one line if there is none.
-pub fn log_copy(request_id: &str, result: &CopyResult) {
-    if result.operations.is_empty() {
-        log_line(request_id, result, None);
-    }
-    for operation in &result.operations {
-        log_line(request_id, result, Some(operation));
+/// Logs one thing done: a line for each Operation that Lightsail returned, or one line if there is none.
+pub fn log(request_id: &str, done: Done<'_>) {
+    match done {
+        Done::Copy(result) => {
+            let copy = &result.copy;
+            log_result(&ResultLine {
+                event: "copy_result",
+                request_id,
+                outcome: result.outcome,
+                source_region: copy.source_region,
+                source: SourceMembers::of(&copy.source),
+                destination: copy.destination,
+                target: copy.target.as_str(),
+                operations: &result.operations,
+                error: result.error.as_ref(),
+            });
+        }
+        Done::Deletion(result) => {
+            let source = &result.copy.source;
+            log_result(&ResultLine {
+                event: "delete_result",
+                request_id,
+                outcome: result.outcome,
+                source_region: source.region,
+                source: SourceMembers {
+                    resource: Some(&source.name),
+                    snapshot: None,
+                    date: Some(result.copy.date.to_string()),
+                    latest: None,
+                },
+                destination: result.region,
+                target: &result.copy.name,
+                operations: &result.operations,
+                error: result.error.as_ref(),
+            });
+        }
+        Done::Untagged {
+            region,
+            name,
+            failure,
+        } => warn!(
+            event = "tag_failed",
+            requestId = request_id,
+            destinationRegion = region.as_str(),
+            targetSnapshotName = name,
+            errorCode = failure.code,
+            errorMessage = failure.message,
+        ),
     }
 }
 
-fn log_line(request_id: &str, result: &CopyResult, operation: Option<&Operation>) {
-    let copy = &result.copy;
-    let source = SourceMembers::of(&copy.source);
-    let operation = operation.map(OperationEntry::from);
-    let operation = operation.as_ref();
+/// What the log lines of a copy or a deletion say.
+struct ResultLine<'a> {
+    event: &'static str,
+    request_id: &'a str,
+    outcome: Outcome,
+    source_region: Region,
+    source: SourceMembers<'a>,
+    destination: Region,
+    target: &'a str,
+    operations: &'a [Operation],
+    error: Option<&'a Failure>,
+}
+
+fn log_result(line: &ResultLine<'_>) {
+    if line.operations.is_empty() {
+        log_line(line, None);
+    }
+    for operation in line.operations {
+        log_line(line, Some(&OperationEntry::from(operation)));
+    }
+}
+
+fn log_line(line: &ResultLine<'_>, operation: Option<&OperationEntry>) {
     let location = operation.and_then(|operation| operation.location.as_ref());
-    let error = result.error.as_ref();
+    let error = line.error;
     // `tracing` wants the level to be a constant.
-    macro_rules! line {
+    macro_rules! log_at {
         ($level:expr) => {
             event!(
                 $level,
-                event = "copy_result",
-                requestId = request_id,
-                outcome = result.outcome.as_str(),
-                sourceRegion = copy.source_region.as_str(),
-                sourceResourceName = source.resource,
-                sourceSnapshotName = source.snapshot,
-                restoreDate = source.date,
-                destinationRegion = copy.destination.as_str(),
-                targetSnapshotName = copy.target.as_str(),
+                event = line.event,
+                requestId = line.request_id,
+                outcome = line.outcome.as_str(),
+                sourceRegion = line.source_region.as_str(),
+                sourceResourceName = line.source.resource,
+                sourceSnapshotName = line.source.snapshot,
+                restoreDate = line.source.date,
+                destinationRegion = line.destination.as_str(),
+                targetSnapshotName = line.target,
                 operationId = operation.and_then(|o| o.id.as_deref()),
                 operationType = operation.and_then(|o| o.operation_type.as_deref()),
                 operationStatus = operation.and_then(|o| o.status.as_deref()),
@@ -350,8 +567,87 @@ fn log_line(request_id: &str, result: &CopyResult, operation: Option<&Operation>
             )
         };
     }
-    match result.outcome {
-        Outcome::Failed => line!(Level::ERROR),
-        _ => line!(Level::INFO),
+    match line.outcome {
+        Outcome::Failed => log_at!(Level::ERROR),
+        Outcome::Deferred => log_at!(Level::WARN),
+        _ => log_at!(Level::INFO),
+    }
+}
+
+/// Logs how well every source is covered, a line each.
+pub fn log_coverage(request_id: &str, coverage: &[Coverage]) {
+    for coverage in coverage {
+        let newest = coverage.newest.map(|date| date.to_string());
+        macro_rules! log_at {
+            ($level:expr) => {
+                event!(
+                    $level,
+                    event = "coverage",
+                    requestId = request_id,
+                    sourceRegion = coverage.source.region.as_str(),
+                    sourceResourceName = coverage.source.name,
+                    resourceType = coverage.source.kind.as_str(),
+                    destinationRegion = coverage.destination.as_str(),
+                    newestRecoveryPoint = newest,
+                    recoveryPointAgeHours = coverage.age_hours.map(tenths),
+                    status = coverage.status.as_str(),
+                    reason = coverage.reason,
+                )
+            };
+        }
+        match coverage.status {
+            Status::Protected | Status::Pending => log_at!(Level::INFO),
+            Status::Stale | Status::Unprotected => log_at!(Level::WARN),
+        }
+    }
+}
+
+/// Logs the Regions that could not be read.
+pub fn log_unread(request_id: &str, unread: &[Unread]) {
+    for unread in unread {
+        error!(
+            event = "region_unread",
+            requestId = request_id,
+            region = unread.region.as_str(),
+            operation = unread.operation,
+            sourceResourceName = unread.source,
+            errorCode = unread.failure.code,
+            errorMessage = unread.failure.message,
+            retryable = unread.failure.retryable(),
+        );
+    }
+}
+
+/// Logs that an invocation is over, and how: its run time and, where it went through, its summary.
+pub fn log_invocation(
+    request_id: &str,
+    duration_ms: u64,
+    calls: u64,
+    result: Result<&Answer, (&str, &str)>,
+) {
+    match result {
+        Ok(Answer {
+            dry_run, summary, ..
+        }) => info!(
+            event = "invocation",
+            requestId = request_id,
+            durationMs = duration_ms,
+            calls,
+            dryRun = dry_run,
+            started = summary.started,
+            exists = summary.exists,
+            pending = summary.pending,
+            planned = summary.planned,
+            deferred = summary.deferred,
+            deleted = summary.deleted,
+        ),
+        Err((error_type, error_message)) => error!(
+            event = "invocation",
+            requestId = request_id,
+            durationMs = duration_ms,
+            calls,
+            errorType = error_type,
+            errorMessage = error_message,
+        ),
     }
 }

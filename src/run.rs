@@ -1,88 +1,108 @@
-//! Carries copies out: the only place that changes anything in AWS.
+//! Carries out what an event or a plan asks for: the only place that changes anything in AWS.
+//!
+//! It decides nothing. What it adds is order, concurrency and time: in each destination first the
+//! copies, then the tags, then the deletions, as many at once as [`CALLS_AT_ONCE`], and every step
+//! such that a run can end after it, and the next one goes on from there.
 
-use futures_util::stream::{self, StreamExt};
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_sdk_lightsail::types::{Operation, OperationStatus};
+use aws_sdk_lightsail::types::Operation;
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
+use jiff::civil::Date;
 use tokio::time::Instant;
 
-use crate::lightsail::{CALLS_AT_ONCE, Class, Failure, Lightsail, Snapshot, SnapshotState};
-use crate::request::{Copy, Source};
+use crate::copy::{CopyResult, Outcome, look, make};
+use crate::lightsail::{CALLS_AT_ONCE, Class, Failure, Lightsail};
+use crate::plan::{CopyStep, ExistingCopy, Plan, SourceId, Steps, WantedCopy};
+use crate::region::Region;
+use crate::request::Copy;
 
-/// How a copy came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Lightsail accepted it.
-    Started,
-    /// It is there already, available.
-    Exists,
-    /// It is there already, still being made.
-    Pending,
-    /// A dry run: it would be started.
-    Planned,
-    /// It was not made.
-    Failed,
-}
-
-impl Outcome {
-    /// The outcome's name in answers, logs and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Exists => "exists",
-            Self::Pending => "pending",
-            Self::Planned => "planned",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// What became of one copy.
-#[derive(Debug)]
-pub struct CopyResult {
-    /// The copy.
-    pub copy: Copy,
-    /// How it came out.
-    pub outcome: Outcome,
-    /// What Lightsail returned.
-    pub operations: Vec<Operation>,
-    /// Why it failed.
-    pub error: Option<Failure>,
-}
-
-/// The time that work has, and the part of it that is kept for finding out what became of calls
-/// whose answer was lost.
+/// When which part of an invocation's work is to be over.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
-    /// When the last call of CopySnapshot is given up.
-    copies: Instant,
+    /// When the last call that reads for a policy's run is given up.
+    pub observe: Instant,
+    /// When the last call of CopySnapshot is given up. What is left is kept for finding out what
+    /// became of calls whose answer was lost.
+    pub copies: Instant,
+    /// When the last of those look-ups is given up.
+    pub look_ups: Instant,
     /// When everything is given up.
-    all: Instant,
+    pub all: Instant,
 }
 
 impl Deadline {
-    /// All work is to be over `after` this long.
-    pub fn after(time: Duration) -> Self {
+    /// For an event's copies, which may take this long.
+    pub fn of_copies(time: Duration) -> Self {
         let now = Instant::now();
         let look_up = (time / 4).min(Duration::from_secs(3));
         Self {
+            observe: now + time,
             copies: now + (time - look_up),
+            look_ups: now + time,
+            all: now + time,
+        }
+    }
+
+    /// For a policy's run, which may take this long: half of it to observe, so that a Region that
+    /// does not answer leaves time to make copies in the others, and an eighth for tags and deletions.
+    pub fn of_policy(time: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            observe: now + time / 2,
+            copies: now + time * 3 / 4,
+            look_ups: now + time * 7 / 8,
             all: now + time,
         }
     }
 }
 
-/// Makes all copies, at most [`CALLS_AT_ONCE`] at once in a destination, and tells `finished` of
+/// What became of one deletion.
+#[derive(Debug)]
+pub struct DeletionResult {
+    /// The Region of the snapshot.
+    pub region: Region,
+    /// The snapshot.
+    pub copy: ExistingCopy,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// What Lightsail returned.
+    pub operations: Vec<Operation>,
+    /// Why it failed or was deferred.
+    pub error: Option<Failure>,
+}
+
+/// One thing done, as it is told while a run goes on.
+#[derive(Debug)]
+pub enum Done<'a> {
+    /// A copy came out.
+    Copy(&'a CopyResult),
+    /// A deletion came out.
+    Deletion(&'a DeletionResult),
+    /// A copy could not be tagged.
+    Untagged {
+        /// The copy's Region.
+        region: Region,
+        /// The copy's name.
+        name: &'a str,
+        /// Why.
+        failure: &'a Failure,
+    },
+}
+
+/// Makes an event's copies, at most [`CALLS_AT_ONCE`] at once in a destination, and tells `done` of
 /// each as it comes out. The results are in the order of `copies`. A dry run only looks.
 pub async fn copies(
     lightsail: &Lightsail,
     copies: Vec<Copy>,
     dry_run: bool,
     deadline: Deadline,
-    mut finished: impl FnMut(&CopyResult),
+    done: impl Fn(Done<'_>),
 ) -> Vec<CopyResult> {
-    let mut by_destination: BTreeMap<_, Vec<(usize, Copy)>> = BTreeMap::new();
+    let mut by_destination: BTreeMap<Region, Vec<(usize, Copy)>> = BTreeMap::new();
     for (index, copy) in copies.into_iter().enumerate() {
         let of_destination = by_destination.entry(copy.destination).or_default();
         of_destination.push((index, copy));
@@ -102,229 +122,247 @@ pub async fn copies(
     let mut all = stream::select_all(streams);
     let mut results = BTreeMap::new();
     while let Some((index, result)) = all.next().await {
-        finished(&result);
+        done(Done::Copy(&result));
         results.insert(index, result);
     }
     results.into_values().collect()
 }
 
-/// Makes one copy.
-async fn make(lightsail: &Lightsail, copy: Copy, deadline: Deadline) -> CopyResult {
-    match lightsail.copy_snapshot(&copy, deadline.copies).await {
-        Ok(operations) => started(copy, operations),
-        Err(failure) if failure.class == Class::NameTaken => {
-            match what_is_there(lightsail, &copy, deadline).await {
-                Ok(None) => failed(
-                    copy,
-                    Failure::found(
-                        "NameInUse",
-                        format!(
-                            "another kind of resource has that name ({})",
-                            failure.message
-                        ),
-                    ),
-                ),
-                Ok(Some(there)) => taken(copy, there),
-                Err(unread) => failed(
-                    copy,
-                    Failure {
-                        message: format!(
-                            "the name is in use, and what has it could not be read: {}",
-                            unread.message
-                        ),
-                        ..unread
-                    },
-                ),
-            }
-        }
-        // The answer was lost or the service failed half-way: the copy may have been started.
-        Err(failure) if failure.may_have_happened => {
-            match what_is_there(lightsail, &copy, deadline).await {
-                Ok(None) | Err(_) => failed(copy, failure),
-                Ok(Some(there)) => taken(copy, there),
-            }
-        }
-        Err(failure) => failed(copy, failure),
-    }
+/// What a policy's run has done.
+#[derive(Debug, Default)]
+pub struct RunResults {
+    /// What became of each copy that the policy wants.
+    pub copies: Vec<CopyResult>,
+    /// What became of each deletion.
+    pub deletions: Vec<DeletionResult>,
 }
 
-/// What making one copy would come to.
-async fn look(lightsail: &Lightsail, copy: Copy, deadline: Deadline) -> CopyResult {
-    match what_is_there(lightsail, &copy, deadline).await {
-        Ok(None) => {}
-        Ok(Some(there)) => return taken(copy, there),
-        Err(failure) => return failed(copy, failure),
-    }
-    match lightsail.has_source(&copy, deadline.all).await {
-        Ok(true) => CopyResult {
-            copy,
-            outcome: Outcome::Planned,
-            operations: Vec::new(),
-            error: None,
-        },
-        Ok(false) => {
-            let message = match &copy.source {
-                Source::Manual { snapshot } => {
-                    format!("there is no snapshot {snapshot} in {}", copy.source_region)
-                }
-                Source::Dated { resource, date } => format!(
-                    "{resource} in {} has no automatic snapshot of {date} that can be restored",
-                    copy.source_region
-                ),
-                Source::Latest { resource } => format!(
-                    "{resource} in {} has no automatic snapshot that can be restored",
-                    copy.source_region
-                ),
-            };
-            failed(copy, Failure::found("NotFoundException", message))
-        }
-        Err(failure) => failed(copy, failure),
-    }
-}
-
-/// What has the name of a copy in its destination.
-enum There {
-    /// A copy of the same source.
-    Copy(SnapshotState),
-    /// Something else; what.
-    Other(String),
-}
-
-/// Looks up what has a copy's name, if a snapshot has it.
-async fn what_is_there(
+/// Carries a plan out in all destinations at once, and tells `done` of each step as it comes out.
+/// A dry run says what would be done, and calls nothing.
+pub async fn carry_out(
     lightsail: &Lightsail,
-    copy: &Copy,
+    plan: Plan,
+    dry_run: bool,
     deadline: Deadline,
-) -> Result<Option<There>, Failure> {
-    let found = lightsail
-        .find_snapshot(copy.destination, copy.target.as_str(), deadline.all)
-        .await?;
-    let Some(found) = found else {
-        return Ok(None);
-    };
-    let origin = match &copy.source {
-        Source::Manual { snapshot } => {
-            // A copy of a manual snapshot names the snapshot's own origin, not the snapshot.
-            let source = lightsail
-                .find_snapshot(copy.source_region, snapshot, deadline.all)
-                .await?;
-            match source {
-                Some(source) => Origin {
-                    region: source
-                        .from_region
-                        .unwrap_or_else(|| copy.source_region.as_str().to_owned()),
-                    name: source.from,
-                },
-                None => {
-                    return Ok(Some(There::Other(format!(
-                        "a snapshot of {}; whether it is a copy of {snapshot} cannot be told, because {snapshot} is not in {} any more",
-                        described(&found),
-                        copy.source_region
-                    ))));
-                }
+    done: impl Fn(Done<'_>),
+) -> RunResults {
+    let done = &done;
+    let destinations = plan
+        .destinations
+        .into_iter()
+        .map(|(region, steps)| async move {
+            let run = DestinationRun {
+                lightsail,
+                region,
+                dry_run,
+                deadline,
+                done,
+                limit: Mutex::new(None),
+                deletions: Mutex::default(),
+            };
+            run.carry_out(steps).await
+        });
+    let mut all = RunResults::default();
+    for results in join_all(destinations).await {
+        all.copies.extend(results.copies);
+        all.deletions.extend(results.deletions);
+    }
+    all
+}
+
+/// A plan being carried out in one destination.
+struct DestinationRun<'a, D> {
+    lightsail: &'a Lightsail,
+    region: Region,
+    dry_run: bool,
+    deadline: Deadline,
+    done: &'a D,
+    /// What Lightsail said when it refused a copy for the number of copies in progress. It would
+    /// refuse all later ones of this run too.
+    limit: Mutex<Option<Failure>>,
+    deletions: Mutex<Vec<DeletionResult>>,
+}
+
+impl<D: Fn(Done<'_>)> DestinationRun<'_, D> {
+    async fn carry_out(self, steps: Steps) -> RunResults {
+        let mut copies = Vec::with_capacity(steps.copies.len());
+        let mut to_tag: Vec<(SourceId, Date, String)> = steps
+            .tags
+            .into_iter()
+            .map(|copy| (copy.source, copy.date, copy.name))
+            .collect();
+        let mut made = stream::iter(steps.copies)
+            .map(|wanted| self.copy(wanted))
+            .buffer_unordered(CALLS_AT_ONCE);
+        while let Some((result, untagged)) = made.next().await {
+            (self.done)(Done::Copy(&result));
+            copies.push(result);
+            to_tag.extend(untagged);
+        }
+        drop(made);
+        if !self.dry_run {
+            let run = &self;
+            stream::iter(to_tag)
+                .for_each_concurrent(CALLS_AT_ONCE, |(source, date, name)| async move {
+                    // The next run sets a tag that could not be set.
+                    let _ = run.tag(&source, date, &name).await;
+                })
+                .await;
+        }
+        stream::iter(steps.deletions)
+            .for_each_concurrent(CALLS_AT_ONCE, |copy| async {
+                self.delete(copy).await;
+            })
+            .await;
+        let deletions = self.deletions.into_inner();
+        RunResults {
+            copies,
+            deletions: deletions.unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// Does what is to be done about one copy. What is new and so has no tags yet comes with it.
+    async fn copy(&self, wanted: WantedCopy) -> (CopyResult, Option<(SourceId, Date, String)>) {
+        let (again, outcome) = match wanted.step {
+            CopyStep::Exists => (None, Some(Outcome::Exists)),
+            CopyStep::Pending => (None, Some(Outcome::Pending)),
+            CopyStep::Defer => (None, Some(Outcome::Deferred)),
+            CopyStep::Make if self.dry_run => (None, Some(Outcome::Planned)),
+            CopyStep::Make => (None, None),
+            CopyStep::MakeAgain(errored) => {
+                (Some(errored), self.dry_run.then_some(Outcome::Planned))
+            }
+        };
+        let error = match outcome {
+            Some(Outcome::Deferred) => Some(Failure {
+                code: "MaxCopiesInProgress".to_owned(),
+                message: format!(
+                    "as many copies are in progress in {} as the policy's maxCopiesInProgress allows",
+                    self.region
+                ),
+                class: Class::TooManyCopies,
+                may_have_happened: false,
+            }),
+            Some(_) => None,
+            None => self.limit(),
+        };
+        if outcome.is_some() || error.is_some() {
+            if let Some(errored) = again.filter(|_| outcome == Some(Outcome::Planned)) {
+                self.delete(errored).await;
+            }
+            let result = CopyResult {
+                copy: wanted.copy,
+                outcome: outcome.unwrap_or(Outcome::Deferred),
+                operations: Vec::new(),
+                error,
+            };
+            return (result, None);
+        }
+        let again_after = again.is_some();
+        if let Some(errored) = again
+            && let Err(failure) = self.clear(errored).await
+        {
+            let result = CopyResult {
+                copy: wanted.copy,
+                outcome: outcome_of(&failure),
+                operations: Vec::new(),
+                error: Some(failure),
+            };
+            return (result, None);
+        }
+        let mut result = make(self.lightsail, wanted.copy, self.deadline).await;
+        if let Some(failure) = &result.error
+            && result.outcome == Outcome::Failed
+        {
+            result.outcome = outcome_of(failure);
+            if again_after && failure.code == "CopyErrored" {
+                // The deletion was accepted and takes its time.
+                result.outcome = Outcome::Deferred;
+            }
+            if failure.class == Class::TooManyCopies {
+                let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+                limit.get_or_insert_with(|| failure.clone());
             }
         }
-        Source::Dated { resource, .. } | Source::Latest { resource } => Origin {
-            region: copy.source_region.as_str().to_owned(),
-            name: Some(resource.clone()),
-        },
-    };
-    Ok(Some(if origin.matches(&found) {
-        There::Copy(found.state)
-    } else {
-        There::Other(format!("a snapshot of {}", described(&found)))
-    }))
-}
-
-/// The instance or disk that a snapshot goes back to.
-struct Origin {
-    region: String,
-    name: Option<String>,
-}
-
-impl Origin {
-    fn matches(&self, snapshot: &Snapshot) -> bool {
-        let same_region = match &snapshot.from_region {
-            Some(region) => *region == self.region,
-            None => true,
-        };
-        self.name.is_some() && self.name == snapshot.from && same_region
+        let there = matches!(
+            result.outcome,
+            Outcome::Started | Outcome::Exists | Outcome::Pending
+        );
+        let name = result.copy.target.to_string();
+        let untagged = there.then_some((wanted.source, wanted.date, name));
+        (result, untagged)
     }
-}
 
-/// Where a snapshot comes from, for a person.
-fn described(snapshot: &Snapshot) -> String {
-    let name = snapshot.from.as_deref().unwrap_or("unknown origin");
-    match &snapshot.from_region {
-        Some(region) => format!("{name} in {region}"),
-        None => name.to_owned(),
+    fn limit(&self) -> Option<Failure> {
+        let limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+        limit.clone()
     }
-}
 
-/// The result of a copy whose call was accepted. Lightsail can say in the same breath that the
-/// copy has failed.
-fn started(copy: Copy, operations: Vec<Operation>) -> CopyResult {
-    let error = operations
-        .iter()
-        .find(|operation| operation.status == Some(OperationStatus::Failed))
-        .map(|operation| {
-            Failure::found(
-                "CopyErrored",
-                format!(
-                    "Lightsail took the copy on and says that it failed: {} {}",
-                    operation.error_code.as_deref().unwrap_or("no code"),
-                    operation.error_details.as_deref().unwrap_or_default()
-                ),
-            )
-        });
-    CopyResult {
-        copy,
-        outcome: if error.is_some() {
-            Outcome::Failed
+    /// Deletes a copy that ended in state `error`, to make it again. It is tagged first where it
+    /// is not yet, because only what has the tags is ever deleted.
+    async fn clear(&self, errored: ExistingCopy) -> Result<(), Failure> {
+        if !errored.tagged {
+            self.tag(&errored.source, errored.date, &errored.name)
+                .await?;
+        }
+        match self.delete(errored).await {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    async fn tag(&self, source: &SourceId, date: Date, name: &str) -> Result<(), Failure> {
+        let tags = source.tags(date);
+        let tagged = self
+            .lightsail
+            .tag_snapshot(self.region, name, &tags, self.deadline.all)
+            .await;
+        if let Err(failure) = &tagged {
+            (self.done)(Done::Untagged {
+                region: self.region,
+                name,
+                failure,
+            });
+        }
+        tagged
+    }
+
+    /// Deletes a copy, unless this is a dry run; why, if it could not be deleted.
+    async fn delete(&self, copy: ExistingCopy) -> Option<Failure> {
+        let (outcome, operations, error) = if self.dry_run {
+            (Outcome::Planned, Vec::new(), None)
         } else {
-            Outcome::Started
-        },
-        operations,
-        error,
+            let deleted = self
+                .lightsail
+                .delete_snapshot(self.region, copy.source.kind, &copy.name, self.deadline.all)
+                .await;
+            match deleted {
+                Ok(operations) => (Outcome::Deleted, operations, None),
+                Err(failure) => (outcome_of(&failure), Vec::new(), Some(failure)),
+            }
+        };
+        let result = DeletionResult {
+            region: self.region,
+            copy,
+            outcome,
+            operations,
+            error,
+        };
+        (self.done)(Done::Deletion(&result));
+        let failure = result.error.clone();
+        let mut deletions = self
+            .deletions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        deletions.push(result);
+        failure
     }
 }
 
-/// The result of a copy whose name something has.
-fn taken(copy: Copy, there: There) -> CopyResult {
-    let (outcome, error) = match there {
-        There::Copy(SnapshotState::Available) => (Outcome::Exists, None),
-        There::Copy(SnapshotState::Pending) => (Outcome::Pending, None),
-        There::Copy(SnapshotState::Error) => (
-            Outcome::Failed,
-            Some(Failure::found(
-                "CopyErrored",
-                format!(
-                    "the copy {} in {} ended in state error; delete it, and copy again",
-                    copy.target, copy.destination
-                ),
-            )),
-        ),
-        There::Other(what) => (
-            Outcome::Failed,
-            Some(Failure::found(
-                "NameInUse",
-                format!("{} in {} is {what}", copy.target, copy.destination),
-            )),
-        ),
-    };
-    CopyResult {
-        copy,
-        outcome,
-        operations: Vec::new(),
-        error,
-    }
-}
-
-fn failed(copy: Copy, error: Failure) -> CopyResult {
-    CopyResult {
-        copy,
-        outcome: Outcome::Failed,
-        operations: Vec::new(),
-        error: Some(error),
+/// Whether what failed in a policy's run is for the next run to do, or for a person.
+fn outcome_of(failure: &Failure) -> Outcome {
+    match failure.class {
+        Class::TooManyCopies | Class::Throttled | Class::NoTime => Outcome::Deferred,
+        _ => Outcome::Failed,
     }
 }

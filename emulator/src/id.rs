@@ -1,0 +1,78 @@
+//! Ids that look like Lightsail's and are the same in every run.
+
+use std::fmt;
+
+/// An id, printed in the form of a version 4 UUID.
+///
+/// The last twelve digits are a number that counts up, so an id leads straight to what it names; the others are that
+/// number, scrambled, so that ids differ at first sight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Id(pub(crate) u64);
+
+impl Id {
+    /// Reads an id back; `None` if [`Id`] never printed this text.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let id = Id(u64::from_str_radix(text.get(24..)?, 16).ok()?);
+        (id.to_string() == text).then_some(id)
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.0;
+        // The finalizer of splitmix64: a bijection, so no two numbers share all the leading digits.
+        let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        write!(
+            f,
+            "{:08x}-{:04x}-4{:03x}-{:04x}-{number:012x}",
+            mixed >> 32,
+            (mixed >> 16) & 0xffff,
+            (mixed >> 4) & 0x0fff,
+            0x8000 | (mixed & 0x3fff),
+        )
+    }
+}
+
+/// Hands out ids, each one once.
+#[derive(Debug, Default)]
+pub(crate) struct Ids {
+    last: u64,
+}
+
+impl Ids {
+    /// The next id.
+    pub(crate) fn next(&mut self) -> Id {
+        self.last += 1;
+        Id(self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back() {
+        let mut ids = Ids::default();
+        for _ in 0..1000 {
+            let id = ids.next();
+            assert_eq!(Id::parse(&id.to_string()), Some(id));
+            assert_eq!(id.to_string().len(), 36);
+        }
+    }
+
+    #[test]
+    fn other_text_is_no_id() {
+        for text in [
+            "",
+            "1",
+            "00000000-0000-4000-8000-000000000001",
+            "ä".repeat(20).as_str(),
+        ] {
+            assert_eq!(Id::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What the tests share: a signing client and an emulator on a clock that only the test moves.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use lightsail_emulator::{Emulator, Operation, Region, World};
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::SystemTime;
+
+/// An error answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refused {
+    pub status: u16,
+    pub code: String,
+    pub message: String,
+}
+
+/// Who signs, and how.
+#[derive(Clone)]
+pub struct Signer {
+    pub access_key_id: &'static str,
+    pub secret_access_key: &'static str,
+    pub session_token: Option<&'static str>,
+    pub region: &'static str,
+    pub service: &'static str,
+    pub at: Timestamp,
+}
+
+impl Signer {
+    /// The emulator's own key.
+    pub fn new(region: &'static str, at: Timestamp) -> Self {
+        Self {
+            access_key_id: lightsail_emulator::ACCESS_KEY_ID,
+            secret_access_key: lightsail_emulator::SECRET_ACCESS_KEY,
+            session_token: None,
+            region,
+            service: "lightsail",
+            at,
+        }
+    }
+
+    /// A request as an SDK sends it, to this host.
+    pub fn request(&self, host: &str, operation: &str, body: &str) -> http::Request<Bytes> {
+        let target = format!("Lightsail_20161128.{operation}");
+        let mut request = http::Request::post(format!("http://{host}/"))
+            .header("host", host)
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", target)
+            .body(Bytes::copy_from_slice(body.as_bytes()))
+            .unwrap();
+        self.sign(&mut request);
+        request
+    }
+
+    /// Signs a request, all of its headers.
+    pub fn sign(&self, request: &mut http::Request<Bytes>) {
+        let token = self.session_token.map(str::to_owned);
+        let identity = Credentials::new(
+            self.access_key_id,
+            self.secret_access_key,
+            token,
+            None,
+            "test",
+        )
+        .into();
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(self.region)
+            .name(self.service)
+            .time(SystemTime::from(self.at))
+            .settings(SigningSettings::default())
+            .build()
+            .unwrap()
+            .into();
+        let headers = request
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+        let signable = SignableRequest::new(
+            request.method().as_str(),
+            request.uri().to_string(),
+            headers,
+            SignableBody::Bytes(request.body()),
+        )
+        .unwrap();
+        let (instructions, _) = sign(signable, &parameters).unwrap().into_parts();
+        instructions.apply_to_request_http1x(request);
+    }
+}
+
+/// An emulator in this process, on a clock that stands still until it is moved.
+pub struct Bench {
+    pub emulator: Emulator,
+    clock: Arc<AtomicI64>,
+}
+
+impl Bench {
+    /// The world of this JSON, at noon of 22 November 2026, UTC.
+    pub fn new(world: &str) -> Self {
+        Self::of(World::from_json(world).unwrap())
+    }
+
+    /// This world, at the same moment.
+    pub fn of(world: World) -> Self {
+        let noon: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let clock = Arc::new(AtomicI64::new(noon.as_millisecond()));
+        let hand = Arc::clone(&clock);
+        let emulator = Emulator::with_clock(world, move || {
+            Timestamp::from_millisecond(hand.load(Ordering::Relaxed)).unwrap()
+        });
+        Self { emulator, clock }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.clock.load(Ordering::Relaxed)).unwrap()
+    }
+
+    pub fn advance(&self, by: SignedDuration) {
+        self.clock
+            .fetch_add(by.as_millis() as i64, Ordering::Relaxed);
+    }
+
+    /// Makes a call and reads its answer.
+    pub async fn call(
+        &self,
+        region: Region,
+        operation: Operation,
+        body: Value,
+    ) -> Result<Value, Refused> {
+        let request = Signer::new(region.as_str(), self.now()).request(
+            "127.0.0.1:4599",
+            operation.as_str(),
+            &body.to_string(),
+        );
+        read(self.emulator.call(request).await.unwrap())
+    }
+
+    /// The error that a call is refused with.
+    pub async fn refusal(&self, region: Region, operation: Operation, body: Value) -> Refused {
+        self.call(region, operation, body).await.unwrap_err()
+    }
+}
+
+/// Reads an answer.
+pub fn read(response: http::Response<Bytes>) -> Result<Value, Refused> {
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/x-amz-json-1.1"
+    );
+    assert_eq!(response.headers()["x-amzn-requestid"].len(), 36);
+    let status = response.status().as_u16();
+    let json: Value = serde_json::from_slice(response.body()).unwrap();
+    if status == 200 {
+        return Ok(json);
+    }
+    assert_eq!(json["__type"], json["code"]);
+    Err(Refused {
+        status,
+        code: json["__type"].as_str().unwrap().to_owned(),
+        message: json["message"].as_str().unwrap().to_owned(),
+    })
+}
