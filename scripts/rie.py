@@ -18,6 +18,7 @@ import threading
 import time
 import urllib.request
 import zipfile
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -221,66 +222,69 @@ def refused_event(function):
     return records
 
 
+ARCHITECTURE = platform.machine().replace("aarch64", "arm64")
+
+
+def emulator(world, port=0):
+    """lightsail-emulator, as `cargo build` leaves it."""
+    command = ["cargo", "metadata", "--no-deps", "--format-version", "1"]
+    metadata = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
+    binary = Path(json.loads(metadata)["target_directory"]) / "debug" / "lightsail-emulator"
+    return Program([binary, "--world", world, "--port", port])
+
+
+@contextmanager
+def packaged_function(function, lightsail_url):
+    """The packaged function, with these properties of AWS::Lambda::Function, behind the Runtime Interface Emulator."""
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(ROOT / ".aws-sam" / f"lightsail-snapshot-copier-{ARCHITECTURE}.zip") as package:
+            package.extractall(folder)
+        bootstrap = Path(folder) / function["Handler"]
+        rie = Path(folder) / "rie"
+        shutil.copy(Path(samcli.__file__).parent / "local" / "rapid" / f"aws-lambda-rie-{ARCHITECTURE}", rie)
+        for program in (bootstrap, rie):
+            program.chmod(0o755)
+        port, api_port = free_port(), free_port()
+        addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
+        addresses += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
+        settings = {
+            "AWS_REGION": DESTINATION,
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function["Timeout"]),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["MemorySize"]),
+            "AWS_LAMBDA_LOG_LEVEL": function["LoggingConfig"]["ApplicationLogLevel"],
+            "AWS_ENDPOINT_URL_LIGHTSAIL": lightsail_url,
+        }
+        settings |= function["Environment"]["Variables"] | CREDENTIALS
+        with Program([rie, *addresses, bootstrap], **settings) as program:
+            yield Function(program, port)
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--records", type=Path)
     arguments = arguments.parse_args()
 
-    architecture = platform.machine().replace("aarch64", "arm64")
-    expanded = expand(**PARAMETERS, Architecture=architecture)
-    function = expanded["Resources"]["Function"]["Properties"]
+    expanded = expand(**PARAMETERS, Architecture=ARCHITECTURE)
+    properties = expanded["Resources"]["Function"]["Properties"]
     scheduled = expanded["Resources"]["Schedule"]["Properties"]["Target"]["Input"]
     scheduled = json.loads(scheduled.replace("<aws.scheduler.scheduled-time>", f"{TODAY}T06:00:00Z"))
-    target = Path(
-        json.loads(
-            subprocess.run(
-                ["cargo", "metadata", "--no-deps", "--format-version", "1"],
-                cwd=ROOT,
-                check=True,
-                capture_output=True,
-            ).stdout
-        )["target_directory"]
-    )
-
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        with zipfile.ZipFile(ROOT / ".aws-sam" / f"lightsail-snapshot-copier-{architecture}.zip") as package:
-            package.extractall(folder)
-        bootstrap = folder / function["Handler"]
-        rie = folder / "rie"
-        shutil.copy(Path(samcli.__file__).parent / "local" / "rapid" / f"aws-lambda-rie-{architecture}", rie)
-        for program in (bootstrap, rie):
-            program.chmod(0o755)
-        world = folder / "world.json"
-        world.write_text(json.dumps(WORLD))
-
-        with Program([target / "debug" / "lightsail-emulator", "--world", world]) as emulator:
-            url = emulator.wait_for(lambda line: line.startswith("http://"), "the emulator has no URL")
-            port, api_port = free_port(), free_port()
-            addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
-            addresses += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
-            settings = {
-                "AWS_REGION": DESTINATION,
-                "AWS_DEFAULT_REGION": DESTINATION,
-                "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function["Timeout"]),
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["MemorySize"]),
-                "AWS_LAMBDA_LOG_LEVEL": function["LoggingConfig"]["ApplicationLogLevel"],
-                "AWS_ENDPOINT_URL_LIGHTSAIL": url,
-            }
-            settings |= function["Environment"]["Variables"] | CREDENTIALS
-            with Program([rie, *addresses, bootstrap], **settings) as program:
-                invoked = Function(program, port)
-                lightsail = boto3.client(
-                    "lightsail",
-                    region_name=DESTINATION,
-                    endpoint_url=url,
-                    aws_access_key_id="emulator",
-                    aws_secret_access_key="emulator",
-                )
-                records = custom_event(invoked)
-                records += scheduled_event(invoked, scheduled)
-                records += scheduled_again(invoked, lightsail)
-                records += refused_event(invoked)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as world:
+        json.dump(WORLD, world)
+        world.flush()
+        with emulator(world.name) as running:
+            url = running.wait_for(lambda line: line.startswith("http://"), "the emulator has no URL")
+            lightsail = boto3.client(
+                "lightsail",
+                region_name=DESTINATION,
+                endpoint_url=url,
+                aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            )
+            with packaged_function(properties, url) as function:
+                records = custom_event(function)
+                records += scheduled_event(function, scheduled)
+                records += scheduled_again(function, lightsail)
+                records += refused_event(function)
     if arguments.records:
         arguments.records.write_text("".join(json.dumps(record) + "\n" for record in records))
     print("all as expected")
