@@ -2,7 +2,9 @@
 //! Lightsail that they reach through the function's own front door.
 
 mod bench;
+mod binary;
 mod generate;
+mod metrics;
 mod model;
 mod plan;
 mod properties;
