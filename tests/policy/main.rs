@@ -4,6 +4,7 @@
 mod bench;
 mod binary;
 mod generate;
+mod guide;
 mod metrics;
 mod model;
 mod plan;
