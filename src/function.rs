@@ -9,8 +9,6 @@ use serde::{Deserialize, Deserializer};
 use crate::event::{self, Event, Job};
 use crate::fields::Mistakes;
 use crate::lightsail::Lightsail;
-use crate::observe::observe;
-use crate::plan::plan;
 use crate::policy::Policy;
 use crate::region::Region;
 use crate::report::{self, Answer};
@@ -96,9 +94,9 @@ async fn answer(
             let copies = run::copies(&function.lightsail, copies, dry_run, deadline, log).await;
             let results = RunResults {
                 copies,
-                deletions: Vec::new(),
+                ..RunResults::default()
             };
-            match report::failures(&results, &[]) {
+            match report::failures(&results) {
                 Some(message) => Err(function_error("CopyFailed", message)),
                 None => Ok(Answer::of_copies(dry_run, &results.copies)),
             }
@@ -115,7 +113,7 @@ async fn answer(
     }
 }
 
-/// One run of a policy: observe, plan, carry out, report.
+/// One run of a policy, and what it came to.
 async fn run_policy(
     function: &Function,
     policy: &Policy,
@@ -125,27 +123,20 @@ async fn run_policy(
 ) -> Result<Answer, Diagnostic> {
     let request_id = context.request_id.as_str();
     let lightsail = &function.lightsail;
-    let deadline = Deadline::of_policy(time);
     // Ages and the current day go by the clock, not by the event's time: an event that comes late
     // must not make a backup look younger than it is.
     let now = Timestamp::now();
     lightsail.take_throttles();
-    let (observed, unread) = observe(lightsail, policy, now, deadline.observe).await;
-    report::log_unread(request_id, &unread);
-    let mut plan = plan(policy, &observed, now);
-    drop(observed);
-    let coverage = std::mem::take(&mut plan.coverage);
-    report::log_coverage(request_id, &coverage);
+    let deadline = Deadline::of_policy(time);
     let log = |done: Done<'_>| report::log(request_id, done);
-    let results = run::carry_out(lightsail, plan, dry_run, deadline, log).await;
+    let run = run::policy(lightsail, policy, now, dry_run, deadline, log).await;
     if !dry_run {
         let throttles = lightsail.take_throttles();
-        let records = metrics::records(request_id, now, &results, &coverage, throttles);
-        logging::write_lines(&records);
+        logging::write_lines(&metrics::records(request_id, now, &run, throttles));
     }
-    match report::failures(&results, &unread) {
+    match report::failures(&run) {
         Some(message) => Err(function_error("CopyFailed", message)),
-        None => Ok(Answer::of_run(dry_run, &results, &coverage)),
+        None => Ok(Answer::of_run(dry_run, &run)),
     }
 }
 

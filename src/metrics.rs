@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::copy::Outcome;
-use crate::plan::{Coverage, Status};
+use crate::plan::Status;
 use crate::region::Region;
 use crate::run::RunResults;
 
@@ -92,7 +92,6 @@ pub fn records(
     request_id: &str,
     now: Timestamp,
     results: &RunResults,
-    coverage: &[Coverage],
     throttles: u64,
 ) -> Vec<String> {
     let mut destinations: BTreeMap<Region, DestinationMetrics> = BTreeMap::new();
@@ -112,7 +111,7 @@ pub fn records(
             metrics.snapshots_deleted += 1;
         }
     }
-    for coverage in coverage {
+    for coverage in &results.coverage {
         let metrics = destinations.entry(coverage.destination).or_default();
         match coverage.status {
             Status::Stale => metrics.sources_stale += 1,

@@ -294,14 +294,14 @@ impl Answer {
     }
 
     /// The answer to a run of a policy.
-    pub fn of_run(dry_run: bool, results: &RunResults, coverage: &[Coverage]) -> Self {
+    pub fn of_run(dry_run: bool, results: &RunResults) -> Self {
         let deletions = results.deletions.iter().map(DeletionEntry::from);
         let mut answer = Self {
             dry_run,
             summary: Summary::default(),
             copies: results.copies.iter().map(CopyEntry::from).collect(),
             deletions: Some(deletions.collect()),
-            coverage: Some(coverage.iter().map(CoverageEntry::from).collect()),
+            coverage: Some(results.coverage.iter().map(CoverageEntry::from).collect()),
             omitted: None,
         };
         for result in &results.copies {
@@ -404,7 +404,7 @@ fn serialized_size(value: &impl Serialize) -> usize {
 
 /// The message of the function error that an invocation ends in: one line for each failure.
 /// `None` if nothing failed.
-pub fn failures(results: &RunResults, unread: &[Unread]) -> Option<String> {
+pub fn failures(results: &RunResults) -> Option<String> {
     let copies = results.copies.iter().filter_map(|result| {
         let Copy {
             source_region,
@@ -429,7 +429,7 @@ pub fn failures(results: &RunResults, unread: &[Unread]) -> Option<String> {
             )
         })
     });
-    let unread = unread.iter().map(|unread| {
+    let unread = results.unread.iter().map(|unread| {
         let of = match &unread.source {
             Some(source) => format!(" of {source}"),
             None => String::new(),
@@ -457,7 +457,7 @@ pub fn failures(results: &RunResults, unread: &[Unread]) -> Option<String> {
     (!message.is_empty()).then_some(message)
 }
 
-/// Logs one thing done: a line for each Operation that Lightsail returned, or one line if there is none.
+/// Logs one thing done or found. A copy or deletion makes a line for each Operation that Lightsail returned, or one line if there is none.
 pub fn log(request_id: &str, done: Done<'_>) {
     match done {
         Done::Copy(result) => {
@@ -493,6 +493,8 @@ pub fn log(request_id: &str, done: Done<'_>) {
                 error: result.error.as_ref(),
             });
         }
+        Done::Unread(unread) => log_unread(request_id, unread),
+        Done::Coverage(coverage) => log_coverage(request_id, coverage),
         Done::Untagged {
             region,
             name,
@@ -574,48 +576,42 @@ fn log_line(line: &ResultLine<'_>, operation: Option<&OperationEntry>) {
     }
 }
 
-/// Logs how well every source is covered, a line each.
-pub fn log_coverage(request_id: &str, coverage: &[Coverage]) {
-    for coverage in coverage {
-        let newest = coverage.newest.map(|date| date.to_string());
-        macro_rules! log_at {
-            ($level:expr) => {
-                event!(
-                    $level,
-                    event = "coverage",
-                    requestId = request_id,
-                    sourceRegion = coverage.source.region.as_str(),
-                    sourceResourceName = coverage.source.name,
-                    resourceType = coverage.source.kind.as_str(),
-                    destinationRegion = coverage.destination.as_str(),
-                    newestRecoveryPoint = newest,
-                    recoveryPointAgeHours = coverage.age_hours.map(tenths),
-                    status = coverage.status.as_str(),
-                    reason = coverage.reason,
-                )
-            };
-        }
-        match coverage.status {
-            Status::Protected | Status::Pending => log_at!(Level::INFO),
-            Status::Stale | Status::Unprotected => log_at!(Level::WARN),
-        }
+fn log_coverage(request_id: &str, coverage: &Coverage) {
+    let newest = coverage.newest.map(|date| date.to_string());
+    macro_rules! log_at {
+        ($level:expr) => {
+            event!(
+                $level,
+                event = "coverage",
+                requestId = request_id,
+                sourceRegion = coverage.source.region.as_str(),
+                sourceResourceName = coverage.source.name,
+                resourceType = coverage.source.kind.as_str(),
+                destinationRegion = coverage.destination.as_str(),
+                newestRecoveryPoint = newest,
+                recoveryPointAgeHours = coverage.age_hours.map(tenths),
+                status = coverage.status.as_str(),
+                reason = coverage.reason,
+            )
+        };
+    }
+    match coverage.status {
+        Status::Protected | Status::Pending => log_at!(Level::INFO),
+        Status::Stale | Status::Unprotected => log_at!(Level::WARN),
     }
 }
 
-/// Logs the Regions that could not be read.
-pub fn log_unread(request_id: &str, unread: &[Unread]) {
-    for unread in unread {
-        error!(
-            event = "region_unread",
-            requestId = request_id,
-            region = unread.region.as_str(),
-            operation = unread.operation,
-            sourceResourceName = unread.source,
-            errorCode = unread.failure.code,
-            errorMessage = unread.failure.message,
-            retryable = unread.failure.retryable(),
-        );
-    }
+fn log_unread(request_id: &str, unread: &Unread) {
+    error!(
+        event = "region_unread",
+        requestId = request_id,
+        region = unread.region.as_str(),
+        operation = unread.operation,
+        sourceResourceName = unread.source,
+        errorCode = unread.failure.code,
+        errorMessage = unread.failure.message,
+        retryable = unread.failure.retryable(),
+    );
 }
 
 /// Logs that an invocation is over, and how: its run time and, where it went through, its summary.

@@ -11,12 +11,15 @@ use std::time::Duration;
 use aws_sdk_lightsail::types::Operation;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::time::Instant;
 
 use crate::copy::{CopyResult, Outcome, look, make};
 use crate::lightsail::{CALLS_AT_ONCE, Class, Failure, Lightsail};
-use crate::plan::{CopyStep, ExistingCopy, Plan, SourceId, Steps, WantedCopy};
+use crate::observe::{Unread, observe};
+use crate::plan::{CopyStep, Coverage, ExistingCopy, Plan, SourceId, Steps, WantedCopy, plan};
+use crate::policy::Policy;
 use crate::region::Region;
 use crate::request::Copy;
 
@@ -75,13 +78,17 @@ pub struct DeletionResult {
     pub error: Option<Failure>,
 }
 
-/// One thing done, as it is told while a run goes on.
+/// One thing done or found, as it is told while a run goes on.
 #[derive(Debug)]
 pub enum Done<'a> {
     /// A copy came out.
     Copy(&'a CopyResult),
     /// A deletion came out.
     Deletion(&'a DeletionResult),
+    /// A Region could not be read.
+    Unread(&'a Unread),
+    /// A source is covered so well.
+    Coverage(&'a Coverage),
     /// A copy could not be tagged.
     Untagged {
         /// The copy's Region.
@@ -128,40 +135,71 @@ pub async fn copies(
     results.into_values().collect()
 }
 
-/// What a policy's run has done.
+/// What a run has done and found.
 #[derive(Debug, Default)]
 pub struct RunResults {
+    /// The Regions that could not be read.
+    pub unread: Vec<Unread>,
+    /// How well each source was covered before the run.
+    pub coverage: Vec<Coverage>,
     /// What became of each copy that the policy wants.
     pub copies: Vec<CopyResult>,
     /// What became of each deletion.
     pub deletions: Vec<DeletionResult>,
 }
 
+/// Runs a policy once, at `now`: observes, plans, carries the plan out, and tells `done` of each
+/// finding and step as it comes. A dry run says what would be done, and changes nothing.
+pub async fn policy(
+    lightsail: &Lightsail,
+    policy: &Policy,
+    now: Timestamp,
+    dry_run: bool,
+    deadline: Deadline,
+    done: impl Fn(Done<'_>),
+) -> RunResults {
+    let (observed, unread) = observe(lightsail, policy, now, deadline.observe).await;
+    for unread in &unread {
+        done(Done::Unread(unread));
+    }
+    let Plan {
+        destinations,
+        coverage,
+    } = plan(policy, &observed, now);
+    // A large fleet's lists are not kept while copies are made.
+    drop(observed);
+    for coverage in &coverage {
+        done(Done::Coverage(coverage));
+    }
+    RunResults {
+        unread,
+        coverage,
+        ..carry_out(lightsail, destinations, dry_run, deadline, done).await
+    }
+}
+
 /// Carries a plan out in all destinations at once, and tells `done` of each step as it comes out.
 /// A dry run says what would be done, and calls nothing.
-pub async fn carry_out(
+async fn carry_out(
     lightsail: &Lightsail,
-    plan: Plan,
+    plan: BTreeMap<Region, Steps>,
     dry_run: bool,
     deadline: Deadline,
     done: impl Fn(Done<'_>),
 ) -> RunResults {
     let done = &done;
-    let destinations = plan
-        .destinations
-        .into_iter()
-        .map(|(region, steps)| async move {
-            let run = DestinationRun {
-                lightsail,
-                region,
-                dry_run,
-                deadline,
-                done,
-                limit: Mutex::new(None),
-                deletions: Mutex::default(),
-            };
-            run.carry_out(steps).await
-        });
+    let destinations = plan.into_iter().map(|(region, steps)| async move {
+        let run = DestinationRun {
+            lightsail,
+            region,
+            dry_run,
+            deadline,
+            done,
+            limit: Mutex::new(None),
+            deletions: Mutex::default(),
+        };
+        run.carry_out(steps).await
+    });
     let mut all = RunResults::default();
     for results in join_all(destinations).await {
         all.copies.extend(results.copies);
@@ -218,6 +256,7 @@ impl<D: Fn(Done<'_>)> DestinationRun<'_, D> {
         RunResults {
             copies,
             deletions: deletions.unwrap_or_else(PoisonError::into_inner),
+            ..RunResults::default()
         }
     }
 

@@ -253,3 +253,97 @@ impl Snapshot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Ids;
+    use jiff::ToSpan;
+
+    fn copy(takes: SignedDuration, ending: Ending) -> Snapshot {
+        Snapshot {
+            kind: SourceKind::Disk,
+            arn: String::new(),
+            support_code: String::new(),
+            created_at: Timestamp::UNIX_EPOCH,
+            tags: Tags::new(),
+            size_in_gb: 8,
+            origin: Origin {
+                name: Some("Data-1".to_owned()),
+                arn: Some("arn:aws:lightsail:eu-west-1:123456789012:Disk/x".to_owned()),
+            },
+            is_from_auto_snapshot: true,
+            making: Making::Copying(Copying {
+                since: Timestamp::UNIX_EPOCH,
+                takes,
+                ending,
+                operation: Ids::default().next(),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_copy_is_a_function_of_the_time() {
+        let takes = SignedDuration::from_secs(10);
+        for (seconds, state, percent) in [
+            (-5, SnapshotState::Pending, 0),
+            (0, SnapshotState::Pending, 0),
+            (5, SnapshotState::Pending, 50),
+            (10, SnapshotState::Available, 100),
+        ] {
+            let now = Timestamp::from_second(seconds).unwrap();
+            let snapshot = copy(takes, Ending::Succeeds);
+            assert_eq!(
+                (snapshot.state(now), snapshot.percent_done(now)),
+                (state, percent)
+            );
+        }
+        let now = Timestamp::from_second(10).unwrap();
+        let failed = copy(takes, Ending::Fails);
+        assert_eq!(
+            (failed.state(now), failed.percent_done(now)),
+            (SnapshotState::Error, 0)
+        );
+        let instant = copy(SignedDuration::ZERO, Ending::Succeeds);
+        assert_eq!(
+            instant.state(Timestamp::UNIX_EPOCH),
+            SnapshotState::Available
+        );
+    }
+
+    #[test]
+    fn the_origin_region_is_in_the_arn() {
+        let snapshot = copy(SignedDuration::ZERO, Ending::Succeeds);
+        assert_eq!(snapshot.origin.region(), Some(Region::EuWest1));
+        assert_eq!(Origin::default().region(), None);
+    }
+
+    #[test]
+    fn the_oldest_automatic_snapshots_rotate_out() {
+        let mut source = Source {
+            kind: SourceKind::Disk,
+            arn: String::new(),
+            support_code: String::new(),
+            created_at: Timestamp::UNIX_EPOCH,
+            tags: Tags::new(),
+            size_in_gb: 8,
+            makes_auto_snapshots: true,
+            auto_snapshots: BTreeMap::new(),
+        };
+        let first = jiff::civil::date(2026, 11, 20);
+        for day in 0..9 {
+            let date = first + day.days();
+            let status = if day < 8 {
+                AutoSnapshotStatus::Success
+            } else {
+                AutoSnapshotStatus::Failed
+            };
+            source.rotate_in(date, AutoSnapshot::of(date, status));
+        }
+        assert_eq!(source.auto_snapshots.len(), AUTO_SNAPSHOTS_KEPT);
+        assert!(!source.is_restorable(first + 1.days()));
+        assert!(source.is_restorable(first + 2.days()));
+        assert!(!source.is_restorable(first + 8.days()));
+        assert_eq!(source.latest_restorable(), Some(first + 7.days()));
+    }
+}

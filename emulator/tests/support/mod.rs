@@ -11,6 +11,8 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::SystemTime;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// An error answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,4 +166,46 @@ pub fn read(response: http::Response<Bytes>) -> Result<Value, Refused> {
         code: json["__type"].as_str().unwrap().to_owned(),
         message: json["message"].as_str().unwrap().to_owned(),
     })
+}
+
+/// What a client on a socket saw.
+#[derive(Debug)]
+pub enum Seen {
+    /// An answer: its status, content type and body.
+    Answer(u16, String, String),
+    /// The connection closed before the first byte of one.
+    Nothing,
+}
+
+/// Sends a request over a new connection and reads until the server has answered or closed it.
+pub async fn exchange(url: &str, region: &'static str, operation: &str, body: &str) -> Seen {
+    let host = url.strip_prefix("http://").unwrap();
+    let request = Signer::new(region, Timestamp::now()).request(host, operation, body);
+    let mut text = String::from("POST / HTTP/1.1\r\n");
+    for (name, value) in request.headers() {
+        text += &format!("{name}: {}\r\n", value.to_str().unwrap());
+    }
+    text += &format!(
+        "connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut seen = Vec::new();
+    match stream.read_to_end(&mut seen).await {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("{error}"),
+    }
+    if seen.is_empty() {
+        return Seen::Nothing;
+    }
+    let seen = String::from_utf8(seen).unwrap();
+    let (head, body) = seen.split_once("\r\n\r\n").unwrap();
+    let status = head[9..12].parse().unwrap();
+    let content_type = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-type: "))
+        .unwrap_or_default();
+    Seen::Answer(status, content_type.to_owned(), body.to_owned())
 }

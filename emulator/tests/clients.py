@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Checks that boto3 and the AWS CLI work with the emulator unchanged.
+
+    clients.py target/debug/lightsail-emulator   starts the program, and stops it again
+    clients.py http://127.0.0.1:4599             takes one that was just started with --world clients.json
+
+Needs boto3, and the aws command on the path. Prints what it checks, and ends with status 0 if all of it holds.
+"""
+
+import datetime
+import json
+import os
+import subprocess
+import sys
+import time
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+WORLD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients.json")
+URL = ""
+
+
+def client(region, key="emulator", secret="emulator", token=None):
+    return boto3.client(
+        "lightsail", endpoint_url=URL, region_name=region, aws_access_key_id=key, aws_secret_access_key=secret,
+        aws_session_token=token, config=Config(retries={"total_max_attempts": 1}))
+
+
+def checks(what):
+    print(f"  {what}", flush=True)
+
+
+def refused(expected, call, **parameters):
+    """The message of the error that a call is refused with, which must be this exception class or code."""
+    try:
+        call(**parameters)
+    except ClientError as error:
+        found = error.response["Error"]
+        if isinstance(expected, str):
+            assert found["Code"] == expected, found
+        else:
+            assert isinstance(error, expected), (expected, found)
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        assert status == 400, status
+        assert len(error.response["ResponseMetadata"]["RequestId"]) == 36
+        return found["Message"]
+    raise AssertionError(f"not refused: {parameters}")
+
+
+def names(client, operation, result):
+    pages = list(client.get_paginator(operation).paginate())
+    assert all(len(page[result]) <= 2 for page in pages), pages
+    return [item["name"] for page in pages for item in page[result]]
+
+
+def check_reading(west):
+    checks("get_instances, get_disks, get_instance_snapshots, get_disk_snapshots with their paginators")
+    assert names(west, "get_instances", "instances") == ["Plain-1", "Plain-2", "Plain-3", "Plain-4", "WordPress-1"]
+    assert names(west, "get_disks", "disks") == ["Data-1", "Data-2", "Data-3"]
+    assert names(west, "get_instance_snapshots", "instanceSnapshots") == [
+        "Manual-2", "Manual-3", "WordPress-1-1569608575"]
+    assert names(west, "get_disk_snapshots", "diskSnapshots") == ["Data-1-1569608600", "Disk-2", "Disk-3"]
+    assert names(client("eu-west-3"), "get_instances", "instances") == []
+    refused(west.exceptions.InvalidInputException, west.get_instances, pageToken="nonsense")
+
+    checks("get_instance, get_disk, get_instance_snapshot, get_disk_snapshot")
+    instance = west.get_instance(instanceName="WordPress-1")["instance"]
+    assert instance["tags"] == [{"key": "backup", "value": "dr"}]
+    assert instance["state"] == {"code": 16, "name": "running"}
+    assert instance["addOns"][0]["status"] == "Enabled"
+    assert isinstance(instance["createdAt"], datetime.datetime)
+    disk = west.get_disk(diskName="Data-1")["disk"]
+    assert (disk["sizeInGb"], disk["state"]) == (64, "available")
+    snapshot = west.get_instance_snapshot(instanceSnapshotName="WordPress-1-1569608575")["instanceSnapshot"]
+    assert (snapshot["state"], snapshot["fromInstanceArn"]) == ("available", instance["arn"])
+    snapshot = west.get_disk_snapshot(diskSnapshotName="Data-1-1569608600")["diskSnapshot"]
+    assert (snapshot["state"], snapshot["progress"], snapshot["fromDiskName"]) == ("completed", "100%", "Data-1")
+    for call, parameter in [
+            (west.get_instance, "instanceName"), (west.get_disk, "diskName"),
+            (west.get_instance_snapshot, "instanceSnapshotName"), (west.get_disk_snapshot, "diskSnapshotName"),
+            (west.get_auto_snapshots, "resourceName"), (west.get_operation, "operationId")]:
+        message = refused(west.exceptions.NotFoundException, call, **{parameter: "Nowhere-1"})
+        assert message.endswith("does not exist: Nowhere-1"), message
+
+    checks("get_auto_snapshots")
+    answer = west.get_auto_snapshots(resourceName="WordPress-1")
+    assert answer["resourceType"] == "Instance"
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    dates = [snapshot["date"] for snapshot in answer["autoSnapshots"]]
+    assert dates[-1] == "2019-09-25" and dates[:-1] == sorted(dates[:-1], reverse=True), dates
+    assert dates[0] in (str(today), str(today - datetime.timedelta(days=1))), dates
+    assert {snapshot["status"] for snapshot in answer["autoSnapshots"]} == {"Success"}
+    assert west.get_auto_snapshots(resourceName="Plain-1")["autoSnapshots"] == []
+
+    checks("get_regions")
+    regions = west.get_regions(includeAvailabilityZones=True)["regions"]
+    assert {region["name"] for region in regions} >= set(west.meta.service_model.shape_for("RegionName").enum)
+    assert regions[0]["availabilityZones"][0]["zoneName"] == "us-east-1a"
+
+
+def wait_for_end(client, operation):
+    for _ in range(200):
+        found = client.get_operation(operationId=operation["id"])["operation"]
+        if found["isTerminal"]:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("the copy does not end")
+
+
+def check_copying(east):
+    checks("copy_snapshot: the sample requests of its page")
+    source = {"sourceRegion": "us-west-2"}
+    automatic = east.copy_snapshot(
+        sourceResourceName="WordPress-1", restoreDate="2019-09-25",
+        targetSnapshotName="CopiedAutoSnapshot-2019-09-25", **source)["operations"][0]
+    assert automatic["operationDetails"] == "us-west-2:WordPress-1"
+    assert automatic["resourceType"] == "InstanceSnapshot"
+    assert automatic["location"] == {"availabilityZone": "all", "regionName": "us-east-1"}
+    assert (automatic["status"], automatic["isTerminal"]) == ("Started", False)
+    manual = east.copy_snapshot(
+        sourceSnapshotName="WordPress-1-1569608575", targetSnapshotName="CopiedManualSnapshot-2019-09-25",
+        **source)["operations"][0]
+    assert manual["operationDetails"] == "us-west-2:WordPress-1-1569608575"
+
+    checks("copy_snapshot: the limit of copies in progress")
+    latest = dict(source, sourceResourceName="Data-1", useLatestRestorableAutoSnapshot=True)
+    message = refused(
+        east.exceptions.OperationFailureException, east.copy_snapshot, targetSnapshotName="Data-Copy", **latest)
+    assert message == "Too many snapshot copies in progress. The limit is 2 for this destination region.", message
+
+    checks("get_operation: Succeeded when the copy is available")
+    assert wait_for_end(east, manual)["status"] == "Succeeded"
+    copy = east.get_instance_snapshot(instanceSnapshotName=automatic["resourceName"])["instanceSnapshot"]
+    assert (copy["state"], copy["isFromAutoSnapshot"], copy["tags"]) == ("available", True, [])
+    assert copy["fromInstanceName"] == "WordPress-1" and ":us-west-2:" in copy["fromInstanceArn"]
+
+    checks("copy_snapshot: a disk")
+    disk = east.copy_snapshot(targetSnapshotName="Data-Copy", **latest)["operations"][0]
+    assert east.get_disk_snapshot(diskSnapshotName="Data-Copy")["diskSnapshot"]["state"] == "pending"
+    wait_for_end(east, disk)
+    assert east.get_disk_snapshot(diskSnapshotName="Data-Copy")["diskSnapshot"]["state"] == "completed"
+
+    checks("copy_snapshot: refusals")
+    good = dict(latest, targetSnapshotName="Other-1")
+    for changes in [
+            {"targetSnapshotName": "Data-Copy"}, {"targetSnapshotName": "a"}, {"targetSnapshotName": "a.b"},
+            {"sourceRegion": "us-west-9"}, {"restoreDate": "2019-09-25"}, {"sourceSnapshotName": "Disk-2"},
+            {"useLatestRestorableAutoSnapshot": False},
+            {"useLatestRestorableAutoSnapshot": False, "restoreDate": "2019-09-31"}]:
+        refused(east.exceptions.InvalidInputException, east.copy_snapshot, **dict(good, **changes))
+    for changes in [
+            {"sourceResourceName": "Nowhere-1"}, {"sourceResourceName": "Plain-1"}, {"sourceRegion": "eu-west-1"},
+            {"useLatestRestorableAutoSnapshot": False, "restoreDate": "2019-09-24"}]:
+        refused(east.exceptions.NotFoundException, east.copy_snapshot, **dict(good, **changes))
+
+    checks("get_operations_for_resource")
+    found = east.get_operations_for_resource(resourceName="Data-Copy")["operations"]
+    assert [operation["id"] for operation in found] == [disk["id"]]
+
+
+def check_changing(east):
+    checks("tag_resource, untag_resource")
+    done = east.tag_resource(
+        resourceName="Data-Copy", tags=[{"key": "a", "value": "1"}, {"key": "b"}])["operations"][0]
+    assert (done["status"], done["isTerminal"]) == ("Succeeded", True)
+    east.tag_resource(resourceName="Data-Copy", tags=[{"key": "a", "value": "2"}])
+    east.untag_resource(resourceName="Data-Copy", tagKeys=["b"])
+    assert east.get_disk_snapshot(diskSnapshotName="Data-Copy")["diskSnapshot"]["tags"] == [
+        {"key": "a", "value": "2"}]
+    refused(east.exceptions.NotFoundException, east.tag_resource, resourceName="Nowhere-1", tags=[{"key": "a"}])
+    refused(east.exceptions.InvalidInputException, east.tag_resource, resourceName="Data-Copy", tags=[])
+
+    checks("delete_instance_snapshot, delete_disk_snapshot")
+    copies = ["CopiedAutoSnapshot-2019-09-25", "CopiedManualSnapshot-2019-09-25"]
+    for name in copies:
+        done = east.delete_instance_snapshot(instanceSnapshotName=name)["operations"][0]
+        assert (done["operationType"], done["status"]) == ("DeleteInstanceSnapshot", "Succeeded")
+    east.delete_disk_snapshot(diskSnapshotName="Data-Copy")
+    assert names(east, "get_instance_snapshots", "instanceSnapshots") == []
+    assert names(east, "get_disk_snapshots", "diskSnapshots") == []
+    refused(east.exceptions.NotFoundException, east.delete_disk_snapshot, diskSnapshotName="Data-Copy")
+
+
+def check_signatures():
+    checks("credentials: a session token, a wrong key, a wrong secret, an expired token, none")
+    client("us-east-1", token="session").get_disks()
+    refused("UnrecognizedClientException", client("us-east-1", key="AKIAIOSFODNN7EXAMPLE").get_disks)
+    refused("InvalidSignatureException", client("us-east-1", secret="wrong").get_disks)
+    refused("ExpiredTokenException", client("us-east-1", token="expired").get_disks)
+    unsigned = boto3.client(
+        "lightsail", endpoint_url=URL, region_name="us-east-1", config=Config(signature_version=UNSIGNED))
+    refused("MissingAuthenticationTokenException", unsigned.get_disks)
+
+    checks("an operation that the emulator does not have")
+    refused("UnknownOperationException", client("us-east-1").get_key_pairs)
+
+
+def aws(*arguments):
+    environment = dict(
+        os.environ, AWS_ACCESS_KEY_ID="emulator", AWS_SECRET_ACCESS_KEY="emulator", AWS_PAGER="",
+        AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_MAX_ATTEMPTS="1")
+    environment.pop("AWS_SESSION_TOKEN", None)
+    return subprocess.run(
+        ["aws", "lightsail", *arguments, "--endpoint-url", URL, "--output", "json"],
+        env=environment, capture_output=True, text=True, timeout=60)
+
+
+def check_command_line():
+    checks("aws lightsail get-instances, all pages")
+    done = aws("get-instances", "--region", "us-west-2")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["instances"]) == 5
+
+    checks("aws lightsail copy-snapshot, get-operation, delete-instance-snapshot")
+    copy = ["copy-snapshot", "--region", "us-east-2", "--source-region", "us-west-2", "--source-resource-name",
+            "WordPress-1", "--use-latest-restorable-auto-snapshot", "--target-snapshot-name", "Command-Line-Copy"]
+    done = aws(*copy)
+    assert done.returncode == 0, done.stderr
+    operation = json.loads(done.stdout)["operations"][0]
+    done = aws("get-operation", "--region", "us-east-2", "--operation-id", operation["id"])
+    assert json.loads(done.stdout)["operation"]["operationType"] == "CopySnapshot", done.stderr
+    done = aws(*copy)
+    assert done.returncode != 0
+    assert "(InvalidInputException)" in done.stderr and "already in use: Command-Line-Copy" in done.stderr, done.stderr
+    done = aws("delete-instance-snapshot", "--region", "us-east-2", "--instance-snapshot-name", "Command-Line-Copy")
+    assert done.returncode == 0, done.stderr
+
+
+def check_all(url):
+    global URL
+    URL = url
+    print(f"boto3 {boto3.__version__} and the AWS CLI at {url}")
+    west, east = client("us-west-2"), client("us-east-1")
+    check_reading(west)
+    check_copying(east)
+    check_changing(east)
+    check_signatures()
+    check_command_line()
+    print("all hold")
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    if sys.argv[1].startswith("http"):
+        return check_all(sys.argv[1])
+    program = subprocess.Popen(
+        [sys.argv[1], "--world", WORLD], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        check_all(program.stdout.readline().strip())
+    finally:
+        program.terminate()
+        assert program.wait(10) == 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+//! How all of it is printed.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use lightsail_emulator::{Emulator, Region, SnapshotState, SnapshotView};
+use local_lambda::Ending;
+use serde_json::Value;
+
+use crate::machine::Lightsail;
+use crate::samples::Sample;
+
+/// JSON that is no longer than this stays on one line.
+const LINE: usize = 100;
+
+pub fn machine(binary: &Path, lightsail: &Lightsail) {
+    heading("The function and Lightsail, on this machine");
+    println!("  function   {}", binary.display());
+    println!(
+        "  Lightsail  {} (emulated, with a demo world)",
+        lightsail.running.url()
+    );
+    println!("  Region     us-east-1, where copies go unless an event says otherwise");
+}
+
+pub fn sample(number: usize, of: usize, sample: &Sample) {
+    heading(&format!("{number}/{of}  {}", sample.name));
+    println!("  {}\n", sample.about);
+    println!("  event");
+    match serde_json::from_slice(&sample.payload) {
+        Ok(event) => print_json(&event),
+        Err(_) => println!("    {}", String::from_utf8_lossy(&sample.payload)),
+    }
+    println!("  log");
+}
+
+/// One line of the function's log, as it comes.
+pub fn log_line(line: &str) {
+    println!("    {}", faint(line));
+}
+
+pub fn ending(ending: &Ending) {
+    match ending {
+        Ending::Answer(answer) => {
+            println!("  answer");
+            print_json(answer);
+        }
+        Ending::Error {
+            error_type,
+            error_message,
+        } => {
+            println!("  function error {error_type}");
+            for line in error_message.lines() {
+                println!("    {line}");
+            }
+        }
+        other => println!("  no answer: {other:?}"),
+    }
+}
+
+/// The copies that there are now, Region by Region.
+pub fn copies(emulator: &Emulator) {
+    heading("The copies that exist now, once they are made");
+    for &region in Region::ALL {
+        let copies = copies_in(emulator, region);
+        if copies.is_empty() {
+            continue;
+        }
+        println!("  {}", bold(region.as_str()));
+        for copy in copies {
+            let state = match copy.state {
+                SnapshotState::Available => "available",
+                SnapshotState::Pending => "pending",
+                SnapshotState::Error => "error",
+            };
+            let from = copy.from_name.as_deref().unwrap_or("?");
+            let from_region = copy.from_region.map_or("?", Region::as_str);
+            println!(
+                "    {:<44} {state:<10} {:?} {from} in {from_region}",
+                copy.name, copy.kind,
+            );
+        }
+    }
+}
+
+/// The snapshots of a Region that came from another one.
+pub fn copies_in(emulator: &Emulator, region: Region) -> Vec<SnapshotView> {
+    let mut snapshots = emulator.snapshots(region);
+    snapshots.retain(|snapshot| snapshot.from_region != Some(region));
+    snapshots
+}
+
+pub fn heading(text: &str) {
+    println!("\n{}\n", bold(text));
+}
+
+fn print_json(value: &Value) {
+    for line in json(value, 0).lines() {
+        println!("    {line}");
+    }
+}
+
+/// JSON over as many lines as it needs, short members side by side.
+fn json(value: &Value, depth: usize) -> String {
+    let short = value.to_string();
+    let indent = "  ".repeat(depth + 1);
+    let (open, parts, close): (_, Vec<String>, _) = match value {
+        _ if short.len() + indent.len() <= LINE => return short,
+        Value::Array(elements) => {
+            let part = |element| json(element, depth + 1);
+            ("[", elements.iter().map(part).collect(), "]")
+        }
+        Value::Object(members) => {
+            let part = |(key, member)| format!("\"{key}\": {}", json(member, depth + 1));
+            ("{", members.iter().map(part).collect(), "}")
+        }
+        _ => return short,
+    };
+    let mut text = open.to_owned();
+    let mut room = 0;
+    for (index, part) in parts.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        if part.len() + 2 <= room && !part.contains('\n') {
+            text.push_str(&format!("{comma} {part}"));
+            room -= part.len() + 2;
+        } else {
+            text.push_str(&format!("{comma}\n{indent}{part}"));
+            // Nothing stands beside what takes more than one line.
+            room = if part.contains('\n') {
+                0
+            } else {
+                LINE.saturating_sub(indent.len() + part.len())
+            };
+        }
+    }
+    format!("{text}\n{}{close}", "  ".repeat(depth))
+}
+
+fn bold(text: &str) -> String {
+    styled("1", text)
+}
+
+fn faint(text: &str) -> String {
+    styled("2", text)
+}
+
+fn styled(code: &str, text: &str) -> String {
+    if std::io::stdout().is_terminal() {
+        format!("\x1b[{code}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
+}

@@ -1,0 +1,326 @@
+//! The [Runtime API] on a port of this machine, for one function.
+//!
+//! | path, below `/2018-06-01/runtime` | the function |
+//! | --- | --- |
+//! | `GET /invocation/next` | asks for an event, and waits until there is one |
+//! | `POST /invocation/{id}/response` | answers it |
+//! | `POST /invocation/{id}/error` | says that it failed |
+//! | `POST /init/error` | says that it cannot start |
+//!
+//! [Runtime API]: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// The part of every path that names the API's version.
+const VERSION: &str = "/2018-06-01/runtime/";
+
+/// An event on its way to the function.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) request_id: String,
+    pub(crate) deadline: SystemTime,
+    pub(crate) payload: Bytes,
+}
+
+/// What the function posted.
+#[derive(Debug)]
+pub(crate) enum Posted {
+    /// To `response`.
+    Response(Bytes),
+    /// To `error`.
+    Error(PostedError),
+}
+
+/// The body of an error.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PostedError {
+    pub(crate) error_type: String,
+    pub(crate) error_message: String,
+}
+
+/// The API while it is served; that ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct RuntimeApi {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    events: mpsc::UnboundedSender<Event>,
+    task: JoinHandle<()>,
+}
+
+/// What connections share.
+#[derive(Debug)]
+struct Shared {
+    /// Events that the function has not taken. A lock of tokio's, because it is held while waiting.
+    waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Event>>,
+    /// The event that the function is at work on, and who waits for what comes of it.
+    current: Mutex<Option<(String, oneshot::Sender<Posted>)>>,
+    /// Whether the function waits for an event.
+    idle: watch::Sender<bool>,
+    /// Why the function cannot start, once it says so.
+    init_error: watch::Sender<Option<String>>,
+}
+
+impl RuntimeApi {
+    /// Serves the API on a free port.
+    pub(crate) async fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let (events, waiting) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            waiting: waiting.into(),
+            current: Mutex::default(),
+            idle: watch::Sender::new(false),
+            init_error: watch::Sender::new(None),
+        });
+        let task = tokio::spawn(serve(Arc::clone(&shared), listener));
+        Ok(Self {
+            address,
+            shared,
+            events,
+            task,
+        })
+    }
+
+    /// `AWS_LAMBDA_RUNTIME_API`: host and port.
+    pub(crate) fn host_and_port(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Hands the function an event. What it posts comes out of the receiver, which ends without a
+    /// word if another event takes this one's place.
+    pub(crate) fn send(&self, event: Event) -> oneshot::Receiver<Posted> {
+        let (posted, receiver) = oneshot::channel();
+        *lock(&self.shared.current) = Some((event.request_id.clone(), posted));
+        self.shared.idle.send_replace(false);
+        // The receiving end lives as long as `shared`, so there is always somebody to take it.
+        let _ = self.events.send(event);
+        receiver
+    }
+
+    /// Waits until the function waits for an event.
+    pub(crate) async fn idle(&self) {
+        // As above: the sending end lives as long as `self`.
+        let _ = self.shared.idle.subscribe().wait_for(|idle| *idle).await;
+    }
+
+    /// Waits until the function says that it cannot start, and why.
+    pub(crate) async fn init_error(&self) -> String {
+        let mut error = self.shared.init_error.subscribe();
+        match error.wait_for(Option::is_some).await {
+            Ok(error) => error.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(shared: Arc<Shared>, listener: TcpListener) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+            // A connection that breaks off is the function's end, which its process shows better.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn answer(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let path: Vec<_> = match parts.uri.path().strip_prefix(VERSION) {
+        Some(path) => path.split('/').collect(),
+        None => Vec::new(),
+    };
+    Ok(match (&parts.method, path.as_slice()) {
+        (&Method::GET, ["invocation", "next"]) => shared.next().await,
+        (&Method::POST, ["invocation", id, "response"]) => {
+            shared.posted(id, Posted::Response(body))
+        }
+        (&Method::POST, ["invocation", id, "error"]) => match serde_json::from_slice(&body) {
+            Ok(error) => shared.posted(id, Posted::Error(error)),
+            Err(_) => refusal(StatusCode::BAD_REQUEST, "InvalidErrorShape"),
+        },
+        (&Method::POST, ["init", "error"]) => {
+            let text = String::from_utf8_lossy(&body).into_owned();
+            shared.init_error.send_replace(Some(text));
+            accepted()
+        }
+        _ => refusal(StatusCode::NOT_FOUND, "NotFound"),
+    })
+}
+
+impl Shared {
+    async fn next(&self) -> Response<Full<Bytes>> {
+        let mut waiting = self.waiting.lock().await;
+        if waiting.is_empty() {
+            self.idle.send_replace(true);
+        }
+        let Some(event) = waiting.recv().await else {
+            return refusal(StatusCode::GONE, "ShuttingDown");
+        };
+        self.idle.send_replace(false);
+        let since_epoch = event.deadline.duration_since(SystemTime::UNIX_EPOCH);
+        let deadline_ms = since_epoch.unwrap_or_default().as_millis();
+        let headers = [
+            ("content-type", "application/json".to_owned()),
+            ("lambda-runtime-aws-request-id", event.request_id),
+            ("lambda-runtime-deadline-ms", deadline_ms.to_string()),
+            (
+                "lambda-runtime-invoked-function-arn",
+                "arn:aws:lambda:us-east-1:123456789012:function:local".to_owned(),
+            ),
+        ];
+        let mut response = Response::builder();
+        for (name, value) in headers {
+            response = response.header(name, value);
+        }
+        match response.body(Full::new(event.payload)) {
+            Ok(response) => response,
+            Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "InvalidHeader"),
+        }
+    }
+
+    fn posted(&self, request_id: &str, posted: Posted) -> Response<Full<Bytes>> {
+        let mut current = lock(&self.current);
+        match current.take_if(|(id, _)| id == request_id) {
+            Some((_, waits)) => {
+                // Nobody waits any more if the invocation's time was over.
+                let _ = waits.send(posted);
+                accepted()
+            }
+            None => refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"),
+        }
+    }
+}
+
+fn accepted() -> Response<Full<Bytes>> {
+    json_response(StatusCode::ACCEPTED, &json!({ "status": "OK" }))
+}
+
+fn refusal(status: StatusCode, error_type: &str) -> Response<Full<Bytes>> {
+    json_response(
+        status,
+        &json!({ "errorType": error_type, "errorMessage": error_type }),
+    )
+}
+
+fn json_response(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    *response.status_mut() = status;
+    response
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// What a function would do: one request, the whole answer as it came.
+    async fn send(api: &RuntimeApi, request: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(api.host_and_port()).await.unwrap();
+        let length = body.len();
+        let request = format!(
+            "{request} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    fn event(request_id: &str, payload: &'static [u8]) -> Event {
+        Event {
+            request_id: request_id.to_owned(),
+            deadline: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
+            payload: Bytes::from_static(payload),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_event_is_handed_over_byte_for_byte() {
+        let api = RuntimeApi::start().await.unwrap();
+        for payload in [&b"{}"[..], b"", b"\xFF{", b"not json"] {
+            let _posted = api.send(event("7", payload));
+            let answer = send(&api, "GET /2018-06-01/runtime/invocation/next", "").await;
+            assert!(answer.contains("lambda-runtime-aws-request-id: 7\r\n"));
+            assert!(answer.contains("lambda-runtime-deadline-ms: 1700000000123\r\n"));
+            let expected = format!("\r\n\r\n{}", String::from_utf8_lossy(payload));
+            assert!(answer.ends_with(&expected), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_function_posts_reaches_the_invocation() {
+        let api = RuntimeApi::start().await.unwrap();
+        let posted = api.send(event("1", b"{}"));
+        let path = "POST /2018-06-01/runtime/invocation/1/response";
+        assert!(send(&api, path, "[1]").await.contains("202"));
+        assert!(matches!(posted.await, Ok(Posted::Response(body)) if body == "[1]"));
+
+        let posted = api.send(event("2", b"{}"));
+        let path = "POST /2018-06-01/runtime/invocation/2/error";
+        let body = r#"{"errorType":"Broken","errorMessage":"all of it"}"#;
+        assert!(send(&api, path, body).await.contains("202"));
+        assert!(matches!(posted.await, Ok(Posted::Error(error))
+                if error.error_type == "Broken" && error.error_message == "all of it"));
+
+        let path = "POST /2018-06-01/runtime/init/error";
+        assert!(send(&api, path, "no settings").await.contains("202"));
+        assert_eq!(api.init_error().await, "no settings");
+    }
+
+    #[tokio::test]
+    async fn only_the_event_at_work_is_answered_and_only_once() {
+        let api = RuntimeApi::start().await.unwrap();
+        let first = api.send(event("1", b"{}"));
+        let _second = api.send(event("2", b"{}"));
+        assert!(first.await.is_err());
+        for (id, status) in [("1", "400"), ("2", "202"), ("2", "400")] {
+            let path = format!("POST /2018-06-01/runtime/invocation/{id}/response");
+            let answer = send(&api, &path, "{}").await;
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status}")),
+                "{answer}"
+            );
+        }
+        let lost = send(&api, "GET /2018-06-01/runtime/lost", "").await;
+        assert!(lost.starts_with("HTTP/1.1 404"), "{lost}");
+    }
+}
