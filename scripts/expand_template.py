@@ -15,6 +15,7 @@ For a function that is deployed without the template, the two things that it nee
 """
 
 import copy
+import functools
 import json
 import logging
 import os
@@ -75,9 +76,14 @@ DEPLOYMENTS = {
 }
 
 
+@functools.cache
+def _parsed():
+    return yaml_parse((ROOT / "template.yaml").read_text())
+
+
 def template():
     """template.yaml, parsed."""
-    return yaml_parse((ROOT / "template.yaml").read_text())
+    return copy.deepcopy(_parsed())
 
 
 def expand(**parameters):
