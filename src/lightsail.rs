@@ -138,7 +138,15 @@ impl Lightsail {
                 .send()
             })
             .await?;
-        Ok(answer.operations.unwrap_or_default())
+        // The SDK reads an answer without any content as one without operations, and somebody
+        // else's JSON too. Neither says that the copy was started.
+        answer.operations.ok_or_else(|| Failure {
+            code: "ConnectionFailure".to_owned(),
+            message: "the answer to CopySnapshot has no operations; it may not be Lightsail's"
+                .to_owned(),
+            class: Class::NoAnswer,
+            may_have_happened: true,
+        })
     }
 
     /// The snapshot of that name, of an instance ([GetInstanceSnapshot]) or of a disk
@@ -581,7 +589,9 @@ impl Failure {
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 ("Timeout", Class::NoAnswer, false)
             }
-            SdkError::DispatchFailure(failure) if failure.is_io() => {
+            // Whatever breaks off here may have done so after the request was sent, an answer cut
+            // short among it, which the SDK counts neither as I/O nor as time-out.
+            SdkError::DispatchFailure(failure) if !failure.is_user() => {
                 ("ConnectionFailure", Class::NoAnswer, true)
             }
             SdkError::ServiceError(answered) => {
@@ -594,9 +604,17 @@ impl Failure {
                 } else {
                     Class::NoAnswer
                 };
-                ("ConnectionFailure", class, true)
+                return Self {
+                    code: "ConnectionFailure".to_owned(),
+                    message: format!(
+                        "HTTP status {status}, not as Lightsail answers: {}",
+                        chain(error)
+                    ),
+                    class,
+                    may_have_happened: true,
+                };
             }
-            // Nothing was sent: no credentials, no such proxy, a certificate that is not trusted.
+            // Nothing was sent, because the request could not be made at all.
             _ => ("ConnectionFailure", Class::Refused, false),
         };
         Self {

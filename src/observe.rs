@@ -30,35 +30,30 @@ pub struct Unread {
     pub failure: Failure,
 }
 
-/// Reads what a run of `policy` at `now` has to know, until `deadline`.
+/// Reads what a run of `policy` at `now` has to know: lists until `lists`, so that a Region that
+/// does not answer leaves time to ask for automatic snapshots in the others, until `deadline`.
 pub async fn observe(
     lightsail: &Lightsail,
     policy: &Policy,
     now: Timestamp,
+    lists: Instant,
     deadline: Instant,
 ) -> (Observed, Vec<Unread>) {
     let mut observed = Observed::default();
     let mut unread = Vec::new();
 
     let source_regions: BTreeSet<Region> = policy.sources.iter().map(|rule| rule.region).collect();
-    let lists = source_regions
+    let resources = source_regions
         .into_iter()
         .flat_map(|region| KINDS.map(|kind| (region, kind)))
         .filter(|(region, kind)| policy.looks_at(*region, *kind))
         .map(|(region, kind)| async move {
-            (
-                region,
-                kind,
-                lightsail.resources(region, kind, deadline).await,
-            )
+            (region, kind, lightsail.resources(region, kind, lists).await)
         });
-    let resources = futures_util::future::join_all(lists);
+    let resources = futures_util::future::join_all(resources);
     let destinations =
         futures_util::future::join_all(policy.destinations.iter().map(|region| async move {
-            (
-                *region,
-                read_destination(lightsail, *region, deadline).await,
-            )
+            (*region, read_destination(lightsail, *region, lists).await)
         }));
     let (resources, destinations) = futures_util::future::join(resources, destinations).await;
     for (region, kind, result) in resources {

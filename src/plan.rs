@@ -293,12 +293,25 @@ fn by_source(copies: &[ExistingCopy]) -> BTreeMap<&SourceId, Vec<&ExistingCopy>>
         by_source.entry(&copy.source).or_default().push(copy);
     }
     for copies in by_source.values_mut() {
-        copies.sort_by(|a, b| b.date.cmp(&a.date).then_with(|| a.name.cmp(&b.name)));
+        copies.sort_by(|a, b| {
+            let newest_first = b.date.cmp(&a.date).then_with(|| a.name.cmp(&b.name));
+            newest_first.then_with(|| hope(a.state).cmp(&hope(b.state)))
+        });
         // A list that changes while it is read page by page can show a snapshot twice. Taken for
-        // two, one of them would look superfluous.
+        // two, one of them would look superfluous; and one that failed may by the second time
+        // have been made again, so the better state counts.
         copies.dedup_by(|a, b| a.name == b.name);
     }
     by_source
+}
+
+/// How far a copy is from being one that can be restored from.
+fn hope(state: SnapshotState) -> u8 {
+    match state {
+        SnapshotState::Available => 0,
+        SnapshotState::Pending => 1,
+        SnapshotState::Error => 2,
+    }
 }
 
 /// Plans for one destination.
@@ -575,9 +588,10 @@ impl<'a> Planner<'a> {
 /// Whether a copy is in state `error` and about to be made again, now or in a later run.
 fn being_remade(wanted: &[WantedCopy], copy: &ExistingCopy) -> bool {
     copy.state == SnapshotState::Error
-        && wanted.iter().any(|wanted| {
-            wanted.copy.target.as_str() == copy.name
-                && matches!(wanted.step, CopyStep::MakeAgain(_) | CopyStep::Defer)
+        && wanted.iter().any(|wanted| match &wanted.step {
+            CopyStep::MakeAgain(errored) => errored.name == copy.name,
+            CopyStep::Defer => wanted.source == copy.source && wanted.date == copy.date,
+            CopyStep::Exists | CopyStep::Pending | CopyStep::Make => false,
         })
 }
 

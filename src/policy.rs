@@ -189,3 +189,386 @@ impl SourceRule {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str =
+        r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1"] }"#;
+
+    fn region(name: &str) -> Region {
+        Region::parse(name).unwrap()
+    }
+
+    fn tags(tags: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        tags.iter().map(owned).collect()
+    }
+
+    /// The policy with this one source rule.
+    fn with_rule(rule: &str) -> Policy {
+        Policy::parse(&format!(
+            r#"{{ "sources": [ {rule} ], "destinations": ["us-east-1"] }}"#
+        ))
+        .unwrap()
+    }
+
+    fn selects(policy: &Policy, kind: ResourceKind, name: &str) -> bool {
+        policy.selects(region("us-west-2"), kind, name, &BTreeMap::new())
+    }
+
+    #[test]
+    fn what_is_absent_has_its_default() {
+        let policy = Policy::parse(MINIMAL).unwrap();
+        assert_eq!(policy.destinations, [region("us-east-1")]);
+        assert_eq!(policy.retention, None);
+        assert!(!policy.backfill);
+        assert_eq!(policy.max_recovery_point_age_hours, 48.0);
+        assert_eq!(policy.max_copies_in_progress, 20);
+        for kind in [ResourceKind::Instance, ResourceKind::Disk] {
+            assert!(selects(&policy, kind, "anything at all"));
+            assert!(policy.looks_at(region("us-west-2"), kind));
+            assert!(!policy.looks_at(region("us-east-1"), kind));
+        }
+    }
+
+    #[test]
+    fn every_field_is_read() {
+        let policy = Policy::parse(
+            r#"{
+                "sources": [
+                    { "region": "us-west-2", "names": ["WordPress-*"], "types": ["Instance"], "tags": { "backup": "dr" } },
+                    { "region": "eu-central-1", "types": ["Disk"] } ],
+                "destinations": ["us-east-1", "eu-west-1"],
+                "retention": { "keepLast": 7, "keepDaily": 14, "keepWeekly": 8, "keepMonthly": 12, "keepYearly": 3 },
+                "backfill": true,
+                "maxRecoveryPointAgeHours": 25.5,
+                "maxCopiesInProgress": 5
+            }"#,
+        )
+        .unwrap();
+        assert_eq!(
+            policy.destinations,
+            [region("us-east-1"), region("eu-west-1")]
+        );
+        assert_eq!(
+            policy.retention,
+            Some(Retention {
+                keep_last: Some(7),
+                keep_daily: Some(14),
+                keep_weekly: Some(8),
+                keep_monthly: Some(12),
+                keep_yearly: Some(3),
+            })
+        );
+        assert!(policy.backfill);
+        assert_eq!(policy.max_recovery_point_age_hours, 25.5);
+        assert_eq!(policy.max_copies_in_progress, 5);
+        assert!(policy.looks_at(region("us-west-2"), ResourceKind::Instance));
+        assert!(!policy.looks_at(region("us-west-2"), ResourceKind::Disk));
+        assert!(policy.looks_at(region("eu-central-1"), ResourceKind::Disk));
+        assert!(!policy.looks_at(region("eu-central-1"), ResourceKind::Instance));
+    }
+
+    #[test]
+    fn a_rule_is_for_its_region_only() {
+        let policy = Policy::parse(MINIMAL).unwrap();
+        let none = BTreeMap::new();
+        assert!(policy.selects(region("us-west-2"), ResourceKind::Instance, "web", &none));
+        assert!(!policy.selects(region("us-east-1"), ResourceKind::Instance, "web", &none));
+        assert!(!policy.selects_former(region("us-east-1"), ResourceKind::Instance, "web"));
+    }
+
+    #[test]
+    fn names_are_shell_globs_over_the_whole_name() {
+        for (glob, matching, other) in [
+            ("web", "web", "web-1"),
+            ("web-*", "web-", "my-web-1"),
+            ("*.example.com", "shop.example.com", "example.com"),
+            ("db-?", "db-1", "db-12"),
+            ("db-[0-3]", "db-3", "db-4"),
+            ("db-[!0-3]", "db-4", "db-3"),
+            ("Web", "Web", "web"),
+            ("a/*", "a/b/c", "a"),
+            ("*", ".hidden", ""),
+        ] {
+            let rule = format!(r#"{{ "region": "us-west-2", "names": ["x", {glob:?}] }}"#);
+            let policy = with_rule(&rule);
+            assert!(
+                selects(&policy, ResourceKind::Disk, matching),
+                "{glob} {matching}"
+            );
+            if !other.is_empty() {
+                assert!(
+                    !selects(&policy, ResourceKind::Disk, other),
+                    "{glob} {other}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn types_limit_the_kinds_of_resource() {
+        for (types, instance, disk) in [
+            (r#"["Instance"]"#, true, false),
+            (r#"["Disk"]"#, false, true),
+            (r#"["Disk", "Instance"]"#, true, true),
+        ] {
+            let policy = with_rule(&format!(r#"{{ "region": "us-west-2", "types": {types} }}"#));
+            assert_eq!(selects(&policy, ResourceKind::Instance, "a"), instance);
+            assert_eq!(selects(&policy, ResourceKind::Disk, "a"), disk);
+        }
+    }
+
+    #[test]
+    fn all_tags_have_to_match() {
+        let policy =
+            with_rule(r#"{ "region": "us-west-2", "tags": { "backup": "dr", "owner": "*" } }"#);
+        for (on_the_resource, selected) in [
+            (tags(&[("backup", "dr"), ("owner", "me")]), true),
+            (tags(&[("backup", "dr"), ("owner", ""), ("x", "y")]), true),
+            (tags(&[("backup", "dr")]), false),
+            (tags(&[("backup", "no"), ("owner", "me")]), false),
+            (tags(&[("owner", "me")]), false),
+            (tags(&[("Backup", "dr"), ("owner", "me")]), false),
+            (tags(&[]), false),
+        ] {
+            assert_eq!(
+                policy.selects(
+                    region("us-west-2"),
+                    ResourceKind::Instance,
+                    "a",
+                    &on_the_resource
+                ),
+                selected,
+                "{on_the_resource:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_star_is_a_wildcard_only_as_the_whole_value() {
+        let policy = with_rule(r#"{ "region": "us-west-2", "tags": { "backup": "d*" } }"#);
+        let selected = |value| {
+            let tags = tags(&[("backup", value)]);
+            policy.selects(region("us-west-2"), ResourceKind::Instance, "a", &tags)
+        };
+        assert!(selected("d*"));
+        assert!(!selected("dr"));
+    }
+
+    #[test]
+    fn one_rule_that_selects_is_enough() {
+        let policy = Policy::parse(
+            r#"{ "sources": [
+                { "region": "us-west-2", "names": ["a"], "types": ["Instance"] },
+                { "region": "us-west-2", "names": ["b"], "tags": { "t": "1" } } ],
+              "destinations": ["us-east-1"] }"#,
+        )
+        .unwrap();
+        let selects = |kind, name, tags: &[_]| {
+            policy.selects(region("us-west-2"), kind, name, &self::tags(tags))
+        };
+        assert!(selects(ResourceKind::Instance, "a", &[]));
+        assert!(selects(ResourceKind::Disk, "b", &[("t", "1")]));
+        // Nothing of one rule completes another.
+        assert!(!selects(ResourceKind::Disk, "a", &[("t", "1")]));
+        assert!(!selects(ResourceKind::Instance, "b", &[]));
+    }
+
+    #[test]
+    fn only_a_rule_without_tags_speaks_for_what_is_gone() {
+        let former = |rule: &str, name| {
+            with_rule(rule).selects_former(region("us-west-2"), ResourceKind::Disk, name)
+        };
+        assert!(former(r#"{ "region": "us-west-2" }"#, "a"));
+        assert!(former(r#"{ "region": "us-west-2", "tags": {} }"#, "a"));
+        assert!(former(r#"{ "region": "us-west-2", "names": ["a"] }"#, "a"));
+        assert!(!former(r#"{ "region": "us-west-2", "names": ["a"] }"#, "b"));
+        assert!(!former(
+            r#"{ "region": "us-west-2", "types": ["Instance"] }"#,
+            "a"
+        ));
+        assert!(!former(
+            r#"{ "region": "us-west-2", "tags": { "backup": "*" } }"#,
+            "a"
+        ));
+    }
+
+    /// All that is wrong with a policy.
+    fn mistakes(json: &str) -> String {
+        Policy::parse(json).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_mistake_is_named_by_its_path() {
+        let rest = r#""sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1"]"#;
+        let with = |member: &str| format!("{{ {rest}, {member} }}");
+        let rule = |members: &str| {
+            format!(
+                r#"{{ "sources": [ {{ "region": "us-west-2" }}, {{ {members} }} ], "destinations": ["us-east-1"] }}"#
+            )
+        };
+        for (json, expected) in [
+            ("nonsense".to_owned(), "the policy is not JSON: "),
+            ("[]".to_owned(), "expected an object, found a list"),
+            ("null".to_owned(), "expected an object, found null"),
+            (
+                r#"{ "destinations": ["us-east-1"] }"#.to_owned(),
+                "sources: required",
+            ),
+            (
+                r#"{ "sources": [ { "region": "us-west-2" } ] }"#.to_owned(),
+                "destinations: required",
+            ),
+            (
+                r#"{ "sources": [], "destinations": ["us-east-1"] }"#.to_owned(),
+                "sources: empty: at least one is needed",
+            ),
+            (
+                r#"{ "sources": {}, "destinations": ["us-east-1"] }"#.to_owned(),
+                "sources: expected a list, found an object",
+            ),
+            (
+                r#"{ "sources": ["us-west-2"], "destinations": ["us-east-1"] }"#.to_owned(),
+                r#"sources[0]: expected an object, found the string "us-west-2""#,
+            ),
+            (
+                r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": [] }"#.to_owned(),
+                "destinations: empty: at least one is needed",
+            ),
+            (
+                r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "mars"] }"#
+                    .to_owned(),
+                r#"destinations[1]: "mars" is not a Region of Lightsail's ("#,
+            ),
+            (
+                r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "us-east-1"] }"#
+                    .to_owned(),
+                "destinations[1]: named twice",
+            ),
+            (
+                r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": [7] }"#.to_owned(),
+                "destinations[0]: expected a string, found 7",
+            ),
+            (rule(""), "sources[1].region: required"),
+            (
+                rule(r#""region": "here""#),
+                r#"sources[1].region: "here" is not a Region of Lightsail's"#,
+            ),
+            (
+                rule(r#""region": 1"#),
+                "sources[1].region: expected a string, found 1",
+            ),
+            (
+                rule(r#""region": "us-west-2", "names": []"#),
+                "sources[1].names: empty: at least one is needed",
+            ),
+            (
+                rule(r#""region": "us-west-2", "names": ["a["]"#),
+                r#"sources[1].names[0]: "a[" is not a shell glob: "#,
+            ),
+            (
+                rule(r#""region": "us-west-2", "names": ["a", "a"]"#),
+                "sources[1].names[1]: named twice",
+            ),
+            (
+                rule(r#""region": "us-west-2", "types": ["instance"]"#),
+                r#"sources[1].types[0]: expected "Instance" or "Disk", found "instance""#,
+            ),
+            (
+                rule(r#""region": "us-west-2", "tags": ["backup"]"#),
+                "sources[1].tags: expected an object, found a list",
+            ),
+            (
+                rule(r#""region": "us-west-2", "tags": { "a": "b", "backup": true }"#),
+                "sources[1].tags.backup: expected a string, found true",
+            ),
+            (
+                rule(r#""region": "us-west-2", "name": ["a"]"#),
+                "sources[1].name: unknown field",
+            ),
+            (with(r#""keepLast": 3"#), "keepLast: unknown field"),
+            (
+                with(r#""retention": 3"#),
+                "retention: expected an object, found 3",
+            ),
+            (
+                with(r#""retention": {}"#),
+                "retention: at least one rule is needed: keepLast, keepDaily, keepWeekly, keepMonthly or keepYearly",
+            ),
+            (
+                with(r#""retention": { "keepLast": 0 }"#),
+                "retention.keepLast: expected a whole number from 1 to 4294967295, found 0",
+            ),
+            (
+                with(r#""retention": { "keepDaily": -1 }"#),
+                "retention.keepDaily: expected a whole number",
+            ),
+            (
+                with(r#""retention": { "keepWeekly": 1.5 }"#),
+                "retention.keepWeekly: expected a whole number",
+            ),
+            (
+                with(r#""retention": { "keepMonthly": "3" }"#),
+                r#"retention.keepMonthly: expected a whole number from 1 to 4294967295, found the string "3""#,
+            ),
+            (
+                with(r#""retention": { "keepYearly": null }"#),
+                "retention.keepYearly: expected a whole number",
+            ),
+            (
+                with(r#""retention": { "keepLast": 1, "keepHourly": 1 }"#),
+                "retention.keepHourly: unknown field",
+            ),
+            (
+                with(r#""backfill": "yes""#),
+                r#"backfill: expected true or false, found the string "yes""#,
+            ),
+            (
+                with(r#""maxRecoveryPointAgeHours": 0"#),
+                "maxRecoveryPointAgeHours: expected a number above 0, found 0",
+            ),
+            (
+                with(r#""maxCopiesInProgress": 0"#),
+                "maxCopiesInProgress: expected a whole number from 1 to 4294967295, found 0",
+            ),
+        ] {
+            let found = mistakes(&json);
+            assert!(found.starts_with(expected), "{json}\n{found}");
+            assert_eq!(found.lines().count(), 1, "{json}\n{found}");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let found = mistakes(
+            r#"{
+                "sources": [ { "region": "nowhere", "types": ["VM"] }, { "tags": { "a": 1 } } ],
+                "destinations": ["us-east-1", "us-east-1"],
+                "retention": { "keepLast": 0, "keepsLast": 1 },
+                "backfill": 1,
+                "maxCopiesInProgress": "many"
+            }"#,
+        );
+        let paths: Vec<&str> = found
+            .lines()
+            .filter_map(|line| Some(line.split_once(": ")?.0))
+            .collect();
+        assert_eq!(
+            paths,
+            [
+                "destinations[1]",
+                "backfill",
+                "maxCopiesInProgress",
+                "sources[0].region",
+                "sources[0].types[0]",
+                "sources[1].region",
+                "sources[1].tags.a",
+                "retention.keepLast",
+                "retention.keepsLast",
+            ]
+        );
+    }
+}

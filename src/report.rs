@@ -442,6 +442,8 @@ pub fn failures(results: &RunResults) -> Option<String> {
     let mut message = String::new();
     let mut left_out = 0;
     for line in copies.chain(deletions).chain(unread) {
+        // A message of Lightsail's may have several lines; a failure has one.
+        let line = line.lines().collect::<Vec<_>>().join(" ");
         if message.len() + line.len() > LARGEST_MESSAGE {
             left_out += 1;
             continue;

@@ -26,6 +26,8 @@ use crate::request::Copy;
 /// When which part of an invocation's work is to be over.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
+    /// When the last list of a policy's run is given up.
+    pub lists: Instant,
     /// When the last call that reads for a policy's run is given up.
     pub observe: Instant,
     /// When the last call of CopySnapshot is given up. What is left is kept for finding out what
@@ -43,6 +45,7 @@ impl Deadline {
         let now = Instant::now();
         let look_up = (time / 4).min(Duration::from_secs(3));
         Self {
+            lists: now + time,
             observe: now + time,
             copies: now + (time - look_up),
             look_ups: now + time,
@@ -50,11 +53,13 @@ impl Deadline {
         }
     }
 
-    /// For a policy's run, which may take this long: half of it to observe, so that a Region that
-    /// does not answer leaves time to make copies in the others, and an eighth for tags and deletions.
+    /// For a policy's run, which may take this long: half of it to observe, of which a quarter is
+    /// left when the lists are given up, so that a Region that does not answer leaves time to ask
+    /// for automatic snapshots and make copies in the others; and an eighth for tags and deletions.
     pub fn of_policy(time: Duration) -> Self {
         let now = Instant::now();
         Self {
+            lists: now + time * 3 / 8,
             observe: now + time / 2,
             copies: now + time * 3 / 4,
             look_ups: now + time * 7 / 8,
@@ -158,7 +163,8 @@ pub async fn policy(
     deadline: Deadline,
     done: impl Fn(Done<'_>),
 ) -> RunResults {
-    let (observed, unread) = observe(lightsail, policy, now, deadline.observe).await;
+    let (observed, unread) =
+        observe(lightsail, policy, now, deadline.lists, deadline.observe).await;
     for unread in &unread {
         done(Done::Unread(unread));
     }

@@ -220,6 +220,12 @@ impl LocalFunction {
         self.stdout.follow(Box::new(listener));
     }
 
+    /// All lines that the function has written to standard output, those of its start among them.
+    pub async fn log(&mut self) -> Vec<String> {
+        self.stdout.catch_up().await;
+        self.stdout.since(0)
+    }
+
     /// All lines that the function has written to standard error.
     pub async fn stderr(&mut self) -> Vec<String> {
         self.stderr.catch_up().await;

@@ -1,0 +1,580 @@
+//! Everything that Lightsail, or the way to it, can do wrong: which outcome it has, whether it is
+//! tried again, and that there is never a second copy or a false failure.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use lightsail_emulator::{Fault, Operation, Region, SnapshotState, StatusCode, World};
+use local_lambda::Invocation;
+use serde_json::{Value, json};
+
+use crate::support::{Outcome, Stand, dated, world, world_of_instant_copies};
+
+/// Long enough for a few retries, short enough to wait for.
+const SHORT: Duration = Duration::from_secs(4);
+
+fn refusal(status: u16, code: &str, message: &str) -> Fault {
+    Fault::error(StatusCode::from_u16(status).unwrap(), code, message)
+}
+
+fn page(status: u16, content_type: &str, body: &str) -> Fault {
+    Fault::answer(
+        StatusCode::from_u16(status).unwrap(),
+        content_type,
+        body.to_owned(),
+    )
+}
+
+/// The line of a copy that failed, after checking that the invocation says the same.
+fn failed_line(invocation: &Invocation, target: &str) -> Value {
+    let line = invocation.line_of(target);
+    assert_eq!(line["outcome"], "failed", "{line:#}");
+    let (error_type, message) = invocation.error();
+    assert_eq!(error_type, "CopyFailed");
+    let code = line["errorCode"].as_str().unwrap();
+    let expected = format!("as {target}: {code}: ");
+    assert!(
+        message.lines().any(|line| line.contains(&expected)),
+        "{expected}: {message}"
+    );
+    line
+}
+
+/// Refusals that are not tried again: status, code, whether a later attempt may succeed.
+const REFUSALS: &[(u16, &str, bool)] = &[
+    // CopySnapshot's page.
+    (400, "AccessDeniedException", false),
+    (400, "AccountSetupInProgressException", true),
+    (400, "InvalidInputException", false),
+    (400, "NotFoundException", false),
+    (400, "OperationFailureException", false),
+    (400, "UnauthenticatedException", false),
+    // The SDK's model has one more.
+    (400, "RegionSetupInProgressException", true),
+    // Errors common to all AWS services.
+    (400, "ExpiredTokenException", true),
+    (400, "ExpiredToken", true),
+    (400, "IncompleteSignature", false),
+    (400, "InvalidSignatureException", false),
+    (400, "MissingAuthenticationTokenException", false),
+    (400, "NotAuthorized", false),
+    (400, "OptInRequired", false),
+    (400, "RequestExpired", true),
+    (400, "UnrecognizedClientException", false),
+    (400, "ValidationError", false),
+    (403, "AccessDeniedException", false),
+    (403, "InvalidClientTokenId", false),
+    (404, "UnknownOperationException", false),
+    (413, "RequestEntityTooLargeException", false),
+    (400, "ACodeThatNobodyHasHeardOf", false),
+];
+
+#[tokio::test]
+async fn a_refusal_fails_with_lightsails_own_code_and_is_not_tried_again() {
+    let mut stand = Stand::new().await;
+    for (status, code, retryable) in REFUSALS {
+        let fault = refusal(*status, code, "No, and this is why.");
+        stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
+        let invocation = stand.send(&dated("x1", "us-east-1")).await;
+        let line = failed_line(&invocation, "x1");
+        assert_eq!(line["errorCode"], *code);
+        assert_eq!(line["errorMessage"], "No, and this is why.", "{code}");
+        assert_eq!(line["retryable"], *retryable, "{code}");
+        assert_eq!(stand.emulator.take_calls().len(), 1, "{code}");
+    }
+    stand.still_serves().await;
+}
+
+/// The ways in which AWS services say "too many requests".
+const THROTTLINGS: &[(u16, &str)] = &[
+    (400, "ThrottlingException"),
+    (400, "Throttling"),
+    (400, "ThrottledException"),
+    (400, "RequestThrottled"),
+    (400, "RequestThrottledException"),
+    (400, "RequestLimitExceeded"),
+    (400, "TooManyRequestsException"),
+    (400, "ProvisionedThroughputExceededException"),
+    (400, "BandwidthLimitExceeded"),
+    (400, "PriorRequestNotComplete"),
+    (400, "EC2ThrottledException"),
+    (400, "TransactionInProgressException"),
+    (429, "ThrottlingException"),
+    (429, "TooManyRequests"),
+    (503, "SlowDown"),
+    (503, "RequestLimitExceeded"),
+];
+
+/// Faults of the service's own.
+const SERVICE_FAULTS: &[(u16, &str)] = &[
+    (500, "ServiceException"),
+    (500, "InternalFailure"),
+    (500, "InternalServerError"),
+    (502, "BadGateway"),
+    (503, "ServiceUnavailable"),
+    (504, "GatewayTimeout"),
+];
+
+#[tokio::test]
+async fn throttling_and_faults_of_the_service_are_tried_again_until_they_pass() {
+    let cases = THROTTLINGS.iter().chain(SERVICE_FAULTS);
+    let cases = cases.map(|(status, code)| async move {
+        let mut stand = Stand::new().await;
+        let fault = refusal(*status, code, "Later.");
+        stand.emulator.fault_next(Operation::CopySnapshot, 2, fault);
+        let copy = stand.copy(&dated("x1", "us-east-1")).await;
+        assert_eq!(copy["outcome"], "started", "{code}");
+        assert_eq!(stand.calls_of(Operation::CopySnapshot).len(), 3, "{code}");
+        assert_eq!(stand.names_in(Region::UsEast1), ["x1"]);
+    });
+    join_all(cases).await;
+}
+
+#[tokio::test]
+async fn throttling_that_does_not_pass_fails_when_time_is_up() {
+    let cases: Vec<_> = THROTTLINGS.iter().chain(SERVICE_FAULTS).copied().collect();
+    // One destination each, so that none waits for another's turn.
+    assert!(cases.len() <= 3 * lightsail_emulator::Region::ALL.len());
+    let target = |index: usize| format!("case-{index}");
+    let requests: Vec<_> = (0..cases.len())
+        .map(|index| {
+            let region = Region::ALL[index % Region::ALL.len()];
+            dated(&target(index), region.as_str())
+        })
+        .collect();
+    let mut stand = Stand::new().await;
+    let of_call = cases.clone();
+    stand.emulator.on_call(move |call| {
+        if call.operation != Operation::CopySnapshot {
+            return Fault::None;
+        }
+        let name = call.body["targetSnapshotName"].as_str().unwrap();
+        let index: usize = name.strip_prefix("case-").unwrap().parse().unwrap();
+        let (status, code) = of_call[index];
+        refusal(status, code, "Later.")
+    });
+    let event = json!({ "copies": requests }).to_string();
+    let invocation = stand.function.invoke(event, SHORT).await;
+    for (index, (status, code)) in cases.iter().enumerate() {
+        let line = failed_line(&invocation, &target(index));
+        assert_eq!(line["errorCode"], *code, "{status}");
+        assert_eq!(line["retryable"], true, "{status} {code}");
+        let calls = stand.calls_of(Operation::CopySnapshot);
+        let attempts = calls
+            .iter()
+            .filter(|call| call.body["targetSnapshotName"] == target(index));
+        assert!(attempts.count() >= 3, "{status} {code}");
+    }
+    assert_eq!(invocation.error().1.lines().count(), cases.len());
+    stand.emulator.on_call(|_| Fault::None);
+    stand.still_serves().await;
+}
+
+/// What EC2 says when a destination has as many copies in progress as it may.
+const LIMIT: &str =
+    "Too many snapshot copies in progress. The limit is 5 for this destination region.";
+
+#[tokio::test]
+async fn the_limit_of_copies_in_progress_is_known_by_its_wording_under_any_code() {
+    for (status, code, message) in [
+        (400, "ResourceLimitExceeded", LIMIT),
+        (400, "OperationFailureException", LIMIT),
+        (400, "InvalidInputException", LIMIT),
+        (400, "ThrottlingException", LIMIT),
+        (
+            400,
+            "NotFoundException",
+            "too many snapshot copies in progress",
+        ),
+        (500, "ServiceException", LIMIT),
+    ] {
+        let mut stand = Stand::new().await;
+        stand
+            .emulator
+            .fault_next(Operation::CopySnapshot, 1, refusal(status, code, message));
+        let invocation = stand.send(&dated("x1", "us-east-1")).await;
+        let line = failed_line(&invocation, "x1");
+        assert_eq!(
+            (&line["errorCode"], &line["retryable"]),
+            (&json!(code), &json!(true))
+        );
+        assert_eq!(line["errorMessage"], message);
+        assert_eq!(stand.calls_of(Operation::CopySnapshot).len(), 1, "{code}");
+    }
+    // And as the emulator itself has it.
+    let mut stand = Stand::with(
+        World {
+            copy_limit: 2,
+            ..world()
+        },
+        &[],
+    )
+    .await;
+    let requests: Vec<_> = ["x1", "x2", "x3"]
+        .iter()
+        .map(|name| dated(name, "us-east-1"))
+        .collect();
+    let invocation = stand.send(&json!({ "copies": requests })).await;
+    let outcomes: Vec<_> = invocation.events("copy_result");
+    let failed: Vec<_> = outcomes
+        .iter()
+        .filter(|line| line["outcome"] == "failed")
+        .collect();
+    assert_eq!((outcomes.len(), failed.len()), (3, 1));
+    assert_eq!(failed[0]["retryable"], true);
+    assert_eq!(stand.names_in(Region::UsEast1).len(), 2);
+}
+
+/// Answers that are lost on their way: the copy was started, and the client cannot know it.
+fn lost_answers() -> Vec<(&'static str, Fault)> {
+    vec![
+        ("the connection is closed", Fault::LoseAnswer),
+        (
+            "the connection is closed, after a while",
+            Fault::LoseAnswer.after(Duration::from_millis(300)),
+        ),
+        ("the answer is garbled", Fault::GarbledAnswer),
+    ]
+}
+
+#[tokio::test]
+async fn a_lost_answer_never_makes_a_second_copy_or_a_false_failure() {
+    for (what, fault) in lost_answers() {
+        for (world, expected) in [(world(), "pending"), (world_of_instant_copies(), "exists")] {
+            let mut stand = Stand::with(world, &[]).await;
+            stand
+                .emulator
+                .fault_next(Operation::CopySnapshot, 1, fault.clone());
+            let copy = stand.copy(&dated("x1", "us-east-1")).await;
+            assert_eq!(copy["outcome"], expected, "{what}");
+            assert_eq!(copy.get("error"), None, "{what}");
+            assert_eq!(stand.names_in(Region::UsEast1), ["x1"], "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_found_out_even_if_no_other_comes_after_it() {
+    let cases = lost_answers().into_iter().map(|(what, lost)| async move {
+        let mut stand = Stand::new().await;
+        stand.emulator.fault_next(Operation::CopySnapshot, 1, lost);
+        stand
+            .emulator
+            .fault_next(Operation::CopySnapshot, 100, Fault::Hang);
+        let event = dated("x1", "us-east-1").to_string();
+        let invocation = stand.function.invoke(event, SHORT).await;
+        let answer = invocation.answer();
+        assert_eq!(answer["copies"][0]["outcome"], "pending", "{what}");
+        assert_eq!(stand.names_in(Region::UsEast1), ["x1"], "{what}");
+    });
+    join_all(cases).await;
+}
+
+#[tokio::test]
+async fn a_copy_that_failed_since_is_not_taken_for_one_that_is_there() {
+    let world = World {
+        copy_time: jiff::SignedDuration::from_millis(100),
+        ..world()
+    };
+    let mut stand = Stand::with(world, &[]).await;
+    stand
+        .emulator
+        .fault_next(Operation::CopySnapshot, 1, Fault::CopyFails);
+    assert_eq!(
+        stand.copy(&dated("x1", "us-east-1")).await["outcome"],
+        "started"
+    );
+    let state = |stand: &Stand| {
+        stand
+            .emulator
+            .snapshot(Region::UsEast1, "x1")
+            .unwrap()
+            .state
+    };
+    while state(&stand) == SnapshotState::Pending {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let invocation = stand.send(&dated("x1", "us-east-1")).await;
+    let line = failed_line(&invocation, "x1");
+    assert_eq!(
+        (&line["errorCode"], &line["retryable"]),
+        (&json!("CopyErrored"), &json!(false))
+    );
+}
+
+#[tokio::test]
+async fn a_copy_that_is_refused_in_its_own_operation_failed() {
+    // Its time is over at once, and so the answer to CopySnapshot tells its end.
+    let mut stand = Stand::with(world_of_instant_copies(), &[]).await;
+    stand
+        .emulator
+        .fault_next(Operation::CopySnapshot, 1, Fault::CopyFails);
+    let invocation = stand.send(&dated("x1", "us-east-1")).await;
+    let line = failed_line(&invocation, "x1");
+    assert_eq!(
+        (&line["errorCode"], &line["operationStatus"]),
+        (&json!("CopyErrored"), &json!("Failed"))
+    );
+}
+
+#[tokio::test]
+async fn calls_that_come_to_nothing_on_the_way_are_made_again() {
+    for (what, fault) in [
+        ("connection closed", Fault::Drop),
+        ("no JSON", page(200, "text/html", "<html>Welcome</html>")),
+        (
+            "half an answer",
+            page(
+                200,
+                "application/x-amz-json-1.1",
+                "{\"operations\": [ {\"id\"",
+            ),
+        ),
+        (
+            "a proxy's error page",
+            page(502, "text/html", "<html>Bad gateway</html>"),
+        ),
+        ("an error without a body", page(503, "text/plain", "")),
+        (
+            "too many requests, says a proxy",
+            page(429, "text/html", "<html>Slow down</html>"),
+        ),
+    ] {
+        let mut stand = Stand::new().await;
+        stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
+        assert_eq!(
+            stand.copy(&dated("x1", "us-east-1")).await["outcome"],
+            "started",
+            "{what}"
+        );
+        assert_eq!(stand.names_in(Region::UsEast1), ["x1"], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_says_nothing_is_no_acceptance() {
+    for body in ["", "{}", "{\"message\": \"Welcome\"}"] {
+        let mut stand = Stand::new().await;
+        let fault = page(200, "application/x-amz-json-1.1", body);
+        stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
+        let invocation = stand.send(&dated("x1", "us-east-1")).await;
+        let line = failed_line(&invocation, "x1");
+        assert_eq!(
+            (&line["errorCode"], &line["retryable"]),
+            (&json!("ConnectionFailure"), &json!(true))
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_never_gets_better_ends_in_its_own_failure() {
+    let json = "application/x-amz-json-1.1";
+    let cases = [
+        ("connection closed", Fault::Drop, "ConnectionFailure"),
+        (
+            "no JSON",
+            page(200, "text/html", "<html>Welcome</html>"),
+            "ConnectionFailure",
+        ),
+        (
+            "a proxy's refusal",
+            page(400, "text/html", "<html>Bad request</html>"),
+            "ConnectionFailure",
+        ),
+        (
+            "a proxy's login page",
+            page(403, "text/html", "<html>Log in</html>"),
+            "ConnectionFailure",
+        ),
+        (
+            "a proxy's 429",
+            page(429, "text/html", "<html>Slow down</html>"),
+            "ConnectionFailure",
+        ),
+        (
+            "a proxy's error page",
+            page(502, "text/html", "<html>Bad gateway</html>"),
+            "ConnectionFailure",
+        ),
+        (
+            "an error without a code",
+            page(500, json, "{}"),
+            "ConnectionFailure",
+        ),
+        (
+            "throttling without a code",
+            page(429, json, "{}"),
+            "ConnectionFailure",
+        ),
+        ("no answer", Fault::Hang, "Timeout"),
+    ];
+    // Each one waits for its deadline, so they wait together.
+    let cases = cases.map(|(what, fault, code)| async move {
+        let mut stand = Stand::new().await;
+        stand
+            .emulator
+            .fault_next(Operation::CopySnapshot, 1000, fault);
+        let event = dated("x1", "us-east-1").to_string();
+        let invocation = stand.function.invoke(event, SHORT).await;
+        let line = failed_line(&invocation, "x1");
+        let expected = (&json!(code), &json!(true));
+        assert_eq!(
+            (&line["errorCode"], &line["retryable"]),
+            expected,
+            "{what}: {line:#}"
+        );
+        assert_eq!(stand.names_in(Region::UsEast1), [""; 0], "{what}");
+    });
+    join_all(cases).await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_nobody_listens_at_is_a_connection_failure() {
+    // Port 1 of this machine: reserved, and used by nobody.
+    let mut stand = Stand::at("http://127.0.0.1:1").await;
+    let event = dated("x1", "us-east-1").to_string();
+    let invocation = stand.function.invoke(event, SHORT).await;
+    let line = failed_line(&invocation, "x1");
+    assert_eq!(
+        (&line["errorCode"], &line["retryable"]),
+        (&json!("ConnectionFailure"), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_that_resets_connections_is_a_connection_failure() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // Closed with the request unread: the system sends a reset.
+            stream.readable().await.unwrap();
+            drop(stream);
+        }
+    });
+    let mut stand = Stand::at(&url).await;
+    let event = dated("x1", "us-east-1").to_string();
+    let invocation = stand.function.invoke(event, SHORT).await;
+    let line = failed_line(&invocation, "x1");
+    assert_eq!(
+        (&line["errorCode"], &line["retryable"]),
+        (&json!("ConnectionFailure"), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn credentials_that_are_expired_or_wrong_are_told_apart() {
+    for (variable, value, code, retryable) in [
+        (
+            "AWS_SESSION_TOKEN",
+            lightsail_emulator::EXPIRED_SESSION_TOKEN,
+            "ExpiredTokenException",
+            true,
+        ),
+        (
+            "AWS_ACCESS_KEY_ID",
+            "AKIAIOSFODNN7EXAMPLE",
+            "UnrecognizedClientException",
+            false,
+        ),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            "wJalrXUtnFEMI",
+            "InvalidSignatureException",
+            false,
+        ),
+    ] {
+        let mut stand = Stand::with(world(), &[(variable, value)]).await;
+        let invocation = stand.send(&dated("x1", "us-east-1")).await;
+        let line = failed_line(&invocation, "x1");
+        assert_eq!(
+            (&line["errorCode"], &line["retryable"]),
+            (&json!(code), &json!(retryable))
+        );
+        assert_eq!(stand.names_in(Region::UsEast1), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_taken_name_that_cannot_be_looked_up_is_a_failure_and_no_false_success() {
+    let cases = [
+        (
+            refusal(400, "AccessDeniedException", "No."),
+            "AccessDeniedException",
+            false,
+        ),
+        (
+            refusal(400, "ThrottlingException", "Later."),
+            "ThrottlingException",
+            true,
+        ),
+        (Fault::Hang, "Timeout", true),
+    ];
+    let cases = cases.map(|(fault, code, retryable)| async move {
+        let mut stand = Stand::new().await;
+        stand.copy(&dated("x1", "us-east-1")).await;
+        stand
+            .emulator
+            .fault_next(Operation::GetInstanceSnapshot, 1000, fault);
+        let event = dated("x1", "us-east-1").to_string();
+        let invocation = stand.function.invoke(event, SHORT).await;
+        let line = failed_line(&invocation, "x1");
+        let expected = (&json!(code), &json!(retryable));
+        assert_eq!((&line["errorCode"], &line["retryable"]), expected);
+    });
+    join_all(cases).await;
+}
+
+#[tokio::test]
+async fn one_failure_does_not_keep_other_copies_from_being_made() {
+    let mut stand = Stand::new().await;
+    let missing = json!({
+        "sourceRegion": "eu-west-3", "sourceSnapshotName": "Missing-1", "destinationRegions": ["us-east-1", "eu-west-1"],
+    });
+    stand.emulator.fault_next_in(
+        Region::ApSouth1,
+        Operation::CopySnapshot,
+        1,
+        refusal(400, "AccessDeniedException", "Not in this Region."),
+    );
+    let invocation = stand
+        .send(&json!({ "copies": [
+            dated("x1", "us-east-1"), missing, dated("x2", "ap-south-1"), dated("x3", "eu-west-1"),
+        ] }))
+        .await;
+    let (error_type, message) = invocation.error();
+    assert_eq!(error_type, "CopyFailed");
+    // One line per failure: what, from where, to where, code, message.
+    let not_found = "NotFoundException: The snapshot does not exist: Missing-1";
+    assert_eq!(
+        message.lines().collect::<Vec<_>>(),
+        [
+            format!("CopySnapshot of Missing-1 from eu-west-3 to us-east-1 as Missing-1-eu-west-3: {not_found}"),
+            format!("CopySnapshot of Missing-1 from eu-west-3 to eu-west-1 as Missing-1-eu-west-3: {not_found}"),
+            "CopySnapshot of WordPress-1 from us-west-2 to ap-south-1 as x2: AccessDeniedException: Not in this Region.".to_owned(),
+        ]
+    );
+    assert_eq!(stand.names_in(Region::UsEast1), ["x1"]);
+    assert_eq!(stand.names_in(Region::EuWest1), ["x3"]);
+    let mut outcomes: Vec<_> = invocation
+        .events("copy_result")
+        .iter()
+        .map(|line| line["outcome"].as_str().unwrap().to_owned())
+        .collect();
+    outcomes.sort();
+    assert_eq!(
+        outcomes,
+        ["failed", "failed", "failed", "started", "started"]
+    );
+    stand.still_serves().await;
+}
+
+#[tokio::test]
+async fn an_error_message_of_several_lines_is_still_one_line_of_the_failure() {
+    let mut stand = Stand::new().await;
+    let fault = refusal(400, "InvalidInputException", "First.\nSecond.\r\nThird.");
+    stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
+    let invocation = stand.send(&dated("x1", "us-east-1")).await;
+    let (_, message) = invocation.error();
+    assert_eq!(message.lines().count(), 1, "{message}");
+}

@@ -1,0 +1,218 @@
+//! What the tests stand on: a function, its Lightsail, and short ways to ask about both.
+
+use std::time::Duration;
+
+use lightsail_emulator::{
+    ACCESS_KEY_ID, Call, Emulator, Operation, Region, Running, SECRET_ACCESS_KEY, World,
+};
+use local_lambda::{Ending, Invocation, LocalFunction, Settings};
+use serde_json::{Value, json};
+
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_lightsail-snapshot-copier");
+
+/// The function's timeout where a test is not about time.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A session token like those that Lambda gives a function. The emulator takes any.
+pub const SESSION_TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLETOKEN";
+
+/// Instances and disks with automatic snapshots, and manual snapshots, of which the sample
+/// requests of CopySnapshot's page are two. A copy stays `pending`.
+const WORLD: &str = r#"{
+    "copySeconds": 3600,
+    "regions": {
+        "us-west-2": {
+            "instances": [
+                { "name": "WordPress-1", "tags": { "backup": "dr" }, "autoSnapshots": [
+                    { "date": "2019-09-24" }, { "date": "2019-09-25" }, { "date": "2019-09-26", "status": "Failed" } ] },
+                { "name": "shop.example.com", "autoSnapshots": [ { "date": "2019-09-25" } ] },
+                { "name": "Bare-1" } ],
+            "disks": [
+                { "name": "Data-1", "tags": { "backup": "dr" }, "autoSnapshots": [ { "date": "2019-09-25" } ] } ],
+            "instanceSnapshots": [
+                { "name": "WordPress-1-1569608575", "fromInstanceName": "WordPress-1" } ],
+            "diskSnapshots": [
+                { "name": "Data-1-1569608600", "fromDiskName": "Data-1" } ]
+        },
+        "eu-central-1": {
+            "instances": [ { "name": "WordPress-1", "autoSnapshots": [ { "date": "2019-09-25" } ] } ]
+        },
+        "us-east-1": { "instances": [ { "name": "Standby-1" } ] }
+    }
+}"#;
+
+/// The world that most tests start from.
+pub fn world() -> World {
+    World::from_json(WORLD).unwrap()
+}
+
+/// A world in which a copy is available as soon as it is asked for.
+pub fn world_of_instant_copies() -> World {
+    World {
+        copy_time: Default::default(),
+        ..world()
+    }
+}
+
+/// A function and its Lightsail.
+pub struct Stand {
+    pub function: LocalFunction,
+    pub emulator: Emulator,
+    _running: Option<Running>,
+}
+
+impl Stand {
+    /// The function in us-east-1, without a policy.
+    pub async fn new() -> Self {
+        Self::with(world(), &[]).await
+    }
+
+    /// The same with another world and more environment variables.
+    pub async fn with(world: World, variables: &[(&str, &str)]) -> Self {
+        let emulator = Emulator::new(world);
+        let running = emulator.clone().start().await.unwrap();
+        let function = function(&running.url(), variables).await;
+        Self {
+            function,
+            emulator,
+            _running: Some(running),
+        }
+    }
+
+    /// A function whose Lightsail is at another URL than that of the emulator.
+    pub async fn at(url: &str) -> Self {
+        Self {
+            function: function(url, &[]).await,
+            emulator: Emulator::new(world()),
+            _running: None,
+        }
+    }
+
+    /// Sends an event.
+    pub async fn send(&mut self, event: &Value) -> Invocation {
+        self.function.invoke(event.to_string(), TIMEOUT).await
+    }
+
+    /// Sends an event that is answered.
+    pub async fn answer(&mut self, event: &Value) -> Value {
+        self.send(event).await.answer()
+    }
+
+    /// The only copy of the answer to an event.
+    pub async fn copy(&mut self, event: &Value) -> Value {
+        let answer = self.answer(event).await;
+        let copies = answer["copies"].as_array().unwrap();
+        assert_eq!(copies.len(), 1, "{answer:#}");
+        copies[0].clone()
+    }
+
+    /// The calls of an operation so far.
+    pub fn calls_of(&self, operation: Operation) -> Vec<Call> {
+        let mut calls = self.emulator.calls();
+        calls.retain(|call| call.operation == operation);
+        calls
+    }
+
+    /// The names of a Region's manual snapshots.
+    pub fn names_in(&self, region: Region) -> Vec<String> {
+        let snapshots = self.emulator.snapshots(region);
+        snapshots
+            .into_iter()
+            .map(|snapshot| snapshot.name)
+            .collect()
+    }
+
+    /// Asserts that the same process serves an event as it should.
+    pub async fn still_serves(&mut self) {
+        let process = self.function.process_id();
+        assert!(process.is_some());
+        let event = json!({
+            "dryRun": true, "sourceRegion": "us-west-2", "sourceResourceName": "WordPress-1",
+        });
+        assert_eq!(self.copy(&event).await["outcome"], "planned");
+        assert_eq!(self.function.process_id(), process);
+    }
+}
+
+async fn function(url: &str, variables: &[(&str, &str)]) -> LocalFunction {
+    let mut settings = Settings::default()
+        .variable("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
+        .variable("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+        .variable("AWS_SESSION_TOKEN", SESSION_TOKEN)
+        .variable("AWS_ENDPOINT_URL_LIGHTSAIL", url);
+    for (name, value) in variables {
+        settings = settings.variable(name, value);
+    }
+    LocalFunction::spawn(BINARY, settings).await.unwrap()
+}
+
+/// Short ways to ask how an invocation went.
+pub trait Outcome {
+    /// Its answer; fails the test if it has none.
+    fn answer(&self) -> Value;
+    /// Its function error's type and message; fails the test if it has none.
+    fn error(&self) -> (&str, &str);
+    /// Its log lines, parsed; fails the test if one is not a JSON object.
+    fn lines(&self) -> Vec<Value>;
+    /// The fields of its log lines of one `event`.
+    fn events(&self, event: &str) -> Vec<Value>;
+    /// The fields of the one log line about a copy.
+    fn line_of(&self, target: &str) -> Value;
+}
+
+impl Outcome for Invocation {
+    fn answer(&self) -> Value {
+        match &self.ending {
+            Ending::Answer(answer) => answer.clone(),
+            other => panic!("{other:#?}"),
+        }
+    }
+
+    fn error(&self) -> (&str, &str) {
+        match &self.ending {
+            Ending::Error {
+                error_type,
+                error_message,
+            } => (error_type, error_message),
+            other => panic!("{other:#?}"),
+        }
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        let parse = |line: &String| -> Value {
+            let value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+            assert!(matches!(value, Value::Object(_)), "{line}");
+            value
+        };
+        self.log.iter().map(parse).collect()
+    }
+
+    fn events(&self, event: &str) -> Vec<Value> {
+        let mut fields: Vec<_> = self
+            .lines()
+            .into_iter()
+            .map(|l| l["fields"].clone())
+            .collect();
+        fields.retain(|fields| fields["event"] == event);
+        fields
+    }
+
+    fn line_of(&self, target: &str) -> Value {
+        let mut lines = self.events("copy_result");
+        lines.retain(|fields| fields["targetSnapshotName"] == target);
+        assert_eq!(lines.len(), 1, "{target}: {lines:#?}");
+        lines.remove(0)
+    }
+}
+
+/// A copy of the automatic snapshot of 2019-09-25 of WordPress-1.
+pub fn dated(target: &str, destination: &str) -> Value {
+    json!({
+        "sourceRegion": "us-west-2",
+        "sourceResourceName": "WordPress-1",
+        "restoreDate": "2019-09-25",
+        "targetSnapshotName": target,
+        "destinationRegion": destination,
+    })
+}

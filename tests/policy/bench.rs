@@ -1,0 +1,291 @@
+//! The function with an emulated Lightsail, both in this process and without a socket between
+//! them: a payload goes in at the front door, and the answer, the log lines and the calls that
+//! were made come out. Waiting takes no time where the test's clock is paused.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_lightsail::config::{BehaviorVersion, Credentials};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use lambda_runtime::{Context, LambdaEvent};
+use lightsail_emulator::{Call, Emulator, SnapshotState, SnapshotView, World};
+use lightsail_snapshot_copier::function::{self, Function, Payload};
+use lightsail_snapshot_copier::lightsail::Lightsail;
+use lightsail_snapshot_copier::policy::Policy;
+use lightsail_snapshot_copier::request::utc_date;
+use serde_json::Value;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lambda's longest time-out.
+pub const A_QUARTER_OF_AN_HOUR: Duration = Duration::from_secs(900);
+
+pub struct Bench {
+    pub emulator: Emulator,
+    pub function: Function,
+    /// How far the emulator's clock is ahead, in milliseconds.
+    ahead: Arc<AtomicI64>,
+    log: Log,
+    _subscriber: tracing::subscriber::DefaultGuard,
+}
+
+/// What came of an invocation.
+#[derive(Debug)]
+pub struct Invocation {
+    /// The answer, or the function error's type and message.
+    pub result: Result<Value, (String, String)>,
+    /// The log lines.
+    pub log: Vec<Value>,
+    /// The calls that reached Lightsail.
+    pub calls: Vec<Call>,
+}
+
+impl Bench {
+    /// A world in the emulator's JSON, and the deployed policy.
+    pub fn new(world: &str, policy: Option<&str>) -> Self {
+        let ahead = Arc::new(AtomicI64::new(0));
+        let hand = Arc::clone(&ahead);
+        let world = World::from_json(world).unwrap_or_else(|error| panic!("{error}"));
+        let emulator = Emulator::with_clock(world, move || {
+            Timestamp::now() + SignedDuration::from_millis(hand.load(Ordering::Relaxed))
+        });
+        let function = Function {
+            lightsail: Lightsail::new(in_process(emulator.clone()), 0),
+            region: Some(crate::world::region("us-east-1")),
+            policy: policy.map(Policy::parse),
+        };
+        let log = Log::default();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .with_max_level(tracing::Level::INFO)
+            .with_writer(log.clone())
+            .finish();
+        Self {
+            emulator,
+            function,
+            ahead,
+            log,
+            _subscriber: tracing::subscriber::set_default(subscriber),
+        }
+    }
+
+    /// Lets this many seconds pass for Lightsail. Signatures stay valid for five minutes.
+    pub fn pass(&self, seconds: i64) {
+        self.ahead.fetch_add(seconds * 1000, Ordering::Relaxed);
+    }
+
+    /// An invocation with this payload, as the schedule makes one.
+    pub async fn invoke(&self, payload: &str) -> Invocation {
+        self.invoke_for(payload, A_QUARTER_OF_AN_HOUR).await
+    }
+
+    /// A run of the deployed policy.
+    pub async fn run(&self) -> Invocation {
+        self.invoke("{}").await
+    }
+
+    /// The same with this much time until Lambda's deadline.
+    pub async fn invoke_for(&self, payload: &str, time: Duration) -> Invocation {
+        self.emulator.take_calls();
+        self.log.take();
+        let result = self.serve(payload, time).await;
+        Invocation {
+            result,
+            log: self.log.take(),
+            calls: self.emulator.take_calls(),
+        }
+    }
+
+    /// Only the answer; for two at once, whose calls and lines nobody can tell apart.
+    pub async fn serve(&self, payload: &str, time: Duration) -> Result<Value, (String, String)> {
+        let deadline = SystemTime::now() + time;
+        let since_epoch = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let mut context = Context::default();
+        context.request_id = "4b6a0b6e-0000-4000-8000-000000000001".to_owned();
+        context.deadline = since_epoch.as_millis() as u64;
+        let as_json_string = Value::String(payload.bytes().map(char::from).collect());
+        let payload: Payload = serde_json::from_value(as_json_string).unwrap();
+        function::serve(&self.function, LambdaEvent::new(payload, context))
+            .await
+            .map(|answer| serde_json::to_value(answer).unwrap())
+            .map_err(|error| (error.error_type, error.error_message))
+    }
+
+    pub fn snapshot(&self, region: &str, name: &str) -> Option<SnapshotView> {
+        self.emulator.snapshot(region.parse().unwrap(), name)
+    }
+
+    /// The names of a Region's snapshots that are in this state.
+    pub fn names(&self, region: &str, state: SnapshotState) -> Vec<String> {
+        let snapshots = self.emulator.snapshots(region.parse().unwrap());
+        let in_state = snapshots.into_iter().filter(|s| s.state == state);
+        in_state.map(|snapshot| snapshot.name).collect()
+    }
+}
+
+impl Invocation {
+    /// The answer of an invocation that went through.
+    #[track_caller]
+    pub fn answer(&self) -> &Value {
+        match &self.result {
+            Ok(answer) => answer,
+            Err((error_type, message)) => panic!("{error_type}: {message}"),
+        }
+    }
+
+    /// The type and message of one that did not.
+    #[track_caller]
+    pub fn error(&self) -> (&str, &str) {
+        match &self.result {
+            Ok(answer) => panic!("it went through: {answer:#}"),
+            Err((error_type, message)) => (error_type, message),
+        }
+    }
+
+    /// What was called, as `us-east-1 CopySnapshot`, in the order of the alphabet.
+    pub fn operations(&self) -> Vec<String> {
+        let operation = |call: &Call| format!("{} {}", call.region, call.operation.as_str());
+        let mut operations: Vec<String> = self.calls.iter().map(operation).collect();
+        operations.sort();
+        operations
+    }
+
+    /// The calls of one operation to one Region, in the order in which they came.
+    pub fn calls_of(&self, region: &str, operation: &str) -> Vec<&Value> {
+        let is_it =
+            |call: &&Call| call.region.as_str() == region && call.operation.as_str() == operation;
+        self.calls
+            .iter()
+            .filter(is_it)
+            .map(|call| &call.body)
+            .collect()
+    }
+
+    /// The calls that change something.
+    pub fn changes(&self) -> Vec<String> {
+        let mut operations = self.operations();
+        operations.retain(|operation| !operation.contains(" Get"));
+        operations
+    }
+
+    /// The members of one list of the answer, a row for each of its entries.
+    #[track_caller]
+    pub fn rows(&self, list: &str, members: &[&str]) -> Vec<Vec<String>> {
+        let entries = self.answer()[list].as_array().unwrap();
+        entries.iter().map(|entry| row(entry, members)).collect()
+    }
+
+    /// The log lines of one event.
+    pub fn lines(&self, event: &str) -> Vec<&Value> {
+        let is_it = |line: &&Value| line["fields"]["event"] == event;
+        self.log.iter().filter(is_it).collect()
+    }
+}
+
+/// These members of an object, `-` for what is not there.
+pub fn row(entry: &Value, members: &[&str]) -> Vec<String> {
+    let member = |name: &&str| match &entry[*name] {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    };
+    members.iter().map(member).collect()
+}
+
+/// The date that was this many days ago, UTC.
+pub fn days_ago(days: i64) -> String {
+    (utc_date(Timestamp::now()) - days.days()).to_string()
+}
+
+/// The SDK's settings for a Lightsail in this process.
+fn in_process(emulator: Emulator) -> aws_sdk_lightsail::config::Builder {
+    let connector = SharedHttpConnector::new(InProcess(emulator));
+    let (id, secret) = (
+        lightsail_emulator::ACCESS_KEY_ID,
+        lightsail_emulator::SECRET_ACCESS_KEY,
+    );
+    aws_sdk_lightsail::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url("http://lightsail.in.process")
+        .credentials_provider(Credentials::new(id, secret, None, None, "tests"))
+        .http_client(http_client_fn(move |_, _| connector.clone()))
+}
+
+#[derive(Debug)]
+struct InProcess(Emulator);
+
+impl HttpConnector for InProcess {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let emulator = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let mut to_send = http::Request::builder()
+                .method(request.method())
+                .uri(request.uri())
+                // What an HTTP client adds by itself.
+                .header("host", "lightsail.in.process");
+            for (name, value) in request.headers() {
+                to_send = to_send.header(name, value);
+            }
+            let body = request.body().bytes().unwrap_or_default();
+            let to_send = to_send.body(Bytes::copy_from_slice(body)).unwrap();
+            let answer = emulator.call(to_send).await;
+            let answer = answer.map_err(|dropped| ConnectorError::io(dropped.into()))?;
+            let (head, body) = answer.into_parts();
+            let status = head.status.as_u16().try_into().unwrap();
+            let mut response = HttpResponse::new(status, body.into());
+            for (name, value) in &head.headers {
+                let value = value.to_str().unwrap().to_owned();
+                response
+                    .headers_mut()
+                    .insert(name.as_str().to_owned(), value);
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// Where the log lines of a test go.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lines since this was last asked.
+    fn take(&self) -> Vec<Value> {
+        let bytes = std::mem::take(&mut *self.bytes());
+        let lines = bytes.split(|byte| *byte == b'\n');
+        lines
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}

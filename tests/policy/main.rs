@@ -1,0 +1,10 @@
+//! A policy from outside: what it plans for worlds of every kind, and what its runs do to a
+//! Lightsail that they reach through the function's own front door.
+
+mod bench;
+mod generate;
+mod model;
+mod plan;
+mod properties;
+mod runs;
+mod world;

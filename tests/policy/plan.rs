@@ -1,0 +1,767 @@
+//! Which step a plan takes for what it finds, case by case.
+
+use std::collections::BTreeMap;
+
+use lightsail_snapshot_copier::lightsail::SnapshotState::{Available, Error, Pending};
+use lightsail_snapshot_copier::lightsail::{RecoveryPoint, ResourceKind, Snapshot};
+use lightsail_snapshot_copier::plan::{
+    CopyStep, Coverage, RECOVERY_POINT_TAG, SOURCE_TAG, SourceId, Status, sources_to_ask,
+};
+use lightsail_snapshot_copier::request::Source;
+
+use crate::world::{
+    World, copy, date, deferred_names, deleted_names, disk, instance, made, made_names, point,
+    region, tagged_names, unreadable, untagged,
+};
+
+/// All of us-west-2 to us-east-1, with these members besides.
+fn policy(members: &str) -> String {
+    format!(
+        r#"{{ "sources": [ {{ "region": "us-west-2" }} ], "destinations": ["us-east-1"] {members} }}"#
+    )
+}
+
+fn world(members: &str) -> World {
+    World::empty(&policy(members))
+}
+
+fn web() -> SourceId {
+    instance("us-west-2", "web")
+}
+
+const TODAY: &str = "2026-11-22";
+const YESTERDAY: &str = "2026-11-21";
+
+#[test]
+fn the_latest_restorable_recovery_point_is_copied() {
+    let mut world = world("").with(&web(), &[YESTERDAY, "2026-11-20"]);
+    let failed = RecoveryPoint {
+        restorable: false,
+        ..point(date(TODAY))
+    };
+    world
+        .points
+        .get_mut(&web())
+        .unwrap()
+        .as_mut()
+        .unwrap()
+        .push(failed);
+    let steps = world.steps("us-east-1");
+    assert_eq!(made_names(&steps), ["web-us-west-2-2026-11-21"]);
+    let wanted = made(&steps)[0];
+    assert_eq!(wanted.step, CopyStep::Make);
+    assert_eq!(wanted.copy.source_region, region("us-west-2"));
+    assert_eq!(wanted.copy.destination, region("us-east-1"));
+    let pinned = Source::Dated {
+        resource: "web".to_owned(),
+        date: date(YESTERDAY),
+    };
+    assert_eq!(wanted.copy.source, pinned);
+    assert!(steps.tags.is_empty());
+    assert!(steps.deletions.is_empty());
+}
+
+#[test]
+fn a_copy_that_is_there_is_left_alone() {
+    for (state, step) in [(Available, CopyStep::Exists), (Pending, CopyStep::Pending)] {
+        let world = world("").with(&web(), &[YESTERDAY]);
+        let world = world.there("us-east-1", copy(&web(), date(YESTERDAY), state));
+        let steps = world.steps("us-east-1");
+        assert_eq!(steps.copies.len(), 1);
+        assert_eq!(steps.copies[0].step, step);
+        assert!(steps.tags.is_empty());
+        assert!(steps.deletions.is_empty());
+    }
+}
+
+#[test]
+fn a_copy_that_failed_is_made_again() {
+    for there in [
+        copy(&web(), date(YESTERDAY), Error),
+        untagged(&web(), date(YESTERDAY), Error),
+    ] {
+        let world = world("").with(&web(), &[YESTERDAY]);
+        let world = world.there("us-east-1", there.clone());
+        let steps = world.steps("us-east-1");
+        let [wanted] = made(&steps)[..] else {
+            panic!("{steps:?}")
+        };
+        assert!(
+            matches!(&wanted.step, CopyStep::MakeAgain(failed) if failed.name == there.name),
+            "{wanted:?}"
+        );
+        // It is deleted where it is made again, and nowhere else.
+        assert!(steps.deletions.is_empty());
+        assert!(steps.tags.is_empty());
+    }
+}
+
+#[test]
+fn a_copy_that_failed_stays_until_there_is_room_to_make_it_again() {
+    let world = world(r#", "maxCopiesInProgress": 1"#)
+        .with(&web(), &[YESTERDAY])
+        .there("us-east-1", copy(&web(), date(YESTERDAY), Error))
+        .there(
+            "us-east-1",
+            copy(&instance("eu-west-1", "other"), date(TODAY), Pending),
+        );
+    let steps = world.steps("us-east-1");
+    assert_eq!(deferred_names(&steps), ["web-us-west-2-2026-11-21"]);
+    assert!(steps.deletions.is_empty());
+}
+
+#[test]
+fn a_copy_that_failed_and_is_not_wanted_any_more_is_deleted() {
+    let world = world("")
+        .with(&web(), &[TODAY])
+        .there("us-east-1", copy(&web(), date("2026-10-01"), Error));
+    let steps = world.steps("us-east-1");
+    assert_eq!(deleted_names(&steps), ["web-us-west-2-2026-10-01"]);
+}
+
+#[test]
+fn a_failed_copy_under_another_name_is_replaced_once() {
+    let mut there = copy(&web(), date(YESTERDAY), Error);
+    there.name = "by-hand".to_owned();
+    let world = world("")
+        .with(&web(), &[YESTERDAY])
+        .there("us-east-1", there);
+    let steps = world.steps("us-east-1");
+    assert!(
+        matches!(&made(&steps)[0].step, CopyStep::MakeAgain(failed) if failed.name == "by-hand")
+    );
+    assert!(steps.deletions.is_empty(), "{:?}", steps.deletions);
+}
+
+#[test]
+fn a_snapshot_that_is_listed_twice_counts_in_its_better_state() {
+    for (first, second) in [(Error, Available), (Available, Error)] {
+        let world = world(r#", "retention": { "keepLast": 1 }"#)
+            .with(&web(), &[YESTERDAY])
+            .there("us-east-1", copy(&web(), date(YESTERDAY), first))
+            .there("us-east-1", copy(&web(), date(YESTERDAY), second));
+        let steps = world.steps("us-east-1");
+        assert_eq!(steps.copies[0].step, CopyStep::Exists);
+        assert!(steps.deletions.is_empty(), "{:?}", steps.deletions);
+    }
+}
+
+#[test]
+fn a_copy_without_tags_counts_and_is_tagged() {
+    let with_one_tag = |tag: &str| {
+        let mut snapshot = copy(&web(), date(YESTERDAY), Available);
+        snapshot.tags.remove(tag);
+        snapshot
+    };
+    let without_origin_region = Snapshot {
+        from_region: None,
+        ..untagged(&web(), date(YESTERDAY), Available)
+    };
+    for there in [
+        untagged(&web(), date(YESTERDAY), Available),
+        with_one_tag(SOURCE_TAG),
+        with_one_tag(RECOVERY_POINT_TAG),
+        without_origin_region,
+    ] {
+        let world = world("").with(&web(), &[YESTERDAY]);
+        let world = world.there("us-east-1", there);
+        let steps = world.steps("us-east-1");
+        assert_eq!(steps.copies[0].step, CopyStep::Exists);
+        assert_eq!(tagged_names(&steps), ["web-us-west-2-2026-11-21"]);
+        let tagged = &steps.tags[0];
+        assert_eq!(
+            tagged.source.tags(tagged.date),
+            [
+                ("snapshot-copier:source", "us-west-2/web".to_owned()),
+                ("snapshot-copier:recovery-point", YESTERDAY.to_owned()),
+            ]
+        );
+    }
+}
+
+#[test]
+fn an_older_copy_without_tags_is_tagged_too() {
+    let world = world("")
+        .with(&web(), &[TODAY])
+        .there("us-east-1", copy(&web(), date(TODAY), Available))
+        .there("us-east-1", untagged(&web(), date("2026-08-01"), Available));
+    assert_eq!(
+        tagged_names(&world.steps("us-east-1")),
+        ["web-us-west-2-2026-08-01"]
+    );
+}
+
+#[test]
+fn what_only_looks_like_a_copy_is_not_one() {
+    let other_origin = Snapshot {
+        from: Some("db".to_owned()),
+        ..untagged(&web(), date(YESTERDAY), Available)
+    };
+    let other_region = Snapshot {
+        from_region: Some("eu-west-1".to_owned()),
+        ..untagged(&web(), date(YESTERDAY), Available)
+    };
+    let no_origin = Snapshot {
+        from: None,
+        ..untagged(&web(), date(YESTERDAY), Available)
+    };
+    let a_disk = Snapshot {
+        kind: ResourceKind::Disk,
+        ..copy(&web(), date(YESTERDAY), Available)
+    };
+    let tagged_as_web = Snapshot {
+        from: Some("db".to_owned()),
+        ..copy(&web(), date(YESTERDAY), Available)
+    };
+    let tagged_from_elsewhere = Snapshot {
+        from_region: Some("eu-west-1".to_owned()),
+        ..copy(&web(), date(YESTERDAY), Available)
+    };
+    for there in [
+        other_origin,
+        other_region,
+        no_origin,
+        a_disk,
+        tagged_as_web,
+        tagged_from_elsewhere,
+    ] {
+        let world = world(r#", "retention": { "keepLast": 1 }"#).with(&web(), &[YESTERDAY]);
+        let world = world.there("us-east-1", there.clone());
+        let steps = world.steps("us-east-1");
+        assert_eq!(
+            made_names(&steps),
+            ["web-us-west-2-2026-11-21"],
+            "{there:?}"
+        );
+        assert!(steps.tags.is_empty(), "{there:?}");
+        assert!(steps.deletions.is_empty(), "{there:?}");
+    }
+}
+
+#[test]
+fn a_tagged_copy_counts_whatever_its_name() {
+    let renamed = Snapshot {
+        name: "the-shop-before-the-sale".to_owned(),
+        from: None,
+        from_region: None,
+        ..copy(&web(), date(YESTERDAY), Available)
+    };
+    let world = world("")
+        .with(&web(), &[YESTERDAY])
+        .there("us-east-1", renamed);
+    let steps = world.steps("us-east-1");
+    assert_eq!(steps.copies[0].step, CopyStep::Exists);
+}
+
+#[test]
+fn names_that_a_snapshot_cannot_have_are_written_out() {
+    let source = disk("us-west-2", "shop.example");
+    let mut world = world("").with(&source, &[YESTERDAY]);
+    assert_eq!(
+        made_names(&world.steps("us-east-1")),
+        ["shop_2E_example-us-west-2-2026-11-21"]
+    );
+    // And are recognized without tags.
+    let plan = world.plan();
+    world.apply(&plan, Available, false);
+    let steps = world.steps("us-east-1");
+    assert_eq!(steps.copies[0].step, CopyStep::Exists);
+    assert_eq!(tagged_names(&steps).len(), 1);
+}
+
+#[test]
+fn each_destination_has_its_own_steps() {
+    let world = World::empty(
+        r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "us-west-2", "eu-west-1"] }"#,
+    );
+    let world = world
+        .with(&web(), &[YESTERDAY])
+        .there("us-west-2", copy(&web(), date(YESTERDAY), Available));
+    assert_eq!(made(&world.steps("us-east-1")).len(), 1);
+    assert_eq!(made(&world.steps("us-west-2")).len(), 0);
+    assert_eq!(made(&world.steps("eu-west-1")).len(), 1);
+}
+
+#[test]
+fn without_backfill_older_recovery_points_are_not_copied() {
+    let world = world("").with(&web(), &[TODAY, YESTERDAY, "2026-11-20"]);
+    assert_eq!(
+        made_names(&world.steps("us-east-1")),
+        ["web-us-west-2-2026-11-22"]
+    );
+}
+
+#[test]
+fn backfill_copies_what_is_missing_oldest_first() {
+    let world = world(r#", "backfill": true"#)
+        .with(&web(), &[TODAY, YESTERDAY, "2026-11-20", "2026-11-19"])
+        .there("us-east-1", copy(&web(), date("2026-11-20"), Available));
+    assert_eq!(
+        made_names(&world.steps("us-east-1")),
+        [
+            "web-us-west-2-2026-11-19",
+            "web-us-west-2-2026-11-21",
+            "web-us-west-2-2026-11-22"
+        ]
+    );
+}
+
+#[test]
+fn backfill_copies_only_what_retention_keeps() {
+    let world = world(r#", "backfill": true, "retention": { "keepLast": 2, "keepWeekly": 2 }"#)
+        .with(
+            &web(),
+            &[
+                TODAY,
+                YESTERDAY,
+                "2026-11-20",
+                "2026-11-17",
+                "2026-11-15",
+                "2026-11-14",
+            ],
+        );
+    assert_eq!(
+        made_names(&world.steps("us-east-1")),
+        [
+            "web-us-west-2-2026-11-15",
+            "web-us-west-2-2026-11-21",
+            "web-us-west-2-2026-11-22"
+        ]
+    );
+}
+
+#[test]
+fn a_recovery_point_older_than_all_that_is_kept_is_not_copied() {
+    let world = world(r#", "retention": { "keepLast": 1 }"#)
+        .with(&web(), &["2026-11-18"])
+        .there("us-east-1", copy(&web(), date("2026-11-20"), Available));
+    let steps = world.steps("us-east-1");
+    assert!(steps.copies.is_empty(), "{:?}", steps.copies);
+}
+
+#[test]
+fn the_worst_covered_sources_go_first() {
+    let source = |name| instance("us-west-2", name);
+    let world = world(r#", "maxCopiesInProgress": 3"#)
+        .with(&source("a-yesterday"), &[TODAY])
+        .with(&source("b-never"), &[TODAY])
+        .with(&source("c-last-week"), &[TODAY])
+        .with(&source("d-never"), &[TODAY])
+        .with(&source("e-only-failed"), &[TODAY])
+        .there(
+            "us-east-1",
+            copy(&source("a-yesterday"), date(YESTERDAY), Available),
+        )
+        .there(
+            "us-east-1",
+            copy(&source("c-last-week"), date("2026-11-15"), Available),
+        )
+        .there(
+            "us-east-1",
+            copy(&source("e-only-failed"), date(YESTERDAY), Error),
+        );
+    let steps = world.steps("us-east-1");
+    assert_eq!(
+        made_names(&steps),
+        [
+            "b-never-us-west-2-2026-11-22",
+            "d-never-us-west-2-2026-11-22",
+            "e-only-failed-us-west-2-2026-11-22"
+        ]
+    );
+    assert_eq!(
+        deferred_names(&steps),
+        [
+            "c-last-week-us-west-2-2026-11-22",
+            "a-yesterday-us-west-2-2026-11-22"
+        ]
+    );
+}
+
+#[test]
+fn sources_that_are_alike_take_turns() {
+    let source = |name| instance("us-west-2", name);
+    let world = world(r#", "backfill": true, "maxCopiesInProgress": 3"#)
+        .with(&source("a"), &[TODAY, YESTERDAY])
+        .with(&source("b"), &[TODAY, YESTERDAY])
+        .with(&source("c"), &[TODAY]);
+    let steps = world.steps("us-east-1");
+    assert_eq!(
+        made_names(&steps),
+        [
+            "a-us-west-2-2026-11-21",
+            "b-us-west-2-2026-11-21",
+            "c-us-west-2-2026-11-22"
+        ]
+    );
+    assert_eq!(
+        deferred_names(&steps),
+        ["a-us-west-2-2026-11-22", "b-us-west-2-2026-11-22"]
+    );
+}
+
+#[test]
+fn anybodys_copies_in_progress_take_up_room() {
+    let somebodys = |name: &str| Snapshot {
+        name: name.to_owned(),
+        tags: BTreeMap::new(),
+        from: None,
+        from_region: None,
+        ..copy(&web(), date(TODAY), Pending)
+    };
+    let world = world(r#", "maxCopiesInProgress": 2"#)
+        .with(&web(), &[TODAY])
+        .with(&disk("us-west-2", "data"), &[TODAY])
+        .there("us-east-1", somebodys("one"));
+    assert_eq!(made(&world.steps("us-east-1")).len(), 1);
+    let world = world
+        .there("us-east-1", somebodys("two"))
+        .there("us-east-1", somebodys("three"));
+    let steps = world.steps("us-east-1");
+    assert_eq!(made(&steps).len(), 0);
+    assert_eq!(deferred_names(&steps).len(), 2);
+}
+
+#[test]
+fn without_retention_nothing_is_deleted_for_its_age() {
+    let mut world = world("").with(&web(), &[TODAY]);
+    for text in [TODAY, "2020-01-01", "2010-01-01"] {
+        world = world.there("us-east-1", copy(&web(), date(text), Available));
+    }
+    assert!(world.steps("us-east-1").deletions.is_empty());
+}
+
+#[test]
+fn what_retention_does_not_keep_is_deleted() {
+    let mut world = world(r#", "retention": { "keepLast": 1 }"#).with(&web(), &[TODAY]);
+    for text in [TODAY, YESTERDAY, "2026-11-20"] {
+        world = world.there("us-east-1", copy(&web(), date(text), Available));
+    }
+    world = world.there("us-east-1", untagged(&web(), date("2026-11-19"), Available));
+    let steps = world.steps("us-east-1");
+    assert_eq!(
+        deleted_names(&steps),
+        ["web-us-west-2-2026-11-21", "web-us-west-2-2026-11-20"]
+    );
+    // What had no tags has them first.
+    assert_eq!(tagged_names(&steps), ["web-us-west-2-2026-11-19"]);
+}
+
+#[test]
+fn a_copy_in_progress_replaces_nothing_yet() {
+    let world = world(r#", "retention": { "keepLast": 1 }"#)
+        .with(&web(), &[TODAY])
+        .there("us-east-1", copy(&web(), date(TODAY), Pending))
+        .there("us-east-1", copy(&web(), date(YESTERDAY), Available));
+    assert!(world.steps("us-east-1").deletions.is_empty());
+}
+
+#[test]
+fn a_copy_that_is_only_about_to_be_made_replaces_nothing_yet() {
+    let world = world(r#", "retention": { "keepLast": 1 }"#)
+        .with(&web(), &[TODAY])
+        .there("us-east-1", copy(&web(), date(YESTERDAY), Available));
+    let steps = world.steps("us-east-1");
+    assert_eq!(made(&steps).len(), 1);
+    assert!(steps.deletions.is_empty());
+}
+
+#[test]
+fn copies_of_a_source_that_is_gone_are_kept_under_the_same_rules() {
+    let there = |world: World| {
+        let mut world = world;
+        for text in ["2026-09-03", "2026-09-02", "2026-09-01"] {
+            world = world.there("us-east-1", copy(&web(), date(text), Available));
+        }
+        world.steps("us-east-1")
+    };
+    let steps = there(world(r#", "retention": { "keepLast": 2 }"#));
+    assert_eq!(deleted_names(&steps), ["web-us-west-2-2026-09-01"]);
+    // Not by a rule that asks for tags: nobody knows those of a source that is gone.
+    let steps = there(World::empty(
+        r#"{ "sources": [ { "region": "us-west-2", "tags": { "backup": "*" } } ],
+             "destinations": ["us-east-1"], "retention": { "keepLast": 2 } }"#,
+    ));
+    assert!(steps.deletions.is_empty());
+    // Nor where the source is there, and is another policy's.
+    let other = World::empty(
+        r#"{ "sources": [ { "region": "us-west-2", "names": ["db"] } ],
+             "destinations": ["us-east-1"], "retention": { "keepLast": 2 } }"#,
+    );
+    assert!(there(other.with(&web(), &[TODAY])).deletions.is_empty());
+}
+
+#[test]
+fn a_source_that_is_not_selected_is_left_alone() {
+    let mut world = World::empty(
+        r#"{ "sources": [ { "region": "us-west-2", "tags": { "backup": "dr" } }, { "region": "us-west-2", "names": ["db*"] } ],
+             "destinations": ["us-east-1"], "retention": { "keepLast": 1 } }"#,
+    )
+    .with(&web(), &[TODAY]);
+    for text in ["2026-09-03", "2026-09-02"] {
+        world = world.there("us-east-1", copy(&web(), date(text), Available));
+    }
+    world = world.there("us-east-1", untagged(&web(), date("2026-09-01"), Available));
+    let plan = world.plan();
+    assert_eq!(plan.destinations[&region("us-east-1")], Default::default());
+    assert!(plan.coverage.is_empty());
+    // With the tag it is a source.
+    let tags = &mut world.resources.get_mut(&web()).unwrap().tags;
+    tags.insert("backup".to_owned(), "dr".to_owned());
+    let steps = world.steps("us-east-1");
+    assert_eq!(deleted_names(&steps), ["web-us-west-2-2026-09-02"]);
+    assert_eq!(made(&steps).len(), 1);
+}
+
+/// Two copies too many of `web`, which the retention would delete.
+fn world_to_prune() -> World {
+    let mut world = World::empty(
+        r#"{ "sources": [ { "region": "us-west-2" }, { "region": "eu-central-1" } ],
+             "destinations": ["us-east-1", "eu-west-1"], "retention": { "keepLast": 1 } }"#,
+    )
+    .with(&web(), &[YESTERDAY]);
+    for text in [YESTERDAY, "2026-11-20", "2026-11-19"] {
+        world = world
+            .there("us-east-1", copy(&web(), date(text), Available))
+            .there("eu-west-1", copy(&web(), date(text), Available));
+    }
+    assert_eq!(world.steps("us-east-1").deletions.len(), 2);
+    assert_eq!(world.steps("eu-west-1").deletions.len(), 2);
+    world
+}
+
+#[test]
+fn nothing_is_deleted_of_a_region_that_was_not_read() {
+    let mut world = world_to_prune();
+    world
+        .unread
+        .insert((region("us-west-2"), ResourceKind::Instance));
+    let plan = world.plan();
+    for steps in plan.destinations.values() {
+        assert_eq!(*steps, Default::default());
+    }
+    // Its disks were not read, its instances were.
+    let mut world = world_to_prune();
+    world
+        .unread
+        .insert((region("us-west-2"), ResourceKind::Disk));
+    assert_eq!(world.steps("us-east-1").deletions.len(), 2);
+}
+
+#[test]
+fn nothing_is_deleted_of_a_source_that_was_not_read() {
+    let mut world = world_to_prune();
+    world.points.insert(web(), Err(unreadable()));
+    let plan = world.plan();
+    for steps in plan.destinations.values() {
+        assert_eq!(*steps, Default::default());
+    }
+}
+
+#[test]
+fn nothing_is_done_in_a_destination_that_was_not_read() {
+    let mut world = world_to_prune();
+    world.unread_destinations.insert(region("us-east-1"));
+    let plan = world.plan();
+    assert_eq!(
+        plan.destinations.keys().collect::<Vec<_>>(),
+        [&region("eu-west-1")]
+    );
+    assert_eq!(world.steps("eu-west-1").deletions.len(), 2);
+}
+
+#[test]
+fn sources_are_asked_until_todays_copy_is_everywhere() {
+    let asked = |world: &World| sources_to_ask(&world.policy, &world.observed(), world.now);
+    let world = World::empty(
+        r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "eu-west-1"] }"#,
+    )
+    .with(&web(), &[TODAY]);
+    assert_eq!(asked(&world), [web()]);
+    let world = world.there("us-east-1", copy(&web(), date(TODAY), Available));
+    assert_eq!(asked(&world), [web()]);
+    let mut world = world.there("eu-west-1", copy(&web(), date(TODAY), Error));
+    assert_eq!(asked(&world), [web()]);
+    world.snapshots.insert(
+        region("eu-west-1"),
+        vec![untagged(&web(), date(TODAY), Pending)],
+    );
+    assert_eq!(asked(&world), []);
+    // Tomorrow there is something newer to ask for.
+    assert_eq!(asked(&world.days_later(1)), [web()]);
+}
+
+#[test]
+fn a_destination_that_was_not_read_keeps_nobody_asking() {
+    let mut world = World::empty(
+        r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "eu-west-1"] }"#,
+    )
+    .with(&web(), &[TODAY])
+    .there("us-east-1", copy(&web(), date(TODAY), Available));
+    world.unread_destinations.insert(region("eu-west-1"));
+    assert!(sources_to_ask(&world.policy, &world.observed(), world.now).is_empty());
+    world.unread_destinations.insert(region("us-east-1"));
+    assert!(sources_to_ask(&world.policy, &world.observed(), world.now).is_empty());
+}
+
+/// The coverage of the one source in the one destination.
+fn coverage(world: &World) -> Coverage {
+    let [coverage] = &world.plan().coverage[..] else {
+        panic!("{:?}", world.plan().coverage)
+    };
+    coverage.clone()
+}
+
+#[track_caller]
+fn assert_covered(world: &World, status: Status, newest: Option<&str>, age_hours: Option<f64>) {
+    let coverage = coverage(world);
+    assert_eq!(coverage.status, status, "{coverage:?}");
+    assert_eq!(coverage.newest, newest.map(date));
+    assert_eq!(coverage.age_hours, age_hours);
+}
+
+#[track_caller]
+fn assert_reason(world: &World, reason: Option<&str>) {
+    assert_eq!(coverage(world).reason.as_deref(), reason);
+}
+
+#[test]
+fn a_young_copy_protects() {
+    // The age counts from when the automatic snapshot was made: 06:00 yesterday.
+    let world = world("").with(&web(), &[YESTERDAY]);
+    let world = world.there("us-east-1", copy(&web(), date(YESTERDAY), Available));
+    assert_covered(&world, Status::Protected, Some(YESTERDAY), Some(30.0));
+    assert_reason(&world, None);
+}
+
+#[test]
+fn the_age_of_an_unknown_automatic_snapshot_counts_from_midnight() {
+    let world = world("").with(&web(), &[]);
+    let world = world.there("us-east-1", copy(&web(), date(YESTERDAY), Available));
+    assert_covered(&world, Status::Protected, Some(YESTERDAY), Some(36.0));
+}
+
+#[test]
+fn the_age_may_be_as_high_as_the_policy_says() {
+    let world = |limit: &str| {
+        world(&format!(r#", "maxRecoveryPointAgeHours": {limit}"#))
+            .with(&web(), &[YESTERDAY])
+            .there("us-east-1", copy(&web(), date(YESTERDAY), Available))
+    };
+    assert_covered(&world("30"), Status::Protected, Some(YESTERDAY), Some(30.0));
+    assert_covered(&world("29.9"), Status::Stale, Some(YESTERDAY), Some(30.0));
+    assert_reason(
+        &world("29.9"),
+        Some("the newest recovery point that can be copied is of 2026-11-21"),
+    );
+}
+
+#[test]
+fn only_available_copies_protect() {
+    let world = world("").with(&web(), &[TODAY]);
+    let pending = world.clone();
+    let pending = pending.there("us-east-1", copy(&web(), date(TODAY), Pending));
+    assert_covered(&pending, Status::Pending, None, None);
+    let failed = world.there("us-east-1", copy(&web(), date(TODAY), Error));
+    assert_covered(&failed, Status::Pending, None, None);
+}
+
+#[test]
+fn a_first_copy_on_its_way_is_pending() {
+    let world = world("").with(&web(), &[TODAY]);
+    assert_covered(&world, Status::Pending, None, None);
+    assert_reason(&world, None);
+}
+
+#[test]
+fn a_first_copy_that_will_be_too_old_is_stale() {
+    let world = world("").with(&web(), &["2026-11-10"]);
+    assert_covered(&world, Status::Stale, None, None);
+    assert_reason(
+        &world,
+        Some("the newest recovery point that can be copied is of 2026-11-10"),
+    );
+}
+
+#[test]
+fn an_old_copy_stays_stale_until_the_new_one_is_there() {
+    let world = world("")
+        .with(&web(), &[TODAY])
+        .there("us-east-1", copy(&web(), date("2026-11-15"), Available));
+    assert_covered(&world, Status::Stale, Some("2026-11-15"), Some(180.0));
+    assert_reason(&world, Some("a copy of 2026-11-22 is on its way"));
+}
+
+#[test]
+fn a_source_without_automatic_snapshots_is_unprotected() {
+    let mut world = world("").with(&web(), &[]);
+    assert_covered(&world, Status::Unprotected, None, None);
+    assert_reason(&world, Some("no automatic snapshot can be restored"));
+    world.resources.get_mut(&web()).unwrap().automatic_snapshots = false;
+    assert_covered(&world, Status::Unprotected, None, None);
+    assert_reason(&world, Some("automatic snapshots are off"));
+    // With a copy from before, it is only stale, and why is told all the same.
+    let world = world.there("us-east-1", copy(&web(), date("2026-11-15"), Available));
+    assert_covered(&world, Status::Stale, Some("2026-11-15"), Some(180.0));
+    assert_reason(&world, Some("automatic snapshots are off"));
+}
+
+#[test]
+fn a_source_whose_copies_names_are_too_long_is_unprotected() {
+    let source = instance("us-west-2", &"w".repeat(240));
+    let world = world("").with(&source, &[TODAY]);
+    assert!(world.steps("us-east-1").copies.is_empty());
+    let coverage = coverage(&world);
+    assert_eq!(coverage.status, Status::Unprotected);
+    let reason = coverage.reason.unwrap();
+    assert!(reason.contains("261 characters, more than 255"), "{reason}");
+}
+
+#[test]
+fn what_could_not_be_read_is_stale_and_says_why() {
+    let mut world = world("").with(&web(), &[]);
+    world.points.insert(web(), Err(unreadable()));
+    assert_covered(&world, Status::Stale, None, None);
+    assert_reason(
+        &world,
+        Some("its automatic snapshots could not be read: ServiceException: no answer"),
+    );
+    // A copy that is young enough is one all the same.
+    let with_copy = world.clone();
+    let with_copy = with_copy.there("us-east-1", copy(&web(), date(YESTERDAY), Available));
+    assert_covered(&with_copy, Status::Protected, Some(YESTERDAY), Some(36.0));
+    world.unread_destinations.insert(region("us-east-1"));
+    assert_covered(&world, Status::Stale, None, None);
+    assert_reason(&world, Some("us-east-1 could not be read"));
+}
+
+#[test]
+fn coverage_is_by_source_and_then_by_destination() {
+    let world = World::empty(
+        r#"{ "sources": [ { "region": "us-west-2" }, { "region": "eu-central-1" } ],
+             "destinations": ["us-east-1", "eu-west-1"] }"#,
+    )
+    .with(&web(), &[])
+    .with(&disk("us-west-2", "data"), &[])
+    .with(&instance("eu-central-1", "z"), &[]);
+    let plan = world.plan();
+    let entries: Vec<String> = plan
+        .coverage
+        .iter()
+        .map(|entry| {
+            let SourceId { region, name, kind } = &entry.source;
+            format!("{region} {name} {} {}", kind.as_str(), entry.destination)
+        })
+        .collect();
+    assert_eq!(
+        entries,
+        [
+            "eu-central-1 z Instance us-east-1",
+            "eu-central-1 z Instance eu-west-1",
+            "us-west-2 data Disk us-east-1",
+            "us-west-2 data Disk eu-west-1",
+            "us-west-2 web Instance us-east-1",
+            "us-west-2 web Instance eu-west-1",
+        ]
+    );
+}

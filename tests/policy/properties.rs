@@ -1,0 +1,651 @@
+//! What has to be true of every plan, checked for generated worlds and policies.
+//!
+//! What a snapshot is, what is kept and what is selected is decided here once more, from the
+//! rules and not from the code. The number of worlds follows `PROPTEST_CASES`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use lightsail_snapshot_copier::lightsail::{ResourceKind, Snapshot, SnapshotState};
+use lightsail_snapshot_copier::plan::{
+    CopyStep, ExistingCopy, Plan, RECOVERY_POINT_TAG, SOURCE_TAG, SourceId, Status, sources_to_ask,
+};
+use lightsail_snapshot_copier::policy::Policy;
+use lightsail_snapshot_copier::region::Region;
+use lightsail_snapshot_copier::request::parse_date;
+use proptest::prelude::*;
+
+use crate::generate::{self, NAMES, SOURCE_REGIONS};
+use crate::model;
+use crate::world::{World, copy_name, made, region};
+
+/// A snapshot that is a copy of the function's.
+#[derive(Debug, Clone)]
+struct Known<'w> {
+    source: SourceId,
+    date: Date,
+    tagged: bool,
+    snapshot: &'w Snapshot,
+}
+
+fn both_tags(snapshot: &Snapshot) -> bool {
+    let has = |tag| snapshot.tags.contains_key(tag);
+    has(SOURCE_TAG) && has(RECOVERY_POINT_TAG)
+}
+
+/// What a snapshot is a copy of, tried against every source that there can be.
+fn known(snapshot: &Snapshot) -> Option<Known<'_>> {
+    let mut sources = SOURCE_REGIONS.iter().flat_map(|of_region| {
+        let names = NAMES.into_iter().chain(["other"]);
+        names.map(|name| SourceId {
+            region: region(of_region),
+            name: name.to_owned(),
+            kind: snapshot.kind,
+        })
+    });
+    let tagged = both_tags(snapshot);
+    sources.find_map(|source| {
+        let origin_region = snapshot.from_region.as_deref();
+        if origin_region.is_some_and(|from| from != source.region.as_str()) {
+            return None;
+        }
+        let from = snapshot.from.as_deref();
+        let date = if tagged {
+            let is_source =
+                snapshot.tags[SOURCE_TAG] == format!("{}/{}", source.region, source.name);
+            if !is_source || from.is_some_and(|from| from != source.name) {
+                return None;
+            }
+            parse_date(&snapshot.tags[RECOVERY_POINT_TAG]).ok()?
+        } else {
+            if from != Some(source.name.as_str()) {
+                return None;
+            }
+            let date = snapshot.name.get(snapshot.name.len().checked_sub(10)?..)?;
+            let date = parse_date(date).ok()?;
+            if copy_name(&source, date) != snapshot.name {
+                return None;
+            }
+            date
+        };
+        Some(Known {
+            source,
+            date,
+            tagged,
+            snapshot,
+        })
+    })
+}
+
+fn known_in(world: &World, region: Region) -> Vec<Known<'_>> {
+    let snapshots = world.snapshots_in(region).iter();
+    snapshots.filter_map(known).collect()
+}
+
+fn listed_twice(world: &World) -> bool {
+    world.snapshots.values().any(|snapshots| {
+        let mut names = BTreeSet::new();
+        snapshots.iter().any(|s| !names.insert(&s.name))
+    })
+}
+
+fn is_read(world: &World, source: &SourceId) -> bool {
+    world.policy.looks_at(source.region, source.kind)
+        && !world.unread.contains(&(source.region, source.kind))
+}
+
+/// The sources that the policy selects and that can be seen.
+fn selected(world: &World) -> BTreeSet<&SourceId> {
+    let resources = world.resources.iter();
+    resources
+        .filter(|(source, resource)| {
+            let SourceId { region, name, kind } = source;
+            is_read(world, source) && world.policy.selects(*region, *kind, name, &resource.tags)
+        })
+        .map(|(source, _)| source)
+        .collect()
+}
+
+/// Whether copies of a source may be deleted at all.
+fn may_be_pruned(world: &World, source: &SourceId) -> bool {
+    if !is_read(world, source) {
+        return false;
+    }
+    if world.resources.contains_key(source) {
+        let asked = world.observed().recovery_points;
+        let unread = matches!(asked.get(source), Some(Err(_)));
+        return selected(world).contains(source) && !unread;
+    }
+    let SourceId { region, name, kind } = source;
+    world.policy.selects_former(*region, *kind, name)
+}
+
+/// Those of a source's copies in a destination that are available, from the newest to the oldest.
+fn available<'k, 'w>(known: &'k [Known<'w>], source: &SourceId) -> Vec<&'k Known<'w>> {
+    let mut available: Vec<_> = known
+        .iter()
+        .filter(|copy| copy.source == *source && copy.snapshot.state == SnapshotState::Available)
+        .collect();
+    available.sort_by_key(|copy| (std::cmp::Reverse(copy.date), &copy.snapshot.name));
+    available.dedup_by_key(|copy| &copy.snapshot.name);
+    available
+}
+
+/// The copies that retention does not keep, by name: never the newest, never one without tags.
+fn not_kept(world: &World, region: Region) -> BTreeSet<String> {
+    let known = known_in(world, region);
+    let sources: BTreeSet<&SourceId> = known.iter().map(|copy| &copy.source).collect();
+    let mut not_kept = BTreeSet::new();
+    let Some(retention) = &world.policy.retention else {
+        return not_kept;
+    };
+    for source in sources {
+        if !may_be_pruned(world, source) {
+            continue;
+        }
+        let copies = available(&known, source);
+        let dates: Vec<Date> = copies.iter().map(|copy| copy.date).collect();
+        let keeps = model::keeps(retention, &dates);
+        for (copy, keep) in copies.iter().zip(keeps).skip(1) {
+            if !keep && copy.tagged {
+                not_kept.insert(copy.snapshot.name.clone());
+            }
+        }
+    }
+    not_kept
+}
+
+/// Whether something that is not a copy of this source's recovery point has its name.
+fn name_is_taken(world: &World, destination: Region, source: &SourceId, date: Date) -> bool {
+    let name = copy_name(source, date);
+    let mut others = world.snapshots_in(destination).iter();
+    let is_it = |known: Known<'_>| known.source == *source && known.date == date;
+    let taken = others.any(|other| other.name == name && !known(other).is_some_and(is_it));
+    // Two sources can come to the same names: a disk and an instance of one name, or `a.b` and
+    // `a_2E_b`. Lightsail lets only one of them have its copy, and the run reports the other.
+    let rival = world.resources.keys().any(|other| {
+        other != source && copy_name(other, date) == name && world.points.contains_key(other)
+    });
+    taken || rival
+}
+
+/// One thing that a plan changes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Change {
+    Copy(Snapped),
+    Tag(Snapped),
+    Delete(Snapped),
+}
+
+/// A copy of a recovery point in a destination.
+type Snapped = (Region, SourceId, Date);
+
+/// All that a plan changes: whatever is not here stays as it is.
+fn changes(plan: &Plan) -> BTreeSet<Change> {
+    let mut changes = BTreeSet::new();
+    for (region, steps) in &plan.destinations {
+        let of = |copy: &ExistingCopy| (*region, copy.source.clone(), copy.date);
+        for wanted in made(steps) {
+            changes.insert(Change::Copy((*region, wanted.source.clone(), wanted.date)));
+        }
+        changes.extend(steps.tags.iter().map(of).map(Change::Tag));
+        changes.extend(steps.deletions.iter().map(of).map(Change::Delete));
+    }
+    changes
+}
+
+/// The changes that Lightsail lets a run make: not the copies whose names something else has.
+fn possible_changes(world: &World, plan: &Plan) -> BTreeSet<Change> {
+    let mut changes = changes(plan);
+    changes.retain(|change| match change {
+        Change::Copy((region, source, date)) => !name_is_taken(world, *region, source, *date),
+        Change::Tag(_) | Change::Delete(_) => true,
+    });
+    changes
+}
+
+/// As many worlds as `PROPTEST_CASES` says, or 300 for each property.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: std::env::var("PROPTEST_CASES").map_or(300, |_| default.cases),
+        max_shrink_iters: 2000,
+        failure_persistence: None,
+        ..default
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// What is deleted has both tags, is a copy of a source of the policy's whose Region, kind and
+    /// automatic snapshots were read, and is in a destination that was read.
+    #[test]
+    fn only_own_copies_of_sources_that_were_read_are_deleted(world in generate::world()) {
+        for (region, steps) in &world.plan().destinations {
+            prop_assert!(world.policy.destinations.contains(region));
+            prop_assert!(!world.unread_destinations.contains(region));
+            for deletion in &steps.deletions {
+                let there = world.snapshots_in(*region).iter();
+                let there: Vec<_> = there.filter(|s| s.name == deletion.name).collect();
+                prop_assert!(!there.is_empty(), "{} is not there", deletion.name);
+                for snapshot in there {
+                    prop_assert!(both_tags(snapshot), "{} has not both tags", deletion.name);
+                    let known = known(snapshot);
+                    let known = known.expect("not a copy of the function's");
+                    prop_assert_eq!(&known.source, &deletion.source);
+                    prop_assert_eq!(known.date, deletion.date);
+                }
+                prop_assert!(may_be_pruned(&world, &deletion.source), "{:?}", deletion);
+            }
+        }
+    }
+
+    /// Whatever is deleted, the newest available copy of each source stays.
+    #[test]
+    fn the_newest_available_copy_stays(world in generate::world()) {
+        for (region, steps) in &world.plan().destinations {
+            let known = known_in(&world, *region);
+            for deletion in &steps.deletions {
+                let before = available(&known, &deletion.source);
+                let deleted = |name: &String| steps.deletions.iter().any(|other| other.name == *name);
+                let after = before.iter().find(|copy| !deleted(&copy.snapshot.name));
+                prop_assert_eq!(
+                    before.first().map(|copy| copy.date),
+                    after.map(|copy| copy.date),
+                    "after the deletion of {}", &deletion.name
+                );
+            }
+        }
+    }
+
+    /// Exactly what retention does not keep is deleted, and failed copies that nothing replaces.
+    #[test]
+    fn what_is_deleted_is_what_retention_does_not_keep(world in generate::world_listed_once()) {
+        for (region, steps) in &world.plan().destinations {
+            let (failed, aged): (Vec<_>, Vec<_>) = steps
+                .deletions
+                .iter()
+                .partition(|copy| copy.state == SnapshotState::Error);
+            let aged: Vec<&String> = aged.into_iter().map(|copy| &copy.name).collect();
+            let names: BTreeSet<String> = aged.iter().map(|name| (*name).clone()).collect();
+            prop_assert_eq!(names.len(), aged.len(), "deleted twice: {:?}", aged);
+            prop_assert_eq!(names, not_kept(&world, *region));
+            let known = known_in(&world, *region);
+            for copy in failed {
+                let is_failed = known.iter().any(|known| {
+                    known.snapshot.name == copy.name
+                        && known.snapshot.state == SnapshotState::Error
+                });
+                prop_assert!(is_failed, "{} has not failed", &copy.name);
+            }
+        }
+    }
+
+    /// Copies are made for selected sources only, of recovery points that can be restored, and not
+    /// where there is one already, available or on its way.
+    #[test]
+    fn no_copy_is_made_that_is_there(world in generate::world()) {
+        let selected = selected(&world);
+        for (region, steps) in &world.plan().destinations {
+            let known = known_in(&world, *region);
+            let mut asked_for = BTreeSet::new();
+            for wanted in &steps.copies {
+                prop_assert!(selected.contains(&wanted.source), "{:?}", wanted);
+                prop_assert_eq!(wanted.copy.destination, *region);
+                prop_assert!(asked_for.insert((&wanted.source, wanted.date)), "{:?}", wanted);
+                let is_it = |known: &&Known<'_>| {
+                    known.source == wanted.source && known.date == wanted.date
+                };
+                let there: Vec<_> = known.iter().filter(is_it).collect();
+                let in_state = |state| there.iter().any(|known| known.snapshot.state == state);
+                match &wanted.step {
+                    CopyStep::Make | CopyStep::MakeAgain(_) => {
+                        let points = world.points[&wanted.source].as_ref();
+                        let restorable = points.is_ok_and(|points| {
+                            points.iter().any(|p| p.date == wanted.date && p.restorable)
+                        });
+                        prop_assert!(restorable, "{:?}", wanted);
+                        prop_assert!(!in_state(SnapshotState::Available) || listed_twice(&world));
+                        prop_assert!(!in_state(SnapshotState::Pending) || listed_twice(&world));
+                        if let CopyStep::MakeAgain(failed) = &wanted.step {
+                            prop_assert_eq!(failed.state, SnapshotState::Error);
+                            let names = there.iter().map(|known| &known.snapshot.name);
+                            prop_assert!(names.collect::<Vec<_>>().contains(&&failed.name));
+                        } else {
+                            prop_assert!(there.is_empty(), "{:?}", wanted);
+                        }
+                    }
+                    CopyStep::Exists => prop_assert!(in_state(SnapshotState::Available)),
+                    CopyStep::Pending => prop_assert!(in_state(SnapshotState::Pending)),
+                    CopyStep::Defer => {}
+                }
+            }
+        }
+    }
+
+    /// Never more new copies than there is room for, and not fewer while any wait. Those go first
+    /// whose source's newest copy is oldest, and of one source the oldest first.
+    #[test]
+    fn the_room_for_copies_is_used_and_no_more(world in generate::world_listed_once()) {
+        for (region, steps) in &world.plan().destinations {
+            let snapshots = world.snapshots_in(*region).iter();
+            let in_progress = snapshots.filter(|s| s.state == SnapshotState::Pending).count();
+            let room = world.policy.max_copies_in_progress.saturating_sub(in_progress);
+            let made = made(steps);
+            let deferred: Vec<_> =
+                steps.copies.iter().filter(|wanted| wanted.step == CopyStep::Defer).collect();
+            prop_assert!(made.len() <= room);
+            prop_assert!(deferred.is_empty() || made.len() == room);
+            let known = known_in(&world, *region);
+            let newest = |source| available(&known, source).first().map(|copy| copy.date);
+            let in_order: Vec<_> = made.iter().copied().chain(deferred).collect();
+            for pair in in_order.windows(2) {
+                prop_assert!(newest(&pair[0].source) <= newest(&pair[1].source));
+            }
+            let mut last = BTreeMap::new();
+            for wanted in in_order {
+                if let Some(earlier) = last.insert(&wanted.source, wanted.date) {
+                    prop_assert!(earlier < wanted.date, "{:?}", wanted);
+                }
+            }
+        }
+    }
+
+    /// Retention keeps each copy that is asked for, next to what is there: none is made to be deleted.
+    #[test]
+    fn retention_keeps_what_is_copied(world in generate::world_listed_once()) {
+        let Some(retention) = world.policy.retention else { return Ok(()) };
+        for (region, steps) in &world.plan().destinations {
+            let known = known_in(&world, *region);
+            let made = made(steps);
+            for wanted in &made {
+                let copies = known
+                    .iter()
+                    .filter(|copy| copy.snapshot.state != SnapshotState::Error)
+                    .map(|copy| (&copy.source, copy.date))
+                    .chain(made.iter().map(|made| (&made.source, made.date)));
+                let dates: BTreeSet<Date> = copies
+                    .filter(|(source, _)| **source == wanted.source)
+                    .map(|(_, date)| date)
+                    .collect();
+                let dates: Vec<Date> = dates.into_iter().rev().collect();
+                let index = dates.iter().position(|date| *date == wanted.date).unwrap();
+                prop_assert!(model::keeps(&retention, &dates)[index], "{:?}", wanted);
+            }
+        }
+    }
+
+    /// What lacks its tags is tagged, and nothing else; nothing has two things done to it.
+    #[test]
+    fn copies_without_tags_are_tagged(world in generate::world_listed_once()) {
+        let selected = selected(&world);
+        for (region, steps) in &world.plan().destinations {
+            let remade: BTreeSet<&str> = steps
+                .copies
+                .iter()
+                .filter_map(|wanted| match &wanted.step {
+                    CopyStep::MakeAgain(failed) => Some(failed.name.as_str()),
+                    _ => None,
+                })
+                .collect();
+            let waits = |known: &Known<'_>| {
+                let is_it = |wanted: &&lightsail_snapshot_copier::plan::WantedCopy| {
+                    wanted.source == known.source && wanted.date == known.date
+                };
+                let wanted = steps.copies.iter().find(is_it);
+                wanted.is_some_and(|wanted| wanted.step == CopyStep::Defer)
+            };
+            let known = known_in(&world, *region);
+            let expected: BTreeSet<&str> = known
+                .iter()
+                .filter(|known| selected.contains(&known.source) && !known.tagged)
+                .filter(|known| !remade.contains(known.snapshot.name.as_str()))
+                .filter(|known| known.snapshot.state != SnapshotState::Error || !waits(known))
+                .map(|known| known.snapshot.name.as_str())
+                .collect();
+            let tags: BTreeSet<&str> = steps.tags.iter().map(|copy| copy.name.as_str()).collect();
+            prop_assert_eq!(&tags, &expected);
+            let deleted: BTreeSet<&str> =
+                steps.deletions.iter().map(|copy| copy.name.as_str()).collect();
+            prop_assert!(tags.is_disjoint(&deleted));
+            prop_assert!(remade.is_disjoint(&deleted), "{:?} {:?}", remade, deleted);
+        }
+    }
+
+    /// A plan carried out, and planned again while its copies are being made: nothing is left to
+    /// do but to delete what has only now got its tags, and to copy what found its name taken by
+    /// what was then deleted.
+    #[test]
+    fn a_plan_carried_out_leaves_nothing_to_do(mut world in generate::world_listed_once()) {
+        let first = world.plan();
+        let impossible = &changes(&first) - &possible_changes(&world, &first);
+        world.apply(&first, SnapshotState::Pending, true);
+        let second = world.plan();
+        for change in possible_changes(&world, &second) {
+            let follows = match &change {
+                Change::Delete(copy) => changes(&first).contains(&Change::Tag(copy.clone())),
+                // What had its name has been deleted; or a copy whose name was taken took up room.
+                Change::Copy((region, ..)) => {
+                    impossible.iter().any(|it| matches!(it, Change::Copy((there, ..)) if there == region))
+                }
+                Change::Tag(_) => false,
+            };
+            prop_assert!(follows, "{:?}", change);
+        }
+        world.apply(&second, SnapshotState::Pending, true);
+        let third = world.plan();
+        prop_assert_eq!(possible_changes(&world, &third), BTreeSet::new());
+    }
+
+    /// Run after run, the copies becoming available in between, the plans come to an end, where
+    /// every recovery point that is wanted has its copy; and nothing that was made on the way was
+    /// deleted again, or deleted and made again.
+    #[test]
+    fn plans_come_to_an_end(mut world in generate::world_listed_once(), dies in any::<bool>()) {
+        world.finish_copies();
+        if dies {
+            // A run that ends between its copies and their tags.
+            let plan = world.plan();
+            world.apply(&plan, SnapshotState::Pending, false);
+            world.finish_copies();
+        }
+        let mut made_so_far = BTreeSet::new();
+        let mut deleted_so_far = BTreeSet::new();
+        let mut runs = 0;
+        loop {
+            let plan = world.plan();
+            let changes = possible_changes(&world, &plan);
+            if changes.is_empty() {
+                break;
+            }
+            runs += 1;
+            prop_assert!(runs < 60, "{:?}", changes);
+            for change in changes {
+                match change {
+                    Change::Copy(copy) => {
+                        prop_assert!(!deleted_so_far.contains(&copy), "{:?} was deleted", copy);
+                        prop_assert!(made_so_far.insert(copy.clone()), "{:?} was made", copy);
+                    }
+                    Change::Delete(copy) => {
+                        prop_assert!(!made_so_far.contains(&copy), "{:?} was made", copy);
+                        deleted_so_far.insert(copy);
+                    }
+                    Change::Tag(_) => {}
+                }
+            }
+            world.apply(&plan, SnapshotState::Pending, true);
+            world.finish_copies();
+        }
+        let end = world.plan();
+        for (region, steps) in &end.destinations {
+            for wanted in &steps.copies {
+                let blocked = name_is_taken(&world, *region, &wanted.source, wanted.date);
+                let blocked = blocked
+                    || made(steps).len() >= world.policy.max_copies_in_progress;
+                prop_assert!(wanted.step == CopyStep::Exists || blocked, "{:?}", wanted);
+            }
+            prop_assert_eq!(not_kept(&world, *region), BTreeSet::new());
+            for copy in known_in(&world, *region) {
+                let failed = copy.snapshot.state == SnapshotState::Error;
+                if failed && may_be_pruned(&world, &copy.source) && copy.tagged {
+                    let blocked = steps.copies.iter().any(|w| w.source == copy.source
+                        && w.date == copy.date && w.step != CopyStep::Exists);
+                    prop_assert!(blocked, "{:?} is left over", copy);
+                }
+            }
+        }
+    }
+
+    /// One entry of coverage for each selected source in each destination, in that order, and
+    /// each says what is there.
+    #[test]
+    fn coverage_is_told_once_for_each_source_and_destination(world in generate::world_listed_once()) {
+        let plan = world.plan();
+        let entries: Vec<_> =
+            plan.coverage.iter().map(|entry| (&entry.source, entry.destination)).collect();
+        let mut expected = Vec::new();
+        for source in selected(&world) {
+            expected.extend(world.policy.destinations.iter().map(|region| (source, *region)));
+        }
+        prop_assert_eq!(entries, expected);
+        let asked = world.observed().recovery_points;
+        for entry in &plan.coverage {
+            if world.unread_destinations.contains(&entry.destination) {
+                prop_assert_eq!(entry.status, Status::Stale);
+                prop_assert_eq!(entry.newest, None);
+                prop_assert!(entry.reason.is_some());
+                continue;
+            }
+            let known = known_in(&world, entry.destination);
+            let newest = available(&known, &entry.source).first().map(|copy| copy.date);
+            prop_assert_eq!(entry.newest, newest);
+            let Some(newest) = newest else {
+                prop_assert_eq!(entry.age_hours, None);
+                prop_assert_ne!(entry.status, Status::Protected);
+                continue;
+            };
+            let points = asked.get(&entry.source);
+            let points = points.and_then(|points| points.as_ref().ok());
+            let point = points.and_then(|points| points.iter().find(|p| p.date == newest));
+            let midnight = newest.to_zoned(TimeZone::UTC).unwrap().timestamp();
+            let since = point.and_then(|point| point.created_at).unwrap_or(midnight);
+            let age = (world.now.as_millisecond() - since.as_millisecond()) as f64 / 3_600_000.0;
+            let age = age.max(0.0);
+            prop_assert!((entry.age_hours.unwrap() - age).abs() < 0.001);
+            let limit = world.policy.max_recovery_point_age_hours;
+            let expected = if age <= limit { Status::Protected } else { Status::Stale };
+            prop_assert_eq!(entry.status, expected);
+            prop_assert_eq!(entry.reason.is_some(), expected == Status::Stale);
+        }
+    }
+
+    /// A source is asked for its automatic snapshots unless today's copy is everywhere.
+    #[test]
+    fn sources_are_asked_while_a_copy_of_today_is_missing(world in generate::world_listed_once()) {
+        let observed = world.observed();
+        let asked = sources_to_ask(&world.policy, &observed, world.now);
+        let expected: Vec<SourceId> = selected(&world)
+            .into_iter()
+            .filter(|source| {
+                observed.destinations.keys().any(|region| {
+                    !known_in(&world, *region).iter().any(|copy| {
+                        copy.source == **source
+                            && copy.date == world.today()
+                            && copy.snapshot.state != SnapshotState::Error
+                    })
+                })
+            })
+            .cloned()
+            .collect();
+        prop_assert_eq!(asked, expected);
+    }
+
+    /// Retention is what its definition says.
+    #[test]
+    fn retention_is_as_defined(
+        retention in generate::retention(),
+        newest_first in generate::newest_first(),
+    ) {
+        let kept = retention.keeps(&newest_first);
+        prop_assert_eq!(&kept, &model::keeps(&retention, &newest_first));
+        // What is not kept can go, and the rest is kept all the same.
+        let rest: Vec<Date> =
+            newest_first.iter().zip(&kept).filter(|(_, keep)| **keep).map(|(date, _)| *date).collect();
+        prop_assert!(retention.keeps(&rest).iter().all(|keep| *keep));
+    }
+
+    /// Whatever JSON it is, reading it as a policy ends in a policy or in mistakes.
+    #[test]
+    fn any_json_is_a_policy_or_a_list_of_mistakes(json in generate::any_json()) {
+        if let Err(mistakes) = Policy::parse(&json.to_string()) {
+            prop_assert!(!mistakes.is_empty());
+            prop_assert!(!mistakes.to_string().is_empty());
+        }
+    }
+
+    /// And whatever text.
+    #[test]
+    fn any_text_is_a_policy_or_a_list_of_mistakes(text in any::<String>()) {
+        prop_assert!(Policy::parse(&text).is_err());
+    }
+}
+
+/// The generated worlds are not empty ones: each kind of step happens often.
+#[test]
+fn the_generated_worlds_have_something_to_do() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+
+    let mut runner = TestRunner::deterministic();
+    let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
+    let strategy = generate::world();
+    for _ in 0..500 {
+        let world = strategy.new_tree(&mut runner).unwrap().current();
+        let plan = world.plan();
+        let mut saw = |what, does: bool| *seen.entry(what).or_default() += u32::from(does);
+        let steps = || plan.destinations.values();
+        let step = |is: fn(&CopyStep) -> bool| {
+            steps().any(|steps| steps.copies.iter().any(|wanted| is(&wanted.step)))
+        };
+        saw("make", step(|step| *step == CopyStep::Make));
+        saw("again", step(|step| matches!(step, CopyStep::MakeAgain(_))));
+        saw("defer", step(|step| *step == CopyStep::Defer));
+        saw("exists", step(|step| *step == CopyStep::Exists));
+        saw("pending", step(|step| *step == CopyStep::Pending));
+        saw("tag", steps().any(|steps| !steps.tags.is_empty()));
+        saw("delete", steps().any(|steps| !steps.deletions.is_empty()));
+        let gone = |source: &SourceId| !world.resources.contains_key(source);
+        saw(
+            "delete what is gone",
+            steps().any(|steps| steps.deletions.iter().any(|copy| gone(&copy.source))),
+        );
+        let both = |kind: ResourceKind| {
+            let of_kind = world.resources.keys().filter(move |s| s.kind == kind);
+            of_kind
+                .map(|source| (source.region, &source.name))
+                .collect::<BTreeSet<_>>()
+        };
+        saw(
+            "two of one name",
+            !both(ResourceKind::Instance).is_disjoint(&both(ResourceKind::Disk)),
+        );
+        saw("listed twice", listed_twice(&world));
+        for status in [
+            Status::Protected,
+            Status::Pending,
+            Status::Stale,
+            Status::Unprotected,
+        ] {
+            let has = plan.coverage.iter().any(|entry| entry.status == status);
+            saw(status.as_str(), has);
+        }
+    }
+    for (what, worlds) in &seen {
+        assert!(
+            *worlds >= 10,
+            "{what} happens in {worlds} of 500 worlds: {seen:?}"
+        );
+    }
+}

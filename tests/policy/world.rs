@@ -1,0 +1,281 @@
+//! A world to plan in, without a network: what a run of a policy would observe, and what becomes
+//! of it when the plan is carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use lightsail_snapshot_copier::lightsail::{
+    Class, Failure, RecoveryPoint, Resource, ResourceKind, Snapshot, SnapshotState,
+};
+use lightsail_snapshot_copier::plan::{
+    CopyStep, Destination, Observed, Plan, RECOVERY_POINT_TAG, SOURCE_TAG, SourceId, Steps,
+    WantedCopy, plan, sources_to_ask,
+};
+use lightsail_snapshot_copier::policy::Policy;
+use lightsail_snapshot_copier::region::Region;
+use lightsail_snapshot_copier::request::utc_date;
+
+pub fn region(name: &str) -> Region {
+    Region::parse(name).unwrap()
+}
+
+/// 22 November 2026, 12:00 UTC.
+pub fn noon() -> Timestamp {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+pub fn instance(region_name: &str, name: &str) -> SourceId {
+    SourceId {
+        region: region(region_name),
+        name: name.to_owned(),
+        kind: ResourceKind::Instance,
+    }
+}
+
+pub fn disk(region_name: &str, name: &str) -> SourceId {
+    SourceId {
+        kind: ResourceKind::Disk,
+        ..instance(region_name, name)
+    }
+}
+
+pub fn date(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+/// The name that the copy of a source's recovery point has: written down once more, so that the
+/// tests do not take it from the code that they test.
+pub fn copy_name(source: &SourceId, date: Date) -> String {
+    let name = source.name.replace('.', "_2E_");
+    format!("{name}-{}-{date}", source.region)
+}
+
+/// The snapshot that a copy of a source's recovery point is, with both tags.
+pub fn copy(source: &SourceId, date: Date, state: SnapshotState) -> Snapshot {
+    let tag = |key: &str, value: String| (key.to_owned(), value);
+    Snapshot {
+        name: copy_name(source, date),
+        tags: BTreeMap::from([
+            tag(SOURCE_TAG, format!("{}/{}", source.region, source.name)),
+            tag(RECOVERY_POINT_TAG, date.to_string()),
+        ]),
+        kind: source.kind,
+        state,
+        from: Some(source.name.clone()),
+        from_region: Some(source.region.to_string()),
+    }
+}
+
+/// The same without tags.
+pub fn untagged(source: &SourceId, date: Date, state: SnapshotState) -> Snapshot {
+    Snapshot {
+        tags: BTreeMap::new(),
+        ..copy(source, date, state)
+    }
+}
+
+/// An automatic snapshot that can be restored, made at 06:00 of its day.
+pub fn point(date: Date) -> RecoveryPoint {
+    RecoveryPoint {
+        date,
+        created_at: format!("{date}T06:00:00Z").parse().ok(),
+        restorable: true,
+    }
+}
+
+pub fn unreadable() -> Failure {
+    Failure {
+        code: "ServiceException".to_owned(),
+        message: "no answer".to_owned(),
+        class: Class::ServiceFault,
+        may_have_happened: true,
+    }
+}
+
+/// Everything that a plan depends on.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub policy: Policy,
+    pub now: Timestamp,
+    /// What there is, seen or not.
+    pub resources: BTreeMap<SourceId, Resource>,
+    /// The automatic snapshots of each resource.
+    pub points: BTreeMap<SourceId, Result<Vec<RecoveryPoint>, Failure>>,
+    /// The Regions and kinds that cannot be listed.
+    pub unread: BTreeSet<(Region, ResourceKind)>,
+    /// The manual snapshots of each Region, as they are listed: one may be listed twice.
+    pub snapshots: BTreeMap<Region, Vec<Snapshot>>,
+    /// The destinations that cannot be listed.
+    pub unread_destinations: BTreeSet<Region>,
+}
+
+impl World {
+    /// Nothing at all, at noon of 22 November 2026.
+    pub fn empty(policy: &str) -> Self {
+        Self {
+            policy: Policy::parse(policy).unwrap_or_else(|mistakes| panic!("{mistakes}")),
+            now: noon(),
+            resources: BTreeMap::new(),
+            points: BTreeMap::new(),
+            unread: BTreeSet::new(),
+            snapshots: BTreeMap::new(),
+            unread_destinations: BTreeSet::new(),
+        }
+    }
+
+    /// With one more source, automatic snapshots on, that has these.
+    pub fn with(mut self, source: &SourceId, points: &[&str]) -> Self {
+        let resource = Resource {
+            name: source.name.clone(),
+            tags: BTreeMap::new(),
+            automatic_snapshots: true,
+        };
+        let points = points.iter().map(|text| point(date(text))).collect();
+        self.resources.insert(source.clone(), resource);
+        self.points.insert(source.clone(), Ok(points));
+        self
+    }
+
+    /// With one more snapshot in a Region.
+    pub fn there(mut self, in_region: &str, snapshot: Snapshot) -> Self {
+        let snapshots = self.snapshots.entry(region(in_region)).or_default();
+        snapshots.push(snapshot);
+        self
+    }
+
+    /// What a run would see.
+    pub fn observed(&self) -> Observed {
+        let mut observed = Observed::default();
+        for region in Region::all() {
+            for kind in [ResourceKind::Instance, ResourceKind::Disk] {
+                let looked_at = self.policy.looks_at(region, kind);
+                if looked_at && !self.unread.contains(&(region, kind)) {
+                    observed.read.insert((region, kind));
+                }
+            }
+        }
+        for (source, resource) in &self.resources {
+            if observed.read.contains(&(source.region, source.kind)) {
+                observed.resources.insert(source.clone(), resource.clone());
+            }
+        }
+        for region in &self.policy.destinations {
+            if !self.unread_destinations.contains(region) {
+                let mut destination = Destination::default();
+                for snapshot in self.snapshots_in(*region) {
+                    destination.note(snapshot);
+                }
+                observed.destinations.insert(*region, destination);
+            }
+        }
+        for source in sources_to_ask(&self.policy, &observed, self.now) {
+            let points = self.points.get(&source).cloned().unwrap_or(Ok(Vec::new()));
+            observed.recovery_points.insert(source, points);
+        }
+        observed
+    }
+
+    pub fn snapshots_in(&self, region: Region) -> &[Snapshot] {
+        self.snapshots.get(&region).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn plan(&self) -> Plan {
+        plan(&self.policy, &self.observed(), self.now)
+    }
+
+    /// The steps in one destination.
+    pub fn steps(&self, in_region: &str) -> Steps {
+        self.plan().destinations[&region(in_region)].clone()
+    }
+
+    pub fn today(&self) -> Date {
+        utc_date(self.now)
+    }
+
+    /// The same world some days later.
+    pub fn days_later(mut self, days: i64) -> Self {
+        self.now += (24 * days).hours();
+        self
+    }
+
+    /// Carries a plan out as Lightsail would: what is copied comes into this state. Where a run
+    /// ends before its tags are set, the copies stay without.
+    pub fn apply(&mut self, plan: &Plan, state: SnapshotState, tags_are_set: bool) {
+        for (region, steps) in &plan.destinations {
+            let snapshots = self.snapshots.entry(*region).or_default();
+            for wanted in &steps.copies {
+                match &wanted.step {
+                    CopyStep::Make => {}
+                    CopyStep::MakeAgain(errored) => snapshots.retain(|s| s.name != errored.name),
+                    CopyStep::Exists | CopyStep::Pending | CopyStep::Defer => continue,
+                }
+                let made = copy(&wanted.source, wanted.date, state);
+                assert_eq!(made.name, wanted.copy.target.as_str());
+                if snapshots.iter().any(|there| there.name == made.name) {
+                    // Lightsail refuses it: the name is taken.
+                    continue;
+                }
+                snapshots.push(if tags_are_set {
+                    made
+                } else {
+                    untagged(&wanted.source, wanted.date, state)
+                });
+            }
+            for to_tag in &steps.tags {
+                for snapshot in snapshots.iter_mut().filter(|s| s.name == to_tag.name) {
+                    if tags_are_set {
+                        let tags = to_tag.source.tags(to_tag.date);
+                        snapshot
+                            .tags
+                            .extend(tags.map(|(key, value)| (key.to_owned(), value)));
+                    }
+                }
+            }
+            for deletion in &steps.deletions {
+                snapshots.retain(|snapshot| snapshot.name != deletion.name);
+            }
+        }
+    }
+
+    /// Everything that is being made is ready.
+    pub fn finish_copies(&mut self) {
+        for snapshot in self.snapshots.values_mut().flatten() {
+            if snapshot.state == SnapshotState::Pending {
+                snapshot.state = SnapshotState::Available;
+            }
+        }
+    }
+}
+
+/// The copies that a plan starts in a destination.
+pub fn made(steps: &Steps) -> Vec<&WantedCopy> {
+    let made =
+        |wanted: &&WantedCopy| matches!(wanted.step, CopyStep::Make | CopyStep::MakeAgain(_));
+    steps.copies.iter().filter(made).collect()
+}
+
+/// Their names, in the plan's order.
+pub fn made_names(steps: &Steps) -> Vec<String> {
+    let names = made(steps).into_iter();
+    names.map(|wanted| wanted.copy.target.to_string()).collect()
+}
+
+/// The names of the copies that a plan leaves to the next run, in the plan's order.
+pub fn deferred_names(steps: &Steps) -> Vec<String> {
+    let deferred = steps.copies.iter();
+    deferred
+        .filter(|wanted| wanted.step == CopyStep::Defer)
+        .map(|wanted| wanted.copy.target.to_string())
+        .collect()
+}
+
+/// The names of the copies that a plan tags.
+pub fn tagged_names(steps: &Steps) -> Vec<&str> {
+    steps.tags.iter().map(|copy| copy.name.as_str()).collect()
+}
+
+/// The names of the copies that a plan deletes.
+pub fn deleted_names(steps: &Steps) -> Vec<&str> {
+    steps.deletions.iter().map(|c| c.name.as_str()).collect()
+}
