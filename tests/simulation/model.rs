@@ -22,7 +22,8 @@ impl Keep {
             let week = date.iso_week_date();
             format!("{}-{}", week.year(), week.week())
         };
-        let rules: [(usize, &dyn Fn(&Date) -> String); 5] = [
+        type Period<'a> = &'a dyn Fn(&Date) -> String;
+        let rules: [(usize, Period<'_>); 5] = [
             (self.last, &|date| date.to_string()),
             (self.daily, &|date| date.to_string()),
             (self.weekly, &week),
