@@ -366,18 +366,25 @@ impl Lightsail {
         region: Region,
         kind: ResourceKind,
         name: &str,
+        tries: Tries,
         deadline: Instant,
     ) -> Result<Vec<Operation>, Failure> {
         let deleted = match kind {
             ResourceKind::Instance => self
-                .call("DeleteInstanceSnapshot", region, deadline, |client| {
-                    let request = client.delete_instance_snapshot();
-                    request.instance_snapshot_name(name).send()
-                })
+                .try_call(
+                    "DeleteInstanceSnapshot",
+                    region,
+                    tries,
+                    deadline,
+                    |client| {
+                        let request = client.delete_instance_snapshot();
+                        request.instance_snapshot_name(name).send()
+                    },
+                )
                 .await
                 .map(|answer| answer.operations),
             ResourceKind::Disk => self
-                .call("DeleteDiskSnapshot", region, deadline, |client| {
+                .try_call("DeleteDiskSnapshot", region, tries, deadline, |client| {
                     let request = client.delete_disk_snapshot();
                     request.disk_snapshot_name(name).send()
                 })
@@ -396,6 +403,22 @@ impl Lightsail {
         &self,
         operation: &'static str,
         region: Region,
+        deadline: Instant,
+        send: impl Fn(&Client) -> F,
+    ) -> Result<T, Failure>
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        self.try_call(operation, region, Tries::WhileTheyHelp, deadline, send)
+            .await
+    }
+
+    async fn try_call<T, E, F>(
+        &self,
+        operation: &'static str,
+        region: Region,
+        tries: Tries,
         deadline: Instant,
         send: impl Fn(&Client) -> F,
     ) -> Result<T, Failure>
@@ -428,6 +451,7 @@ impl Lightsail {
                 self.throttles.fetch_add(1, Ordering::Relaxed);
             }
             let again = match failure.class {
+                _ if tries == Tries::One => false,
                 Class::Throttled | Class::ServiceFault => true,
                 Class::NoAnswer => attempt < UNANSWERED_ATTEMPTS,
                 _ => false,
@@ -461,6 +485,15 @@ impl Lightsail {
         };
         longest.mul_f64(0.5 + share / 2.0)
     }
+}
+
+/// How often a call is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tries {
+    /// Once: to say it again later could mean something else.
+    One,
+    /// As long as trying again helps and there is time.
+    WhileTheyHelp,
 }
 
 /// Why a call did not do what was asked.

@@ -2,7 +2,10 @@
 //! Lightsail that they reach through the function's own front door.
 
 mod bench;
+mod binary;
 mod generate;
+mod guide;
+mod metrics;
 mod model;
 mod plan;
 mod properties;

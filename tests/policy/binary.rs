@@ -1,0 +1,207 @@
+//! Runs of the real binary, as Lambda starts it, with the emulator on a port.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use lightsail_emulator::{
+    ACCESS_KEY_ID, Call, Emulator, Fault, Operation, Region, Running, SECRET_ACCESS_KEY, World,
+};
+use local_lambda::{Ending, Invocation, LocalFunction, Settings};
+use serde_json::{Value, json};
+
+use crate::bench::stay_within_a_day;
+use crate::metrics::{OF_A_DESTINATION, checked};
+
+const TIME: Duration = Duration::from_secs(60);
+
+const POLICY: &str = r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "eu-west-1"],
+    "retention": { "keepLast": 1 } }"#;
+
+/// Two sources, and one that has no automatic snapshots; a copy takes no time.
+const WORLD: &str = r#"{ "copySeconds": 0, "regions": { "us-west-2": {
+    "instances": [ { "name": "web", "autoSnapshots": [ { "date": "today" } ] }, { "name": "off" } ],
+    "disks": [ { "name": "data", "autoSnapshots": [ { "date": "today" } ] } ] } } }"#;
+
+struct Machine {
+    emulator: Emulator,
+    function: LocalFunction,
+    _running: Running,
+}
+
+impl Machine {
+    async fn start(world: &str, policy: Option<&str>) -> Self {
+        stay_within_a_day();
+        let emulator = Emulator::new(World::from_json(world).unwrap());
+        let running = emulator.clone().start().await.unwrap();
+        let mut settings = Settings::default()
+            .variable("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
+            .variable("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+            .variable("AWS_ENDPOINT_URL_LIGHTSAIL", &running.url());
+        if let Some(policy) = policy {
+            settings = settings.variable("COPY_POLICY", policy);
+        }
+        let binary = env!("CARGO_BIN_EXE_lightsail-snapshot-copier");
+        let function = LocalFunction::spawn(binary, settings).await.unwrap();
+        Self {
+            emulator,
+            function,
+            _running: running,
+        }
+    }
+
+    /// A run, with its answer, and its log lines as JSON.
+    async fn run(&mut self, payload: &str) -> (Ending, Vec<Value>) {
+        let Invocation { ending, log, .. } = self.function.invoke(payload.to_owned(), TIME).await;
+        let lines = log.iter().map(|line| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
+        });
+        (ending, lines.collect())
+    }
+}
+
+#[track_caller]
+fn answer(ending: Ending) -> Value {
+    match ending {
+        Ending::Answer(answer) => answer,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The metric records among the log lines.
+fn records(lines: &[Value]) -> Vec<&Value> {
+    lines
+        .iter()
+        .filter(|line| line["_aws"] != Value::Null)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_schedule_runs_the_policy_of_the_environment() {
+    let mut machine = Machine::start(WORLD, Some(POLICY)).await;
+    let (ending, lines) = machine
+        .run(include_str!("../../events/schedule-scheduler.json"))
+        .await;
+    let first = answer(ending);
+    assert_eq!(first["summary"]["started"], 4);
+    assert_eq!(first["coverage"].as_array().unwrap().len(), 6);
+    let events = lines.iter().map(|line| line["fields"]["event"].as_str());
+    let count = |event| events.clone().filter(|e| *e == Some(event)).count();
+    assert_eq!(count("copy_result"), 4);
+    assert_eq!(count("coverage"), 6);
+    assert_eq!(count("invocation"), 1);
+    for line in lines
+        .iter()
+        .filter(|line| line["fields"]["event"] == "coverage")
+    {
+        let off = line["fields"]["sourceResourceName"] == "off";
+        assert_eq!(line["level"], if off { "WARN" } else { "INFO" });
+    }
+
+    machine.emulator.take_calls();
+    let (ending, lines) = machine.run("{}").await;
+    assert_eq!(answer(ending)["summary"]["exists"], 4);
+    let operation = |call: &Call| call.operation.as_str();
+    let calls = machine.emulator.take_calls();
+    let changes = calls
+        .iter()
+        .map(operation)
+        .filter(|o| !o.starts_with("Get"));
+    assert_eq!(changes.count(), 0);
+    // Only the source without a copy of today is asked.
+    let asked: Vec<&Call> = calls
+        .iter()
+        .filter(|call| call.operation == Operation::GetAutoSnapshots)
+        .collect();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].body, json!({ "resourceName": "off" }));
+
+    // The metrics: one record for each destination, and one for the run.
+    let records = records(&lines);
+    assert_eq!(records.len(), 3);
+    let mut destinations = BTreeSet::new();
+    for record in records {
+        let metrics = checked(record);
+        match record["DestinationRegion"].as_str() {
+            Some(destination) => {
+                destinations.insert(destination);
+                assert!(metrics.keys().map(String::as_str).eq(OF_A_DESTINATION));
+                assert_eq!(metrics["SourcesUnprotected"], 1.0);
+                assert_eq!(metrics["CopiesStarted"], 0.0);
+                assert!(metrics["RecoveryPointAgeHours"] < 24.0);
+            }
+            None => assert!(metrics.keys().eq(["ApiThrottles"])),
+        }
+    }
+    assert_eq!(destinations, BTreeSet::from(["eu-west-1", "us-east-1"]));
+}
+
+#[tokio::test]
+async fn throttling_is_counted() {
+    let mut machine = Machine::start(WORLD, Some(POLICY)).await;
+    machine
+        .emulator
+        .fault_next_in(Region::UsWest2, Operation::GetDisks, 2, Fault::throttled());
+    let (ending, lines) = machine.run("{}").await;
+    assert_eq!(answer(ending)["summary"]["started"], 4);
+    let throttles = records(&lines)
+        .into_iter()
+        .filter_map(|record| record["ApiThrottles"].as_u64());
+    assert_eq!(throttles.collect::<Vec<_>>(), [2]);
+    // The next run's are its own.
+    let (_, lines) = machine.run("{}").await;
+    let throttles = records(&lines)
+        .into_iter()
+        .filter_map(|record| record["ApiThrottles"].as_u64());
+    assert_eq!(throttles.collect::<Vec<_>>(), [0]);
+}
+
+#[tokio::test]
+async fn a_dry_run_writes_no_metrics() {
+    let mut machine = Machine::start(WORLD, Some(POLICY)).await;
+    let (ending, lines) = machine.run(r#"{ "dryRun": true }"#).await;
+    assert_eq!(answer(ending)["summary"]["planned"], 4);
+    assert_eq!(records(&lines).len(), 0);
+    assert!(machine.emulator.snapshots(Region::UsEast1).is_empty());
+}
+
+#[tokio::test]
+async fn a_region_that_cannot_be_read_is_a_function_error() {
+    let mut machine = Machine::start(WORLD, Some(POLICY)).await;
+    let denied = Fault::error(
+        lightsail_emulator::StatusCode::FORBIDDEN,
+        "AccessDeniedException",
+        "no",
+    );
+    machine
+        .emulator
+        .fault_next_in(Region::UsWest2, Operation::GetDisks, 1, denied);
+    let (ending, lines) = machine.run("{}").await;
+    assert_eq!(
+        ending,
+        Ending::Error {
+            error_type: "CopyFailed".to_owned(),
+            error_message: "us-west-2 could not be read: GetDisks: AccessDeniedException: no"
+                .to_owned(),
+        }
+    );
+    // Instances were copied all the same, and the metrics say so.
+    assert_eq!(machine.emulator.snapshots(Region::UsEast1).len(), 1);
+    assert_eq!(records(&lines).len(), 3);
+}
+
+#[tokio::test]
+async fn a_policy_with_mistakes_is_told_at_the_start_and_by_each_run() {
+    let mut machine = Machine::start(WORLD, Some(r#"{ "sources": [] }"#)).await;
+    let mistakes = "destinations: required\nsources: empty: at least one is needed";
+    let (ending, _) = machine.run("{}").await;
+    assert_eq!(
+        ending,
+        Ending::Error {
+            error_type: "InvalidPolicy".to_owned(),
+            error_message: mistakes.to_owned(),
+        }
+    );
+    let payload = format!(r#"{{ "policy": {POLICY} }}"#);
+    let (ending, _) = machine.run(&payload).await;
+    assert_eq!(answer(ending)["summary"]["started"], 4);
+}

@@ -1,0 +1,58 @@
+//! The JSON that the policy guide shows is JSON that the function takes.
+
+use jiff::Timestamp;
+use lightsail_snapshot_copier::event::{self, Job};
+use lightsail_snapshot_copier::policy::Policy;
+
+const GUIDE: &str = include_str!("../../docs/policy.md");
+
+fn examples() -> Vec<&'static str> {
+    let blocks = GUIDE.split("```json\n").skip(1);
+    blocks
+        .map(|block| block.split("```").next().unwrap())
+        .collect()
+}
+
+#[test]
+fn every_example_is_taken() {
+    let mut policies = 0;
+    let mut jobs = 0;
+    for example in examples() {
+        if example.trim_start().starts_with("{\n  \"sources\"") {
+            Policy::parse(example).unwrap_or_else(|mistakes| panic!("{mistakes}\n{example}"));
+            policies += 1;
+        } else {
+            let event = event::parse(example.as_bytes(), Timestamp::UNIX_EPOCH, None);
+            let event = event.unwrap_or_else(|mistakes| panic!("{mistakes}\n{example}"));
+            assert!(!matches!(event.job, Job::DeployedPolicy), "{example}");
+            jobs += 1;
+        }
+    }
+    assert_eq!((policies, jobs), (3, 2));
+}
+
+#[test]
+fn every_field_is_explained() {
+    for field in [
+        "sources",
+        "sources[].region",
+        "sources[].names",
+        "sources[].types",
+        "sources[].tags",
+        "destinations",
+        "retention",
+        "retention.keepLast",
+        "retention.keepDaily",
+        "backfill",
+        "maxRecoveryPointAgeHours",
+        "maxCopiesInProgress",
+    ] {
+        assert!(GUIDE.contains(&format!("\n| `{field}`")), "{field}");
+    }
+    for tag in [
+        lightsail_snapshot_copier::plan::SOURCE_TAG,
+        lightsail_snapshot_copier::plan::RECOVERY_POINT_TAG,
+    ] {
+        assert!(GUIDE.contains(&format!("\n| `{tag}`")), "{tag}");
+    }
+}
