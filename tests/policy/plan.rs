@@ -201,6 +201,10 @@ fn what_only_looks_like_a_copy_is_not_one() {
         from_region: Some("eu-west-1".to_owned()),
         ..untagged(&web(), date(YESTERDAY), Available)
     };
+    let other_name = Snapshot {
+        name: "nightly-us-west-2-2026-11-21".to_owned(),
+        ..untagged(&web(), date(YESTERDAY), Available)
+    };
     let no_origin = Snapshot {
         from: None,
         ..untagged(&web(), date(YESTERDAY), Available)
@@ -220,6 +224,7 @@ fn what_only_looks_like_a_copy_is_not_one() {
     for there in [
         other_origin,
         other_region,
+        other_name,
         no_origin,
         a_disk,
         tagged_as_web,
