@@ -178,16 +178,26 @@ enum Change {
     Delete(Snapped),
 }
 
-/// A copy of a recovery point in a destination.
-type Snapped = (Region, SourceId, Date);
+/// A copy of a recovery point in a destination, with its name.
+type Snapped = (Region, SourceId, Date, String);
 
 /// All that a plan changes: whatever is not here stays as it is.
 fn changes(plan: &Plan) -> BTreeSet<Change> {
     let mut changes = BTreeSet::new();
     for (region, steps) in &plan.destinations {
-        let of = |copy: &ExistingCopy| (*region, copy.source.clone(), copy.date);
+        let of = |copy: &ExistingCopy| {
+            let ExistingCopy {
+                source, date, name, ..
+            } = copy;
+            (*region, source.clone(), *date, name.clone())
+        };
         for wanted in made(steps) {
-            changes.insert(Change::Copy((*region, wanted.source.clone(), wanted.date)));
+            changes.insert(Change::Copy((
+                *region,
+                wanted.source.clone(),
+                wanted.date,
+                wanted.copy.target.to_string(),
+            )));
         }
         changes.extend(steps.tags.iter().map(of).map(Change::Tag));
         changes.extend(steps.deletions.iter().map(of).map(Change::Delete));
@@ -199,7 +209,7 @@ fn changes(plan: &Plan) -> BTreeSet<Change> {
 fn possible_changes(world: &World, plan: &Plan) -> BTreeSet<Change> {
     let mut changes = changes(plan);
     changes.retain(|change| match change {
-        Change::Copy((region, source, date)) => !name_is_taken(world, *region, source, *date),
+        Change::Copy((region, source, date, _)) => !name_is_taken(world, *region, source, *date),
         Change::Tag(_) | Change::Delete(_) => true,
     });
     changes

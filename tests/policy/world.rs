@@ -261,6 +261,11 @@ pub fn deferred(steps: &Steps) -> Vec<&WantedCopy> {
     to_make(steps).skip(steps.room).collect()
 }
 
+/// Whether a plan leaves a destination as it is.
+pub fn is_idle(steps: &Steps) -> bool {
+    steps.copies.is_empty() && steps.tags.is_empty() && steps.deletions.is_empty()
+}
+
 /// Their names, in the plan's order.
 pub fn made_names(steps: &Steps) -> Vec<String> {
     let names = made(steps).into_iter();
