@@ -385,19 +385,13 @@ impl<'a> Planner<'a> {
         dates
             .into_iter()
             .filter_map(|date| {
-                let there = existing.iter().filter(|copy| copy.date == date);
-                let best = there
-                    .clone()
-                    .find(|copy| copy.state == SnapshotState::Available);
-                let best = best
-                    .or_else(|| {
-                        there
-                            .clone()
-                            .find(|copy| copy.state == SnapshotState::Pending)
-                    })
-                    .or_else(|| there.clone().next());
                 // A name that is too long shows in the coverage.
                 let target = SnapshotName::of_dated(&source.name, source.region, date).ok()?;
+                // The best there is; of those that failed, the one that has the name.
+                let best = existing
+                    .iter()
+                    .filter(|copy| copy.date == date)
+                    .min_by_key(|copy| (hope(copy.state), copy.name != target.as_str()));
                 Some(WantedCopy {
                     source: source.clone(),
                     date,

@@ -134,6 +134,20 @@ fn a_failed_copy_under_another_name_is_replaced_once() {
 }
 
 #[test]
+fn of_two_failed_copies_the_one_that_has_the_name_makes_way() {
+    let mut by_hand = copy(&web(), date(YESTERDAY), Error);
+    by_hand.name = "by-hand".to_owned();
+    let world = world("")
+        .with(&web(), &[YESTERDAY])
+        .there("us-east-1", by_hand)
+        .there("us-east-1", copy(&web(), date(YESTERDAY), Error));
+    let steps = world.steps("us-east-1");
+    let name = "web-us-west-2-2026-11-21";
+    assert!(matches!(&made(&steps)[0].step, CopyStep::MakeAgain(failed) if failed.name == name));
+    assert_eq!(deleted_names(&steps), ["by-hand"]);
+}
+
+#[test]
 fn a_snapshot_that_is_listed_twice_counts_in_its_better_state() {
     for (first, second) in [(Error, Available), (Available, Error)] {
         let world = world(r#", "retention": { "keepLast": 1 }"#)
