@@ -7,9 +7,17 @@ ARN of a role, say) stays a reference.
 
     .tools/sam/bin/python scripts/expand_template.py SourceRegions=us-west-2 DestinationRegions=us-east-1
     .tools/sam/bin/python scripts/expand_template.py --update     # rewrites scripts/expanded/
+
+For a function that is deployed without the template, the two things that it needs:
+
+    ... scripts/expand_template.py --env SourceRegions=... DestinationRegions=...     # COPY_POLICY=...
+    ... scripts/expand_template.py --role SourceRegions=... DestinationRegions=...    # the role's policy for Lightsail
 """
 
 import copy
+import functools
+import json
+import logging
 import os
 import re
 import sys
@@ -22,6 +30,9 @@ from samcli.lib.cfn_language_extensions import PseudoParameterValues, process_te
 from samcli.yamlhelper import yaml_parse
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
+
+# It counts its uses, and complains at the end that nobody has asked for the count.
+logging.getLogger("samtranslator.metrics.metrics").disabled = True
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPANDED = ROOT / "scripts" / "expanded"
@@ -65,9 +76,14 @@ DEPLOYMENTS = {
 }
 
 
+@functools.cache
+def _parsed():
+    return yaml_parse((ROOT / "template.yaml").read_text())
+
+
 def template():
     """template.yaml, parsed."""
-    return yaml_parse((ROOT / "template.yaml").read_text())
+    return copy.deepcopy(_parsed())
 
 
 def expand(**parameters):
@@ -155,15 +171,33 @@ def _plain(value):
     return value
 
 
+def environment(expanded):
+    """The function's environment variables, a line each, as `cargo lambda deploy --env-file` reads them."""
+    variables = expanded["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    return "\n".join(f"{name}='{value}'" for name, value in variables.items())
+
+
+def role_policy(expanded):
+    """What the function's role allows in Lightsail, in any account."""
+    (policy,) = [
+        policy["PolicyDocument"]
+        for policy in expanded["Resources"]["FunctionRole"]["Properties"]["Policies"]
+        if policy["PolicyName"] == "lightsail"
+    ]
+    return json.dumps(policy, indent=2).replace(PSEUDO_PARAMETERS.account_id, "*")
+
+
 def main(arguments):
     if arguments == ["--update"]:
         EXPANDED.mkdir(exist_ok=True)
         for name, parameters in DEPLOYMENTS.items():
             (EXPANDED / f"{name}.yaml").write_text(as_yaml(expand(**parameters)))
-    elif arguments and all("=" in argument for argument in arguments):
-        print(as_yaml(expand(**dict(argument.split("=", 1) for argument in arguments))), end="")
-    else:
+        return
+    shown = {"--env": environment, "--role": role_policy}.get(arguments[0] if arguments else None)
+    parameters = arguments[1:] if shown else arguments
+    if not parameters or not all("=" in parameter for parameter in parameters):
         sys.exit(__doc__)
+    print((shown or as_yaml)(expand(**dict(p.split("=", 1) for p in parameters))).rstrip())
 
 
 if __name__ == "__main__":

@@ -566,3 +566,25 @@ def test_the_source_and_the_bus_can_be_chosen(deliver):
     parameters = {"EventSource": "example.backups", "EventBusName": "backups"}
     delivered = deliver(parameters, [entry("example.backups"), entry("lightsail-snapshot-copier")])
     assert [event["source"] for event in delivered] == ["example.backups"]
+
+
+def test_the_documented_event_reaches_the_function(deliver):
+    (entries,) = re.findall(r"```json\n(\[.*?\])\n```", (ROOT / "docs" / "deploying.md").read_text(), re.DOTALL)
+    (event,) = deliver({}, json.loads(entries))
+    assert event["detail"]["sourceResourceName"] == "WordPress-1"
+
+
+SAMPLES = {path.name: json.loads(path.read_text()) for path in (ROOT / "events").glob("*.json")}
+ENVELOPES = {name: event for name, event in SAMPLES.items() if event and "detail-type" in event}
+
+
+@pytest.mark.parametrize("name", ENVELOPES)
+def test_the_sample_events_go_where_they_belong(deliver, name):
+    event = ENVELOPES[name]
+    if event["source"].startswith("aws."):
+        # AWS's own schedules do not come through the rule for custom events.
+        assert deliver({}, [entry(event["source"], event["detail-type"])]) == []
+    else:
+        entries = [entry(event["source"], event["detail-type"], event["detail"])]
+        (delivered,) = deliver({"EventSource": event["source"]}, entries)
+        assert delivered["detail"] == event["detail"]

@@ -210,3 +210,278 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree;
+    use serde_json::json;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-22T06:12:45Z".parse().unwrap()
+    }
+
+    fn own_region() -> Option<Region> {
+        Region::parse("us-east-1").ok()
+    }
+
+    fn read(payload: &[u8]) -> Result<Event, Mistakes> {
+        parse(payload, now(), own_region())
+    }
+
+    fn read_json(value: &Value) -> Result<Event, Mistakes> {
+        read(value.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_schedules_detail_may_be_an_object_or_its_text() {
+        for source in SCHEDULERS {
+            for detail in [json!({}), json!("{}"), json!(" { } "), Value::Null] {
+                let event = json!({ "detail-type": SCHEDULED, "source": source, "detail": detail });
+                let expected = Event {
+                    job: Job::DeployedPolicy,
+                    dry_run: false,
+                };
+                assert_eq!(read_json(&event), Ok(expected), "{event}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_schedule_is_a_custom_event() {
+        let detail = json!({ "sourceRegion": "us-west-2", "sourceSnapshotName": "s1" });
+        for (detail_type, source) in [("Scheduled Event", "com.example"), ("Copy", "aws.events")] {
+            let event = json!({ "detail-type": detail_type, "source": source, "detail": detail });
+            let read = read_json(&event).unwrap();
+            assert!(
+                matches!(read.job, Job::Copies(copies) if copies.len() == 1),
+                "{event}"
+            );
+        }
+    }
+
+    #[test]
+    fn members_of_an_envelope_that_nobody_knows_are_let_pass() {
+        let event = json!({
+            "detail-type": "Copy", "source": "com.example", "replay-name": "again", "resources": 7,
+            "detail": { "sourceRegion": "us-west-2", "sourceSnapshotName": "s1" },
+        });
+        assert!(read_json(&event).is_ok());
+    }
+
+    #[test]
+    fn the_function_may_be_in_a_region_that_lightsail_is_not_in() {
+        let payload = br#"{ "sourceRegion": "us-west-2", "sourceSnapshotName": "s1" }"#;
+        let mistakes = parse(payload, now(), None).unwrap_err().to_string();
+        assert!(
+            mistakes.starts_with("destinationRegion: required"),
+            "{mistakes}"
+        );
+        let payload = br#"{ "sourceRegion": "us-west-2", "sourceSnapshotName": "s1", "destinationRegion": "eu-west-1" }"#;
+        assert!(parse(payload, now(), None).is_ok());
+    }
+
+    /// Values that stand where a job, a request or a field of theirs may stand: right ones, nearly
+    /// right ones and wrong ones, under the names that matter and others.
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "\\PC{0,12}".prop_map(Value::from),
+            proptest::sample::select(vec![
+                "us-east-1",
+                "us-west-2",
+                "eu-west-1",
+                "mars-1",
+                "2026-11-22",
+                "2026-02-30",
+                "WordPress-1",
+                "2026-11-22T06:30:00Z",
+                "Scheduled Event",
+                "aws.events",
+                "aws.scheduler",
+                "{}",
+                "Instance",
+                "*",
+                "",
+            ])
+            .prop_map(Value::from),
+        ];
+        let name = prop_oneof![
+            9 => proptest::sample::select(vec![
+                "detail-type", "source", "detail", "time", "dryRun", "copies", "policy", "sourceRegion",
+                "sourceResourceName", "sourceSnapshotName", "restoreDate", "useLatestRestorableAutoSnapshot",
+                "targetSnapshotName", "destinationRegion", "destinationRegions", "sources", "destinations",
+                "retention", "keepLast", "backfill", "names", "types", "tags", "region", "maxCopiesInProgress",
+            ])
+            .prop_map(str::to_owned),
+            1 => "\\PC{0,8}",
+        ];
+        leaf.prop_recursive(5, 40, 8, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map(name.clone(), inner, 0..8)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// Copy requests most of which keep the rules.
+    fn any_request() -> impl Strategy<Value = Value> {
+        let region = || {
+            let regions = ["us-east-1", "us-west-2", "eu-west-1", "ap-south-1"];
+            proptest::sample::select(regions.to_vec()).prop_map(Value::from)
+        };
+        let source = prop_oneof![
+            "[a-z]{2,8}".prop_map(|name| json!({ "sourceSnapshotName": name })),
+            "[a-z]{2,8}".prop_map(|name| json!({ "sourceResourceName": name })),
+            ("[a-z]{2,8}", 1..=30).prop_map(|(name, day)| {
+                json!({ "sourceResourceName": name, "restoreDate": format!("2026-11-{day:02}") })
+            }),
+            any_value(),
+        ];
+        let others = proptest::collection::btree_map(
+            proptest::sample::select(vec!["useLatestRestorableAutoSnapshot", "restoreDate"]),
+            any_value(),
+            0..=1,
+        );
+        let destinations = prop_oneof![
+            Just(None),
+            region().prop_map(|one| Some(("destinationRegion", one))),
+            proptest::collection::btree_set(region().prop_map(|r| r.to_string()), 1..4).prop_map(
+                |many| {
+                    let many = many.iter().map(|region| region.trim_matches('"'));
+                    Some(("destinationRegions", many.collect()))
+                }
+            ),
+        ];
+        let target = proptest::option::of("[a-z]{1,8}");
+        let spoilt = proptest::bool::weighted(0.1);
+        (region(), source, others, destinations, target, spoilt).prop_map(
+            |(region, source, others, destinations, target, spoilt)| {
+                let mut request = json!({ "sourceRegion": region });
+                let members = request.as_object_mut().unwrap();
+                members.extend(source.as_object().cloned().unwrap_or_default());
+                members.extend(destinations.map(|(name, value)| (name.to_owned(), value)));
+                members.extend(target.map(|name| ("targetSnapshotName".to_owned(), name.into())));
+                if spoilt {
+                    members.extend(
+                        others
+                            .into_iter()
+                            .map(|(name, value)| (name.to_owned(), value)),
+                    );
+                }
+                request
+            },
+        )
+    }
+
+    /// Jobs most of which keep the rules.
+    fn any_job() -> impl Strategy<Value = Value> {
+        let job = prop_oneof![
+            any_request(),
+            proptest::collection::vec(any_request(), 1..5)
+                .prop_map(|copies| json!({ "copies": copies })),
+        ];
+        (job, proptest::option::of(any::<bool>())).prop_map(|(mut job, dry_run)| {
+            if let Some(dry_run) = dry_run {
+                job["dryRun"] = dry_run.into();
+            }
+            job
+        })
+    }
+
+    #[test]
+    fn the_generated_jobs_are_worth_testing_with() {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let job = any_job();
+        let jobs = (0..500).map(|_| job.new_tree(&mut runner).unwrap().current());
+        let good = jobs.filter(|job| read_json(job).is_ok()).count();
+        assert!((100..400).contains(&good), "{good}");
+    }
+
+    /// The rules of a copy request, stated a second time and with other means, for what was read.
+    fn check_copies(copies: &[Copy], event: &Value) {
+        let job = event.get("detail").unwrap_or(event);
+        let requests = match job.get("copies") {
+            Some(requests) => requests.as_array().unwrap().clone(),
+            None => vec![job.clone()],
+        };
+        let mut copies = copies.iter();
+        for request in requests {
+            let one = request
+                .get("destinationRegion")
+                .cloned()
+                .map(|region| vec![region]);
+            let many = request
+                .get("destinationRegions")
+                .map(|list| list.as_array().unwrap().clone());
+            let destinations = one.or(many).unwrap_or_else(|| vec![json!("us-east-1")]);
+            assert!(!destinations.is_empty());
+            for destination in destinations {
+                let copy = copies.next().unwrap();
+                assert_eq!(destination, copy.destination.as_str());
+                assert_eq!(request["sourceRegion"], copy.source_region.as_str());
+                let name = request
+                    .get("sourceResourceName")
+                    .or(request.get("sourceSnapshotName"));
+                assert_eq!(name.unwrap(), copy.source.name());
+                if let Some(target) = request.get("targetSnapshotName") {
+                    assert_eq!(target, copy.target.as_str());
+                }
+            }
+        }
+        assert_eq!(copies.next(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_json_is_refused_with_reasons_or_mapped_by_the_rules(
+            event in prop_oneof![any_value(), any_job()],
+        ) {
+            match read_json(&event) {
+                Err(mistakes) => prop_assert!(!mistakes.to_string().is_empty()),
+                Ok(Event { job: Job::Copies(copies), .. }) => check_copies(&copies, &event),
+                Ok(_) => {}
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_refused_or_read(payload in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Err(mistakes) = read(&payload) {
+                prop_assert!(!mistakes.to_string().is_empty());
+            }
+        }
+
+        #[test]
+        fn an_event_is_read_the_same_in_an_envelope_and_without(
+            job in prop_oneof![any_value(), any_job()],
+        ) {
+            prop_assume!(job.get("time").is_none());
+            prop_assume!(job.get("detail").is_none() && job.get("detail-type").is_none());
+            let event = json!({ "detail-type": "Copy", "source": "com.example", "detail": job });
+            prop_assert_eq!(read_json(&event).ok(), read_json(&job).ok());
+        }
+
+        #[test]
+        fn an_unknown_field_is_never_let_pass(
+            mut job in any_job(), at in any::<prop::sample::Index>(),
+        ) {
+            prop_assume!(job.get("detail").is_none() && job.get("detail-type").is_none());
+            // In one of the requests, or else beside the other fields.
+            let place = match job.get_mut("copies") {
+                Some(Value::Array(requests)) if !requests.is_empty() => at.get_mut(requests.as_mut_slice()),
+                _ => &mut job,
+            };
+            prop_assume!(place.is_object());
+            let place = place.as_object_mut().unwrap();
+            place.insert("colour".to_owned(), json!("red"));
+            let mistakes = read_json(&job).unwrap_err().to_string();
+            prop_assert!(mistakes.contains("colour: unknown field"), "{}", mistakes);
+        }
+    }
+}

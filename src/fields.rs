@@ -290,3 +290,109 @@ pub fn found(value: &Value) -> String {
         Value::Object(_) => "an object".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The mistakes of reading `value` as an object of one field.
+    fn mistakes_of<T>(value: Value, read: impl Fn(&mut Fields<'_, '_>) -> T) -> String {
+        let object = json!({ "field": value });
+        let mut mistakes = Mistakes::default();
+        let mut fields = Fields::of(&object, "here", &mut mistakes).unwrap();
+        read(&mut fields);
+        fields.finish();
+        mistakes.to_string()
+    }
+
+    #[test]
+    fn each_kind_of_field_takes_its_own_values_and_no_others() {
+        let string = |value| mistakes_of(value, |fields| fields.string("field").map(str::to_owned));
+        assert_eq!(string(json!("text")), "");
+        assert_eq!(string(json!(1)), "here.field: expected a string, found 1");
+        let boolean = |value| mistakes_of(value, |fields| fields.boolean("field"));
+        assert_eq!(boolean(json!(false)), "");
+        assert_eq!(
+            boolean(json!("no")),
+            "here.field: expected true or false, found the string \"no\""
+        );
+        let count = |value| mistakes_of(value, |fields| fields.count("field"));
+        assert_eq!(count(json!(1)), "");
+        for wrong in [
+            json!(0),
+            json!(-1),
+            json!(1.5),
+            json!("7"),
+            json!(4294967296u64),
+        ] {
+            assert!(
+                count(wrong.clone()).starts_with("here.field: expected a whole number"),
+                "{wrong}"
+            );
+        }
+        let positive = |value| mistakes_of(value, |fields| fields.positive("field"));
+        assert_eq!(positive(json!(0.5)), "");
+        for wrong in [json!(0), json!(-0.5), json!(null), json!("7")] {
+            assert!(
+                positive(wrong.clone()).starts_with("here.field: expected a number above 0"),
+                "{wrong}"
+            );
+        }
+        let list = |value| mistakes_of(value, |fields| fields.list("field").map(|list| list.len()));
+        assert_eq!(list(json!([null])), "");
+        assert_eq!(list(json!([])), "here.field: empty: at least one is needed");
+        assert_eq!(
+            list(json!({})),
+            "here.field: expected a list, found an object"
+        );
+    }
+
+    #[test]
+    fn elements_of_a_list_have_paths_and_come_once() {
+        let regions = |value| {
+            mistakes_of(value, |fields| {
+                fields.parsed_list("field", |text| match text {
+                    "a" | "b" => Ok(text.to_owned()),
+                    _ => Err("neither a nor b".to_owned()),
+                })
+            })
+        };
+        assert_eq!(regions(json!(["a", "b"])), "");
+        assert_eq!(
+            regions(json!(["a", "c", 7, "a"])),
+            "here.field[1]: neither a nor b\nhere.field[2]: expected a string, found 7\nhere.field[3]: named twice"
+        );
+    }
+
+    #[test]
+    fn fields_that_nobody_asked_for_are_named() {
+        assert_eq!(mistakes_of(json!(1), |_| ()), "here.field: unknown field");
+        let long = json!({ "x".repeat(1000): 1 });
+        let mut mistakes = Mistakes::default();
+        Fields::of(&long, "", &mut mistakes).unwrap().finish();
+        assert_eq!(
+            mistakes.to_string(),
+            format!("{}…: unknown field", "x".repeat(QUOTED))
+        );
+    }
+
+    #[test]
+    fn a_payload_full_of_mistakes_is_not_quoted_whole() {
+        let mut mistakes = Mistakes::default();
+        for index in 0..100_000 {
+            mistakes.add(format!("copies[{index}]"), "wrong");
+        }
+        let text = mistakes.to_string();
+        assert_eq!(text.lines().count(), SHOWN + 1);
+        assert!(text.ends_with("… and 99950 more"), "{text}");
+        assert_eq!(mistakes.len(), 100_000);
+    }
+
+    #[test]
+    fn what_is_quoted_is_cut_between_characters() {
+        assert_eq!(quoted("größe"), "größe");
+        assert_eq!(quoted(&"ö".repeat(200)), format!("{}…", "ö".repeat(QUOTED)));
+    }
+}

@@ -147,11 +147,65 @@ fn function_error(error_type: &str, error_message: String) -> Diagnostic {
     }
 }
 
+/// Deadlines below this one, a day after the Unix epoch, are lengths of time. `cargo lambda watch`
+/// says 600,000 for every invocation, meaning ten minutes.
+const FIRST_INSTANT_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// How long work may take, so that the answer leaves before Lambda's deadline (milliseconds since
 /// the Unix epoch): what is left until then, less a tenth, which is at least 150 ms and at most 2 s.
 fn time_to_work(deadline_ms: u64, now: SystemTime) -> Duration {
-    let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(deadline_ms);
-    let left = deadline.duration_since(now).unwrap_or_default();
+    let deadline = Duration::from_millis(deadline_ms);
+    let left = if deadline_ms < FIRST_INSTANT_MS {
+        deadline
+    } else {
+        let deadline = SystemTime::UNIX_EPOCH + deadline;
+        deadline.duration_since(now).unwrap_or_default()
+    };
     let to_answer = (left / 10).clamp(Duration::from_millis(150), Duration::from_secs(2));
     left.saturating_sub(to_answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW_MS: u64 = 1_795_400_000_000;
+
+    fn time_until(deadline_ms: u64) -> Duration {
+        time_to_work(
+            deadline_ms,
+            SystemTime::UNIX_EPOCH + Duration::from_millis(NOW_MS),
+        )
+    }
+
+    #[test]
+    fn time_is_left_to_answer() {
+        for (left_ms, work_ms) in [
+            (60_000, 58_000),
+            (20_000, 18_000),
+            (3_000, 2_700),
+            (1_000, 850),
+            (150, 0),
+            (0, 0),
+        ] {
+            let work = Duration::from_millis(work_ms);
+            assert_eq!(time_until(NOW_MS + left_ms), work, "{left_ms} ms left");
+        }
+        assert_eq!(time_until(NOW_MS - 1), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_deadline_that_is_a_length_of_time_is_taken_for_one() {
+        assert_eq!(time_until(600_000), Duration::from_secs(598));
+        assert_eq!(time_until(0), Duration::ZERO);
+    }
+
+    proptest! {
+        #[test]
+        fn work_is_over_before_the_deadline(left_ms in 1u64..900_000) {
+            prop_assert!(time_until(NOW_MS + left_ms) < Duration::from_millis(left_ms));
+        }
+    }
 }

@@ -366,18 +366,25 @@ impl Lightsail {
         region: Region,
         kind: ResourceKind,
         name: &str,
+        tries: Tries,
         deadline: Instant,
     ) -> Result<Vec<Operation>, Failure> {
         let deleted = match kind {
             ResourceKind::Instance => self
-                .call("DeleteInstanceSnapshot", region, deadline, |client| {
-                    let request = client.delete_instance_snapshot();
-                    request.instance_snapshot_name(name).send()
-                })
+                .try_call(
+                    "DeleteInstanceSnapshot",
+                    region,
+                    tries,
+                    deadline,
+                    |client| {
+                        let request = client.delete_instance_snapshot();
+                        request.instance_snapshot_name(name).send()
+                    },
+                )
                 .await
                 .map(|answer| answer.operations),
             ResourceKind::Disk => self
-                .call("DeleteDiskSnapshot", region, deadline, |client| {
+                .try_call("DeleteDiskSnapshot", region, tries, deadline, |client| {
                     let request = client.delete_disk_snapshot();
                     request.disk_snapshot_name(name).send()
                 })
@@ -396,6 +403,22 @@ impl Lightsail {
         &self,
         operation: &'static str,
         region: Region,
+        deadline: Instant,
+        send: impl Fn(&Client) -> F,
+    ) -> Result<T, Failure>
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        self.try_call(operation, region, Tries::WhileTheyHelp, deadline, send)
+            .await
+    }
+
+    async fn try_call<T, E, F>(
+        &self,
+        operation: &'static str,
+        region: Region,
+        tries: Tries,
         deadline: Instant,
         send: impl Fn(&Client) -> F,
     ) -> Result<T, Failure>
@@ -428,6 +451,7 @@ impl Lightsail {
                 self.throttles.fetch_add(1, Ordering::Relaxed);
             }
             let again = match failure.class {
+                _ if tries == Tries::One => false,
                 Class::Throttled | Class::ServiceFault => true,
                 Class::NoAnswer => attempt < UNANSWERED_ATTEMPTS,
                 _ => false,
@@ -461,6 +485,15 @@ impl Lightsail {
         };
         longest.mul_f64(0.5 + share / 2.0)
     }
+}
+
+/// How often a call is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tries {
+    /// Once: to say it again later could mean something else.
+    One,
+    /// As long as trying again helps and there is time.
+    WhileTheyHelp,
 }
 
 /// Why a call did not do what was asked.
@@ -824,4 +857,151 @@ pub fn timestamp(time: &DateTime) -> Option<Timestamp> {
     let nanoseconds = i32::try_from(time.subsec_nanos()).ok()?;
     let time = Timestamp::new(time.secs(), nanoseconds).ok()?;
     time.round(Unit::Millisecond).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_lightsail::error::ErrorMetadata;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn answered(status: u16, code: Option<&str>, message: &str) -> Failure {
+        let mut error = ErrorMetadata::builder().message(message);
+        if let Some(code) = code {
+            error = error.code(code);
+        }
+        Failure::answered(&error.build(), status)
+    }
+
+    #[test]
+    fn a_refusal_is_classed_by_its_wording_code_and_status() {
+        let limit =
+            "Too many snapshot copies in progress. The limit is 5 for this destination region.";
+        for (status, code, message, class) in [
+            (
+                400,
+                "InvalidInputException",
+                "Some names are already in use: x",
+                Class::NameTaken,
+            ),
+            (
+                400,
+                "OperationFailureException",
+                "A snapshot x already exists.",
+                Class::NameTaken,
+            ),
+            (400, "ResourceLimitExceeded", limit, Class::TooManyCopies),
+            (400, "ThrottlingException", limit, Class::TooManyCopies),
+            (
+                400,
+                "ThrottlingException",
+                "Rate exceeded",
+                Class::Throttled,
+            ),
+            (429, "AnythingAtAll", "Rate exceeded", Class::Throttled),
+            (503, "SlowDown", "Please", Class::Throttled),
+            (500, "ServiceException", "", Class::ServiceFault),
+            (599, "AnythingAtAll", "", Class::ServiceFault),
+            (400, "NotFoundException", "", Class::NotFound),
+            (400, "AccountSetupInProgressException", "", Class::NotYet),
+            (400, "RegionSetupInProgressException", "", Class::NotYet),
+            (400, "ExpiredTokenException", "", Class::NotYet),
+            (400, "AccessDeniedException", "", Class::Refused),
+            (400, "UnauthenticatedException", "", Class::Refused),
+            (400, "InvalidInputException", "", Class::Refused),
+        ] {
+            let failure = answered(status, Some(code), message);
+            assert_eq!(failure.class, class, "{status} {code} {message}");
+            assert_eq!(failure.code, code);
+            let may_pass = !matches!(class, Class::NameTaken | Class::NotFound | Class::Refused);
+            assert_eq!(failure.retryable(), may_pass, "{status} {code} {message}");
+        }
+    }
+
+    #[test]
+    fn only_what_may_have_reached_its_end_may_have_happened() {
+        assert!(answered(500, Some("ServiceException"), "").may_have_happened);
+        assert!(!answered(400, Some("ThrottlingException"), "").may_have_happened);
+        assert!(!answered(400, Some("InvalidInputException"), "").may_have_happened);
+        assert!(
+            !Failure::no_time("CopySnapshot", Region::parse("us-east-1").unwrap())
+                .may_have_happened
+        );
+        assert!(Failure::unanswered(Duration::from_secs(1), true).may_have_happened);
+    }
+
+    #[test]
+    fn regions_of_arns() {
+        let region = |arn| arn_region(Some(arn));
+        assert_eq!(
+            region("arn:aws:lightsail:us-west-2:111122223333:Instance/0710de23").as_deref(),
+            Some("us-west-2")
+        );
+        for unknown in [
+            "",
+            "arn:aws:lightsail",
+            "arn:aws:lightsail::111122223333:Instance/1",
+        ] {
+            assert_eq!(region(unknown), None);
+        }
+        assert_eq!(arn_region(None), None);
+    }
+
+    #[test]
+    fn times_are_rounded_to_the_millisecond() {
+        let text = |seconds| {
+            timestamp(&DateTime::from_secs_f64(seconds))
+                .unwrap()
+                .to_string()
+        };
+        assert_eq!(text(1.56961336589E9), "2019-09-27T19:42:45.89Z");
+        assert_eq!(text(1.569613921044E9), "2019-09-27T19:52:01.044Z");
+        assert_eq!(text(0.9999), "1970-01-01T00:00:01Z");
+        assert_eq!(timestamp(&DateTime::from_secs(i64::MAX)), None);
+    }
+
+    #[test]
+    fn states_of_snapshots_of_instances_and_of_disks() {
+        let instance = |state: &str| {
+            Snapshot::from(InstanceSnapshot::builder().state(state.into()).build()).state
+        };
+        let disk =
+            |state: &str| Snapshot::from(DiskSnapshot::builder().state(state.into()).build()).state;
+        assert_eq!(instance("pending"), SnapshotState::Pending);
+        assert_eq!(instance("available"), SnapshotState::Available);
+        assert_eq!(instance("error"), SnapshotState::Error);
+        assert_eq!(disk("pending"), SnapshotState::Pending);
+        assert_eq!(disk("completed"), SnapshotState::Available);
+        assert_eq!(disk("available"), SnapshotState::Available);
+        assert_eq!(disk("error"), SnapshotState::Error);
+        // A state that nobody knows yet is no backup.
+        assert_eq!(disk("unknown"), SnapshotState::Pending);
+        assert_eq!(instance("archived"), SnapshotState::Pending);
+    }
+
+    proptest! {
+        #[test]
+        fn the_limit_is_known_by_its_wording_whatever_the_code(
+            code in proptest::option::of("[A-Za-z]{1,30}"), status in 400u16..600, before in "\\PC{0,20}", after in "\\PC{0,20}",
+        ) {
+            let message = format!("{before}Too many snapshot copies IN PROGRESS{after}");
+            let failure = answered(status, code.as_deref(), &message);
+            prop_assert_eq!(failure.class, Class::TooManyCopies);
+            prop_assert!(failure.retryable());
+        }
+
+        #[test]
+        fn faults_of_the_service_are_always_retryable(code in "[A-Za-z]{1,30}", status in 500u16..600, message in "[A-Z ]{0,20}") {
+            prop_assert!(answered(status, Some(&code), &message).retryable());
+        }
+
+        #[test]
+        fn pauses_grow_to_a_longest_and_are_jittered(attempt in 1u32..1000, seed in any::<u64>()) {
+            let config = aws_sdk_lightsail::Config::builder().behavior_version_latest();
+            let pause = Lightsail::new(config, seed).pause_before(attempt);
+            let whole = (FIRST_PAUSE * 2u32.saturating_pow(attempt.min(20) - 1)).min(LONGEST_PAUSE);
+            prop_assert!(whole / 2 <= pause && pause <= whole, "{attempt}: {pause:?}");
+        }
+    }
 }

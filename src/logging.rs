@@ -41,6 +41,8 @@ pub fn init(level: LevelFilter) {
 pub fn level(lambda: Option<&str>, rust_log: Option<&str>) -> LevelFilter {
     let named = |value: Option<&str>| match value?.trim().to_ascii_lowercase().as_str() {
         "fatal" => Some(LevelFilter::ERROR),
+        // `parse` would take a variable that is set to nothing for `ERROR`.
+        "" => None,
         other => other.parse().ok(),
     };
     named(lambda)
@@ -54,5 +56,33 @@ pub fn write_lines(lines: &[String]) {
     for line in lines {
         // Where standard output is gone there is nobody left to tell.
         let _ = writeln!(out, "{line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_by_the_names_of_lambda_and_of_rust() {
+        for (lambda, rust_log, expected) in [
+            (None, None, LevelFilter::INFO),
+            (Some("TRACE"), None, LevelFilter::TRACE),
+            (Some("DEBUG"), None, LevelFilter::DEBUG),
+            (Some("INFO"), None, LevelFilter::INFO),
+            (Some("WARN"), None, LevelFilter::WARN),
+            (Some("ERROR"), None, LevelFilter::ERROR),
+            (Some("FATAL"), None, LevelFilter::ERROR),
+            (Some(" warn "), None, LevelFilter::WARN),
+            (None, Some("debug"), LevelFilter::DEBUG),
+            (None, Some("off"), LevelFilter::OFF),
+            // Lambda's own setting goes before.
+            (Some("WARN"), Some("debug"), LevelFilter::WARN),
+            // What names no level is passed over.
+            (Some(""), Some("debug"), LevelFilter::DEBUG),
+            (Some("loud"), Some("lambda=debug"), LevelFilter::INFO),
+        ] {
+            assert_eq!(level(lambda, rust_log), expected, "{lambda:?} {rust_log:?}");
+        }
     }
 }

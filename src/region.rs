@@ -47,3 +47,28 @@ impl fmt::Debug for Region {
         f.write_str(self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_region_of_the_sdk_is_known_by_its_exact_name() {
+        assert!(Region::all().count() >= 15);
+        for region in Region::all() {
+            assert_eq!(Region::parse(region.as_str()), Ok(region));
+            assert!(Region::parse(&region.as_str().to_uppercase()).is_err());
+            assert!(Region::parse(&format!("{region} ")).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_other_name_is_a_region(name in "[a-z]{2}-[a-z]{4,9}-[1-9]|\\PC*") {
+            let known = Region::all().any(|region| region.as_str() == name);
+            prop_assert_eq!(Region::parse(&name).is_ok(), known);
+        }
+    }
+}

@@ -649,3 +649,231 @@ pub fn log_invocation(
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::lightsail::ResourceKind;
+    use crate::plan::{ExistingCopy, SourceId};
+    use crate::request::SnapshotName;
+
+    const OUTCOMES: [Outcome; 5] = [
+        Outcome::Started,
+        Outcome::Exists,
+        Outcome::Pending,
+        Outcome::Planned,
+        Outcome::Failed,
+    ];
+
+    fn region(name: &str) -> Region {
+        Region::parse(name).unwrap()
+    }
+
+    fn copy_result(number: usize, outcome: Outcome, name_length: usize) -> CopyResult {
+        let error = Failure::found("NotFoundException", "There is no such thing.".repeat(3));
+        CopyResult {
+            copy: Copy {
+                source_region: region("us-west-2"),
+                source: Source::Latest {
+                    resource: "r".repeat(name_length),
+                },
+                destination: region("us-east-1"),
+                target: SnapshotName::parse(&format!("copy-{number}-{}", "n".repeat(name_length)))
+                    .unwrap(),
+            },
+            outcome,
+            operations: match outcome {
+                Outcome::Started => vec![
+                    Operation::builder()
+                        .id("o".repeat(36))
+                        .is_terminal(false)
+                        .build(),
+                ],
+                _ => Vec::new(),
+            },
+            error: (outcome == Outcome::Failed).then_some(error),
+        }
+    }
+
+    fn answer_of(results: &[CopyResult]) -> Value {
+        let answer = Answer::of_copies(false, results);
+        let json = serde_json::to_string(&answer).unwrap();
+        assert!(json.len() <= LARGEST_ANSWER, "{}", json.len());
+        serde_json::from_str(&json).unwrap()
+    }
+
+    fn in_copies(answer: &Value, outcome: &str) -> usize {
+        let copies = answer["copies"].as_array().unwrap();
+        copies
+            .iter()
+            .filter(|copy| copy["outcome"] == outcome)
+            .count()
+    }
+
+    #[test]
+    fn an_answer_that_fits_is_whole() {
+        let results: Vec<_> = (0..50)
+            .map(|n| copy_result(n, Outcome::Exists, 10))
+            .collect();
+        let answer = answer_of(&results);
+        assert_eq!(in_copies(&answer, "exists"), 50);
+        assert_eq!(answer.get("omitted"), None);
+        assert_eq!(answer.get("coverage"), None);
+    }
+
+    #[test]
+    fn what_needs_no_attention_is_left_out_first() {
+        let mut results: Vec<_> = (0..2000)
+            .map(|n| copy_result(n, Outcome::Exists, 20))
+            .collect();
+        results.extend((2000..2100).map(|n| copy_result(n, Outcome::Pending, 20)));
+        let answer = answer_of(&results);
+        assert_eq!(in_copies(&answer, "pending"), 100);
+        let shown = in_copies(&answer, "exists");
+        assert!(shown > 0);
+        assert_eq!(answer["omitted"]["copies"], 2000 - shown);
+        assert_eq!(answer["summary"]["exists"], 2000);
+        // What is left stands in the order of the event.
+        let copies = answer["copies"].as_array().unwrap();
+        assert_eq!(copies.last().unwrap()["outcome"], "pending");
+    }
+
+    #[test]
+    fn a_runs_answer_is_shortened_over_all_its_lists() {
+        let source = |number: usize| SourceId {
+            region: region("us-west-2"),
+            kind: ResourceKind::Instance,
+            name: format!("{}-{number}", "n".repeat(50)),
+        };
+        let run = RunResults {
+            copies: (0..500)
+                .map(|n| copy_result(n, Outcome::Exists, 50))
+                .collect(),
+            deletions: (0..500)
+                .map(|n| DeletionResult {
+                    region: region("us-east-1"),
+                    copy: ExistingCopy {
+                        source: source(n),
+                        date: jiff::civil::date(2026, 11, 22),
+                        name: source(n).name,
+                        state: crate::lightsail::SnapshotState::Available,
+                        tagged: true,
+                    },
+                    outcome: if n == 7 {
+                        Outcome::Deferred
+                    } else {
+                        Outcome::Deleted
+                    },
+                    operations: Vec::new(),
+                    error: None,
+                })
+                .collect(),
+            coverage: (0..1000)
+                .map(|n| Coverage {
+                    source: source(n),
+                    destination: region("us-east-1"),
+                    newest: None,
+                    age_hours: Some(23.449),
+                    status: if n == 7 {
+                        Status::Stale
+                    } else {
+                        Status::Protected
+                    },
+                    reason: None,
+                })
+                .collect(),
+            ..RunResults::default()
+        };
+        let json = serde_json::to_value(Answer::of_run(false, &run)).unwrap();
+        assert!(json.to_string().len() <= LARGEST_ANSWER);
+        let left = |list: &str| json[list].as_array().unwrap().len() as u64;
+        let omitted = |list: &str| json["omitted"][list].as_u64().unwrap();
+        assert_eq!(left("copies") + omitted("copies"), 500);
+        assert_eq!(left("deletions") + omitted("deletions"), 500);
+        assert_eq!(left("coverage") + omitted("coverage"), 1000);
+        let stale = json["coverage"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|entry| entry["status"] == "stale");
+        assert_eq!(stale.unwrap()["recoveryPointAgeHours"], 23.4);
+        let deferred = json["deletions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|entry| entry["outcome"] == "deferred");
+        assert!(deferred.is_some());
+        assert_eq!(json["summary"]["deleted"], 499);
+    }
+
+    #[test]
+    fn a_failure_has_a_line_even_if_its_message_has_more() {
+        let mut results = RunResults {
+            copies: vec![
+                copy_result(1, Outcome::Failed, 3),
+                copy_result(2, Outcome::Started, 3),
+            ],
+            ..RunResults::default()
+        };
+        results.copies[0].error = Some(Failure::found(
+            "SomeException",
+            "One.\r\nTwo.\nThree.".to_owned(),
+        ));
+        assert_eq!(
+            failures(&results).unwrap(),
+            "CopySnapshot of rrr from us-west-2 to us-east-1 as copy-1-nnn: SomeException: One. Two. Three."
+        );
+        results.copies.remove(0);
+        assert_eq!(failures(&results), None);
+    }
+
+    #[test]
+    fn failures_beyond_what_lambda_carries_are_counted() {
+        let copies = (0..5000)
+            .map(|n| copy_result(n, Outcome::Failed, 100))
+            .collect();
+        let results = RunResults {
+            copies,
+            ..RunResults::default()
+        };
+        let message = failures(&results).unwrap();
+        assert!(message.len() < LARGEST_MESSAGE + 100);
+        let shown = message.lines().count() - 1;
+        let last = format!("… and {} more, all of them in the log", 5000 - shown);
+        assert_eq!(message.lines().last(), Some(last.as_str()));
+    }
+
+    #[test]
+    fn times_have_milliseconds_always() {
+        let time = DateTime::from_secs(1_569_613_365);
+        assert_eq!(rfc3339(&time).as_deref(), Some("2019-09-27T19:42:45.000Z"));
+        assert!(rfc3339(&time).unwrap().parse::<Timestamp>().is_ok());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn every_answer_fits_and_counts_what_it_leaves_out(
+            outcomes in proptest::collection::vec(proptest::sample::select(OUTCOMES.to_vec()), 0..1500),
+            name_length in 1usize..200,
+        ) {
+            let results: Vec<_> = outcomes
+                .iter()
+                .enumerate()
+                .map(|(number, outcome)| copy_result(number, *outcome, name_length))
+                .collect();
+            let answer = answer_of(&results);
+            let shown = answer["copies"].as_array().unwrap().len() as u64;
+            let omitted = answer["omitted"]["copies"].as_u64().unwrap_or_default();
+            prop_assert_eq!(shown + omitted, results.len() as u64);
+            for outcome in OUTCOMES {
+                let count = outcomes.iter().filter(|o| **o == outcome).count();
+                prop_assert_eq!(&answer["summary"][outcome.as_str()], count);
+            }
+        }
+    }
+}

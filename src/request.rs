@@ -1,6 +1,6 @@
 //! A copy request: the fields of [CopySnapshot], their rules, and the names of copies.
 //!
-//! A request says what to copy and where to. It becomes one [`Copy`], and so one call of
+//! A request says what to copy and where to. It becomes one [`Copy`](struct@Copy), and so one call of
 //! CopySnapshot, for each of its destinations.
 //!
 //! [CopySnapshot]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CopySnapshot.html
@@ -363,4 +363,273 @@ pub fn read_alone(value: &Value, path: &str, mistakes: &mut Mistakes) -> Option<
 /// The UTC day of an instant, as Lightsail dates automatic snapshots.
 pub fn utc_date(time: Timestamp) -> Date {
     Zoned::new(time, TimeZone::UTC).date()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    fn region(name: &str) -> Region {
+        Region::parse(name).unwrap()
+    }
+
+    #[test]
+    fn a_snapshots_name_keeps_the_pages_pattern() {
+        for good in [
+            "ab",
+            "a-b",
+            "a--b",
+            "__",
+            "A1",
+            "WordPress-1",
+            "1569608575",
+            &"a".repeat(255),
+        ] {
+            assert_eq!(SnapshotName::parse(good).unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            "a",
+            "-a",
+            "a-",
+            "--",
+            "a b",
+            "a.b",
+            "a\n",
+            "\na",
+            "aß",
+            "ßa",
+            "ab\u{200b}",
+            &"a".repeat(256),
+        ] {
+            assert!(SnapshotName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn dates_are_real_ones_in_one_form() {
+        for good in ["2026-11-22", "2024-02-29", "0001-01-01", "9999-12-31"] {
+            assert_eq!(parse_date(good).unwrap().to_string(), good);
+        }
+        for bad in [
+            "2026-02-30",
+            "2025-02-29",
+            "2026-00-10",
+            "2026-13-01",
+            "2026-11-31",
+            "2026-11-00",
+            "2026-11-2",
+            "26-11-22",
+            "2026/11/22",
+            "20261122",
+            "2026-W47-7",
+            "+2026-11-2",
+            "2026-11-22T00:00:00Z",
+            " 2026-11-22",
+            "2026-11-22\n",
+            "２０２６-11-22",
+            "",
+        ] {
+            assert!(parse_date(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_day_of_an_instant_is_that_of_utc() {
+        let day = |time: &str| utc_date(time.parse().unwrap()).to_string();
+        assert_eq!(day("2026-11-22T23:59:59.999Z"), "2026-11-22");
+        assert_eq!(day("2026-11-23T00:30:00+01:00"), "2026-11-22");
+    }
+
+    #[test]
+    fn generated_names() {
+        let time: Timestamp = "2026-11-22T06:12:45.890+00:00".parse().unwrap();
+        let name = |source| {
+            SnapshotName::of(&source, region("us-west-2"), time)
+                .unwrap()
+                .0
+        };
+        let manual = |snapshot: &str| Source::Manual {
+            snapshot: snapshot.to_owned(),
+        };
+        let latest = |resource: &str| Source::Latest {
+            resource: resource.to_owned(),
+        };
+        let dated = |resource: &str| Source::Dated {
+            resource: resource.to_owned(),
+            date: jiff::civil::date(2026, 11, 2),
+        };
+        assert_eq!(name(manual("snap-1")), "snap-1-us-west-2");
+        assert_eq!(
+            name(dated("WordPress-1")),
+            "WordPress-1-us-west-2-2026-11-02"
+        );
+        assert_eq!(
+            name(latest("WordPress-1")),
+            "WordPress-1-us-west-2-20261122T061245Z"
+        );
+        assert_eq!(
+            name(latest("größe 1")),
+            "gr_C3B6__C39F_e_20_1-us-west-2-20261122T061245Z"
+        );
+        assert_eq!(name(dated("-x")), "_2D_x-us-west-2-2026-11-02");
+        assert!(SnapshotName::of(&dated(&"a".repeat(235)), region("us-west-2"), time).is_err());
+    }
+
+    /// Names that Lightsail lets resources have, and some that it might.
+    fn resource_name() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => "[A-Za-z0-9_][A-Za-z0-9_-]{0,20}[A-Za-z0-9_]",
+            1 => "[A-Za-z0-9.]{2,20}",
+            1 => "\\PC{1,300}",
+        ]
+    }
+
+    fn any_region() -> impl Strategy<Value = Region> {
+        proptest::sample::select(Region::all().collect::<Vec<_>>())
+    }
+
+    fn any_date() -> impl Strategy<Value = Date> {
+        (2000i16..2100, 1i8..=12, 1i8..=28).prop_map(|(y, m, d)| jiff::civil::date(y, m, d))
+    }
+
+    fn any_source() -> impl Strategy<Value = Source> {
+        prop_oneof![
+            resource_name().prop_map(|snapshot| Source::Manual { snapshot }),
+            (resource_name(), any_date())
+                .prop_map(|(resource, date)| Source::Dated { resource, date }),
+            resource_name().prop_map(|resource| Source::Latest { resource }),
+        ]
+    }
+
+    fn any_time() -> impl Strategy<Value = Timestamp> {
+        (0i64..4_000_000_000).prop_map(|second| Timestamp::from_second(second).unwrap())
+    }
+
+    /// Whether Lightsail's own pattern lets a resource have this name.
+    fn is_plain(name: &str) -> bool {
+        SnapshotName::parse(name).is_ok()
+    }
+
+    proptest! {
+        #[test]
+        fn a_generated_name_is_valid_or_refused_and_always_the_same(
+            source in any_source(), region in any_region(), time in any_time(),
+        ) {
+            let name = SnapshotName::of(&source, region, time);
+            prop_assert_eq!(&name, &SnapshotName::of(&source, region, time));
+            match name {
+                Ok(name) => prop_assert_eq!(SnapshotName::parse(name.as_str()), Ok(name)),
+                Err(message) => prop_assert!(message.contains("more than 255"), "{}", message),
+            }
+        }
+
+        #[test]
+        fn sources_that_differ_have_names_that_differ(
+            sources in proptest::collection::vec((any_source(), any_region()), 2..20), time in any_time(),
+        ) {
+            // Names that Lightsail's pattern allows stand in the generated name as they are.
+            let mut names = HashMap::new();
+            for (source, region) in sources {
+                if !is_plain(source.name()) {
+                    continue;
+                }
+                let Ok(name) = SnapshotName::of(&source, region, time) else { continue };
+                prop_assert!(name.as_str().starts_with(source.name()));
+                let first = names.entry(name.0).or_insert_with(|| (source.clone(), region));
+                prop_assert_eq!(&*first, &(source, region));
+            }
+        }
+
+        #[test]
+        fn times_that_differ_by_a_second_give_names_that_differ(time in any_time()) {
+            let source = Source::Latest { resource: "WordPress-1".to_owned() };
+            let later = time + jiff::SignedDuration::from_secs(1);
+            let region = region("us-west-2");
+            prop_assert_ne!(SnapshotName::of(&source, region, time), SnapshotName::of(&source, region, later));
+        }
+
+        #[test]
+        fn a_request_that_keeps_the_rules_becomes_one_copy_for_each_destination(
+            source in any_source(),
+            source_region in any_region(),
+            target in proptest::option::of("[a-z_][a-z_-]{0,50}[a-z_]"),
+            destinations in proptest::sample::subsequence(Region::all().collect::<Vec<_>>(), 0..5),
+            own in any_region(),
+            time in any_time(),
+            says_latest in any::<bool>(),
+            says_one in any::<bool>(),
+        ) {
+            prop_assume!(!source.name().trim().is_empty());
+            let mut event = Map::new();
+            event.insert("sourceRegion".to_owned(), json!(source_region));
+            let field = match source {
+                Source::Manual { .. } => "sourceSnapshotName",
+                _ => "sourceResourceName",
+            };
+            event.insert(field.to_owned(), json!(source.name()));
+            match &source {
+                Source::Manual { .. } => {}
+                Source::Dated { date, .. } => {
+                    event.insert("restoreDate".to_owned(), json!(date.to_string()));
+                    if says_latest {
+                        event.insert("useLatestRestorableAutoSnapshot".to_owned(), json!(false));
+                    }
+                }
+                Source::Latest { .. } => {
+                    if says_latest {
+                        event.insert("useLatestRestorableAutoSnapshot".to_owned(), json!(true));
+                    }
+                }
+            }
+            if let Some(target) = &target {
+                event.insert("targetSnapshotName".to_owned(), json!(target));
+            }
+            match destinations.as_slice() {
+                [] => {}
+                [one] if says_one => {
+                    event.insert("destinationRegion".to_owned(), json!(one));
+                }
+                many => {
+                    event.insert("destinationRegions".to_owned(), json!(many));
+                }
+            }
+
+            let mut mistakes = Mistakes::default();
+            let request = read_alone(&Value::Object(event), "", &mut mistakes).unwrap();
+            let defaults = Defaults { time, region: Some(own) };
+            let copies = request.copies(defaults, "", &mut mistakes);
+            let name = match &target {
+                Some(target) => SnapshotName::parse(target),
+                None => SnapshotName::of(&source, source_region, time),
+            };
+            let Ok(name) = name else {
+                prop_assert!(copies.is_empty() && !mistakes.is_empty());
+                return Ok(());
+            };
+            let expected = if destinations.is_empty() { vec![own] } else { destinations };
+            if matches!(&source, Source::Manual { snapshot } if snapshot == name.as_str())
+                && expected.contains(&source_region)
+            {
+                prop_assert!(copies.is_empty() && !mistakes.is_empty());
+                return Ok(());
+            }
+            prop_assert!(mistakes.is_empty(), "{}", mistakes);
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|destination| Copy {
+                    source_region,
+                    source: source.clone(),
+                    destination,
+                    target: name.clone(),
+                })
+                .collect();
+            prop_assert_eq!(copies, expected);
+        }
+    }
 }

@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::copy::{CopyResult, Outcome, look, make};
-use crate::lightsail::{CALLS_AT_ONCE, Class, Failure, Lightsail};
+use crate::lightsail::{CALLS_AT_ONCE, Class, Failure, Lightsail, SnapshotState, Tries};
 use crate::observe::{Unread, observe};
 use crate::plan::{CopyStep, Coverage, ExistingCopy, Plan, SourceId, Steps, WantedCopy, plan};
 use crate::policy::Policy;
@@ -424,12 +424,9 @@ impl<D: Fn(Done<'_>)> DestinationRun<'_, D> {
         let (outcome, operations, error) = if self.dry_run {
             (Outcome::Planned, Vec::new(), None)
         } else {
-            let deleted = self
-                .lightsail
-                .delete_snapshot(self.region, copy.source.kind, &copy.name, self.deadline.all)
-                .await;
-            match deleted {
-                Ok(operations) => (Outcome::Deleted, operations, None),
+            match self.call_delete(&copy).await {
+                Ok(Some(operations)) => (Outcome::Deleted, operations, None),
+                Ok(None) => return None,
                 Err(failure) => (outcome_of(&failure), Vec::new(), Some(failure)),
             }
         };
@@ -448,6 +445,30 @@ impl<D: Fn(Done<'_>)> DestinationRun<'_, D> {
             .unwrap_or_else(PoisonError::into_inner);
         deletions.push(result);
         failure
+    }
+
+    /// The calls that delete a copy; `None` if there is nothing to delete any more.
+    ///
+    /// A name that a failed copy had can by now be a good one's: another run at the same time has
+    /// deleted the one and made the other. So a failed copy is looked at once more, and its
+    /// deletion said once only. What retention does not keep, no run makes again.
+    async fn call_delete(&self, copy: &ExistingCopy) -> Result<Option<Vec<Operation>>, Failure> {
+        let deadline = self.deadline.all;
+        let mut tries = Tries::WhileTheyHelp;
+        if copy.state == SnapshotState::Error {
+            let found = self
+                .lightsail
+                .find_snapshot(self.region, &copy.name, deadline)
+                .await?;
+            if found.is_some_and(|found| found.state != SnapshotState::Error) {
+                return Ok(None);
+            }
+            tries = Tries::One;
+        }
+        self.lightsail
+            .delete_snapshot(self.region, copy.source.kind, &copy.name, tries, deadline)
+            .await
+            .map(Some)
     }
 }
 

@@ -329,6 +329,22 @@ impl Emulator {
         Some(SnapshotView::of(name, snapshot, now))
     }
 
+    /// The automatic snapshots of an instance or disk, from the oldest to the newest; none if there is no such resource.
+    pub fn auto_snapshots(
+        &self,
+        region: Region,
+        resource: &str,
+    ) -> Vec<(Date, AutoSnapshotStatus)> {
+        let mut state = self.state();
+        let Ok(source) = state.source_mut(region, resource) else {
+            return Vec::new();
+        };
+        let snapshots = source.auto_snapshots.iter();
+        snapshots
+            .map(|(date, snapshot)| (*date, snapshot.status))
+            .collect()
+    }
+
     /// Installs the observer that is told how each request ended, in place of any before. Requests whose client went
     /// away are not reported. It must not send requests to the emulator or install an observer.
     pub fn on_answer(&self, observer: impl FnMut(&Answered) + Send + 'static) {
