@@ -143,8 +143,11 @@ pub struct Plan {
 /// What to do in one destination, in this order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Steps {
-    /// The copies that the policy wants, those that are there included.
+    /// The copies that the policy wants, those that are there included. Those that are to be made
+    /// are in the order in which they get the room.
     pub copies: Vec<WantedCopy>,
+    /// How many copies may be started: as many as the policy allows in progress, less those that are.
+    pub room: usize,
     /// The copies that lack their tags.
     pub tags: Vec<ExistingCopy>,
     /// The copies that are not kept.
@@ -175,8 +178,6 @@ pub enum CopyStep {
     Make,
     /// The one that is there ended in state `error`: it is deleted, and made again.
     MakeAgain(ExistingCopy),
-    /// Nothing in this run: as many copies are in progress in the destination as the policy allows.
-    Defer,
 }
 
 /// How well a source is covered in a destination.
@@ -337,7 +338,7 @@ impl<'a> Planner<'a> {
             .policy
             .max_copies_in_progress
             .saturating_sub(in_progress);
-        let copies = self.in_order(copies, room);
+        let copies = self.in_order(copies);
         let tags = sources
             .iter()
             .flat_map(|source| self.copies_of(source))
@@ -354,6 +355,7 @@ impl<'a> Planner<'a> {
             .collect();
         Steps {
             copies,
+            room,
             tags,
             deletions,
         }
@@ -383,19 +385,13 @@ impl<'a> Planner<'a> {
         dates
             .into_iter()
             .filter_map(|date| {
-                let there = existing.iter().filter(|copy| copy.date == date);
-                let best = there
-                    .clone()
-                    .find(|copy| copy.state == SnapshotState::Available);
-                let best = best
-                    .or_else(|| {
-                        there
-                            .clone()
-                            .find(|copy| copy.state == SnapshotState::Pending)
-                    })
-                    .or_else(|| there.clone().next());
                 // A name that is too long shows in the coverage.
                 let target = SnapshotName::of_dated(&source.name, source.region, date).ok()?;
+                // The best there is; of those that failed, the one that has the name.
+                let best = existing
+                    .iter()
+                    .filter(|copy| copy.date == date)
+                    .min_by_key(|copy| (hope(copy.state), copy.name != target.as_str()));
                 Some(WantedCopy {
                     source: source.clone(),
                     date,
@@ -442,10 +438,10 @@ impl<'a> Planner<'a> {
         kept
     }
 
-    /// Puts the copies that are to be made in order, and defers those for which there is no room.
-    /// Sources whose newest available copy is oldest go first, those without one before all;
-    /// sources alike take turns, each with its oldest recovery point first.
-    fn in_order(&self, copies: Vec<WantedCopy>, room: usize) -> Vec<WantedCopy> {
+    /// Puts the copies that are to be made in order, after those that are there. Sources whose
+    /// newest available copy is oldest go first, those without one before all; sources alike take
+    /// turns, each with its oldest recovery point first.
+    fn in_order(&self, copies: Vec<WantedCopy>) -> Vec<WantedCopy> {
         let (to_make, mut ordered): (Vec<_>, Vec<_>) = copies
             .into_iter()
             .partition(|wanted| matches!(wanted.step, CopyStep::Make | CopyStep::MakeAgain(_)));
@@ -460,12 +456,7 @@ impl<'a> Planner<'a> {
             })
             .collect();
         to_make.sort_by_key(|(key, _)| *key);
-        for (rank, (_, mut wanted)) in to_make.into_iter().enumerate() {
-            if rank >= room {
-                wanted.step = CopyStep::Defer;
-            }
-            ordered.push(wanted);
-        }
+        ordered.extend(to_make.into_iter().map(|(_, wanted)| wanted));
         ordered
     }
 
@@ -587,12 +578,8 @@ impl<'a> Planner<'a> {
 
 /// Whether a copy is in state `error` and about to be made again, now or in a later run.
 fn being_remade(wanted: &[WantedCopy], copy: &ExistingCopy) -> bool {
-    copy.state == SnapshotState::Error
-        && wanted.iter().any(|wanted| match &wanted.step {
-            CopyStep::MakeAgain(errored) => errored.name == copy.name,
-            CopyStep::Defer => wanted.source == copy.source && wanted.date == copy.date,
-            CopyStep::Exists | CopyStep::Pending | CopyStep::Make => false,
-        })
+    let by = |wanted: &WantedCopy| matches!(&wanted.step, CopyStep::MakeAgain(errored) if errored.name == copy.name);
+    copy.state == SnapshotState::Error && wanted.iter().any(by)
 }
 
 /// The newest of a source's copies that is available. They are in order.

@@ -243,10 +243,16 @@ mod tests {
         // The week of New Year is one week: 2026-12-28 to 2027-01-03 are all in 2026's week 53.
         assert_eq!(
             kept(
-                weekly(2),
-                &["2027-01-04", "2027-01-03", "2026-12-28", "2026-12-27"]
+                weekly(3),
+                &[
+                    "2027-01-04",
+                    "2027-01-03",
+                    "2026-12-28",
+                    "2026-12-27",
+                    "2026-12-20"
+                ]
             ),
-            ["2027-01-04", "2027-01-03"]
+            ["2027-01-04", "2027-01-03", "2026-12-27"]
         );
         // The same number in another year is another week.
         assert_eq!(

@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::copy::{CopyResult, Outcome, look, make};
@@ -201,6 +202,7 @@ async fn carry_out(
             dry_run,
             deadline,
             done,
+            room: Room::new(steps.room),
             limit: Mutex::new(None),
             deletions: Mutex::default(),
         };
@@ -214,6 +216,43 @@ async fn carry_out(
     all
 }
 
+/// The places for copies that may be started in one destination. A copy holds one while it is
+/// being asked for, and gives it back if it was not started: one that fails, run after run, must
+/// not keep the others waiting for ever.
+struct Room {
+    free: Semaphore,
+    left: Mutex<usize>,
+}
+
+impl Room {
+    fn new(places: usize) -> Self {
+        let places = places.min(Semaphore::MAX_PERMITS);
+        let room = Self {
+            free: Semaphore::new(places),
+            left: Mutex::new(places),
+        };
+        if places == 0 {
+            room.free.close();
+        }
+        room
+    }
+
+    /// A place, as soon as one is free; `None` if all are taken for good.
+    async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        self.free.acquire().await.ok()
+    }
+
+    /// Takes a place for good.
+    fn take(&self, place: SemaphorePermit<'_>) {
+        place.forget();
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            self.free.close();
+        }
+    }
+}
+
 /// A plan being carried out in one destination.
 struct DestinationRun<'a, D> {
     lightsail: &'a Lightsail,
@@ -221,6 +260,7 @@ struct DestinationRun<'a, D> {
     dry_run: bool,
     deadline: Deadline,
     done: &'a D,
+    room: Room,
     /// What Lightsail said when it refused a copy for the number of copies in progress. It would
     /// refuse all later ones of this run too.
     limit: Mutex<Option<Failure>>,
@@ -268,54 +308,42 @@ impl<D: Fn(Done<'_>)> DestinationRun<'_, D> {
 
     /// Does what is to be done about one copy. What is new and so has no tags yet comes with it.
     async fn copy(&self, wanted: WantedCopy) -> (CopyResult, Option<(SourceId, Date, String)>) {
-        let (again, outcome) = match wanted.step {
-            CopyStep::Exists => (None, Some(Outcome::Exists)),
-            CopyStep::Pending => (None, Some(Outcome::Pending)),
-            CopyStep::Defer => (None, Some(Outcome::Deferred)),
-            CopyStep::Make if self.dry_run => (None, Some(Outcome::Planned)),
-            CopyStep::Make => (None, None),
-            CopyStep::MakeAgain(errored) => {
-                (Some(errored), self.dry_run.then_some(Outcome::Planned))
-            }
-        };
-        let error = match outcome {
-            Some(Outcome::Deferred) => Some(Failure {
-                code: "MaxCopiesInProgress".to_owned(),
-                message: format!(
-                    "as many copies are in progress in {} as the policy's maxCopiesInProgress allows",
-                    self.region
-                ),
-                class: Class::TooManyCopies,
-                may_have_happened: false,
-            }),
-            Some(_) => None,
-            None => self.limit(),
-        };
-        if outcome.is_some() || error.is_some() {
-            if let Some(errored) = again.filter(|_| outcome == Some(Outcome::Planned)) {
-                self.delete(errored).await;
-            }
+        let copy = wanted.copy;
+        let without_a_call = |outcome, error| {
             let result = CopyResult {
-                copy: wanted.copy,
-                outcome: outcome.unwrap_or(Outcome::Deferred),
+                copy: copy.clone(),
+                outcome,
                 operations: Vec::new(),
                 error,
             };
-            return (result, None);
+            (result, None)
+        };
+        let again = match wanted.step {
+            CopyStep::Exists => return without_a_call(Outcome::Exists, None),
+            CopyStep::Pending => return without_a_call(Outcome::Pending, None),
+            CopyStep::Make => None,
+            CopyStep::MakeAgain(errored) => Some(errored),
+        };
+        let Some(place) = self.room.place().await else {
+            return without_a_call(Outcome::Deferred, Some(self.no_room()));
+        };
+        if self.dry_run {
+            self.room.take(place);
+            if let Some(errored) = again {
+                self.delete(errored).await;
+            }
+            return without_a_call(Outcome::Planned, None);
+        }
+        if let Some(limit) = self.limit() {
+            return without_a_call(Outcome::Deferred, Some(limit));
         }
         let again_after = again.is_some();
         if let Some(errored) = again
             && let Err(failure) = self.clear(errored).await
         {
-            let result = CopyResult {
-                copy: wanted.copy,
-                outcome: outcome_of(&failure),
-                operations: Vec::new(),
-                error: Some(failure),
-            };
-            return (result, None);
+            return without_a_call(outcome_of(&failure), Some(failure));
         }
-        let mut result = make(self.lightsail, wanted.copy, self.deadline).await;
+        let mut result = make(self.lightsail, copy, self.deadline).await;
         if let Some(failure) = &result.error
             && result.outcome == Outcome::Failed
         {
@@ -329,6 +357,13 @@ impl<D: Fn(Done<'_>)> DestinationRun<'_, D> {
                 limit.get_or_insert_with(|| failure.clone());
             }
         }
+        let may_be_in_progress = match &result.error {
+            Some(failure) => failure.may_have_happened,
+            None => result.outcome != Outcome::Exists,
+        };
+        if may_be_in_progress {
+            self.room.take(place);
+        }
         let there = matches!(
             result.outcome,
             Outcome::Started | Outcome::Exists | Outcome::Pending
@@ -336,6 +371,18 @@ impl<D: Fn(Done<'_>)> DestinationRun<'_, D> {
         let name = result.copy.target.to_string();
         let untagged = there.then_some((wanted.source, wanted.date, name));
         (result, untagged)
+    }
+
+    fn no_room(&self) -> Failure {
+        Failure {
+            code: "MaxCopiesInProgress".to_owned(),
+            message: format!(
+                "as many copies are in progress in {} as the policy's maxCopiesInProgress allows",
+                self.region
+            ),
+            class: Class::TooManyCopies,
+            may_have_happened: false,
+        }
     }
 
     fn limit(&self) -> Option<Failure> {

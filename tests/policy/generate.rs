@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
-use crate::world::{World, copy, noon, region, unreadable};
+use crate::world::{World, copy, region, unreadable};
 
 pub const SOURCE_REGIONS: [&str; 2] = ["us-west-2", "eu-central-1"];
 /// One of them is a source Region too.
@@ -78,9 +78,10 @@ pub fn retention() -> impl Strategy<Value = Retention> {
 
 /// Dates from the newest to the oldest, some of them twice.
 pub fn newest_first() -> impl Strategy<Value = Vec<Date>> {
-    vec(days_ago(), 0..40).prop_map(|mut days| {
+    // Any day of the weeks around a New Year whose ISO week spans two years.
+    (vec(days_ago(), 0..40), 0..20i64).prop_map(|(mut days, day)| {
         days.sort_unstable();
-        let today = utc_date(noon());
+        let today = Date::constant(2026, 12, 27) + day.days();
         days.iter().map(|days| today - days.days()).collect()
     })
 }
@@ -177,6 +178,7 @@ enum Twist {
     TaggedAsAnother,
     TagsGarbled,
     AnotherName,
+    UntaggedAnotherName,
     AnotherOrigin,
     NoOrigin,
     NoOriginRegion,
@@ -193,6 +195,7 @@ fn snapshot(today: Date) -> impl Strategy<Value = Snapshot> {
         1 => Just(Twist::TaggedAsAnother),
         1 => Just(Twist::TagsGarbled),
         1 => Just(Twist::AnotherName),
+        1 => Just(Twist::UntaggedAnotherName),
         1 => Just(Twist::AnotherOrigin),
         1 => Just(Twist::NoOrigin),
         1 => Just(Twist::NoOriginRegion),
@@ -220,6 +223,10 @@ fn snapshot(today: Date) -> impl Strategy<Value = Snapshot> {
                 snapshot.tags.insert(tag, garbled.to_owned());
             }
             Twist::AnotherName => snapshot.name = format!("by-hand-{number}"),
+            Twist::UntaggedAnotherName => {
+                snapshot.tags.clear();
+                snapshot.name = format!("nightly-{}", snapshot.name);
+            }
             Twist::AnotherOrigin => snapshot.from = Some("other".to_owned()),
             Twist::NoOrigin => {
                 snapshot.from = None;

@@ -345,6 +345,47 @@ async fn copies_of_others_count_against_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_copy_that_fails_leaves_its_room_to_the_next() {
+    // The worst covered go first, and these two fail, run after run.
+    let instance = |name: &str| json!({ "name": name, "autoSnapshots": [ { "date": "today" } ] });
+    let instances = ["a", "b", "c", "d", "e"].map(instance);
+    let world =
+        json!({ "copySeconds": 60, "regions": { "us-west-2": { "instances": instances } } });
+    let world = world.to_string();
+    let bench = Bench::new(&world, Some(&policy(r#", "maxCopiesInProgress": 2"#)));
+    bench.emulator.on_call(|call: &Call| {
+        let name = call.body["sourceResourceName"].as_str();
+        if call.operation == Operation::CopySnapshot && matches!(name, Some("a" | "b")) {
+            denied()
+        } else {
+            Fault::None
+        }
+    });
+    let run = bench.run().await;
+    let (error_type, message) = run.error();
+    assert_eq!(error_type, "CopyFailed");
+    assert_eq!(message.lines().count(), 2, "{message}");
+    let today = days_ago(0);
+    let started = ["c", "d"].map(|name| format!("{name}-us-west-2-{today}"));
+    assert_eq!(bench.names("us-east-1", Pending), started);
+    let outcomes: BTreeSet<_> = run
+        .lines("copy_result")
+        .into_iter()
+        .map(|line| row(&line["fields"], &["sourceResourceName", "outcome"]).join(" "))
+        .collect();
+    let expected = [
+        "a failed",
+        "b failed",
+        "c started",
+        "d started",
+        "e deferred",
+    ];
+    assert_eq!(outcomes, expected.map(str::to_owned).into());
+    // There is no room for a third, and none is asked for.
+    assert_eq!(run.calls_of("us-east-1", "CopySnapshot").len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_services_own_limit_defers_the_rest_without_asking_on() {
     let world = fleet(30, r#""copyLimit": 1,"#);
     let bench = Bench::new(&world, Some(&policy(r#", "maxCopiesInProgress": 100"#)));
@@ -813,11 +854,14 @@ async fn a_source_deleted_between_two_calls_is_no_failure() {
 async fn a_dry_run_shows_everything_and_changes_nothing() {
     let mut errored = copy_of_web(&days_ago(0));
     errored["state"] = json!("error");
+    let mut untagged = copy_of_web(&days_ago(6));
+    untagged["tags"] = json!({});
     let world = web_with(&[
         errored,
         copy_of_web(&days_ago(3)),
         copy_of_web(&days_ago(4)),
         copy_of_web(&days_ago(5)),
+        untagged,
     ]);
     let deployed = policy(r#", "retention": { "keepLast": 2 }"#);
     let bench = Bench::new(&world, Some(&deployed));

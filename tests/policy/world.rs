@@ -204,11 +204,9 @@ impl World {
     pub fn apply(&mut self, plan: &Plan, state: SnapshotState, tags_are_set: bool) {
         for (region, steps) in &plan.destinations {
             let snapshots = self.snapshots.entry(*region).or_default();
-            for wanted in &steps.copies {
-                match &wanted.step {
-                    CopyStep::Make => {}
-                    CopyStep::MakeAgain(errored) => snapshots.retain(|s| s.name != errored.name),
-                    CopyStep::Exists | CopyStep::Pending | CopyStep::Defer => continue,
+            for wanted in made(steps) {
+                if let CopyStep::MakeAgain(errored) = &wanted.step {
+                    snapshots.retain(|s| s.name != errored.name);
                 }
                 let made = copy(&wanted.source, wanted.date, state);
                 assert_eq!(made.name, wanted.copy.target.as_str());
@@ -248,11 +246,24 @@ impl World {
     }
 }
 
-/// The copies that a plan starts in a destination.
+fn to_make(steps: &Steps) -> impl Iterator<Item = &WantedCopy> {
+    let copies = steps.copies.iter();
+    copies.filter(|wanted| matches!(wanted.step, CopyStep::Make | CopyStep::MakeAgain(_)))
+}
+
+/// The copies that a plan starts in a destination, if none of them fails.
 pub fn made(steps: &Steps) -> Vec<&WantedCopy> {
-    let made =
-        |wanted: &&WantedCopy| matches!(wanted.step, CopyStep::Make | CopyStep::MakeAgain(_));
-    steps.copies.iter().filter(made).collect()
+    to_make(steps).take(steps.room).collect()
+}
+
+/// The copies that a plan leaves to the next run, unless others fail.
+pub fn deferred(steps: &Steps) -> Vec<&WantedCopy> {
+    to_make(steps).skip(steps.room).collect()
+}
+
+/// Whether a plan leaves a destination as it is.
+pub fn is_idle(steps: &Steps) -> bool {
+    steps.copies.is_empty() && steps.tags.is_empty() && steps.deletions.is_empty()
 }
 
 /// Their names, in the plan's order.
@@ -263,9 +274,8 @@ pub fn made_names(steps: &Steps) -> Vec<String> {
 
 /// The names of the copies that a plan leaves to the next run, in the plan's order.
 pub fn deferred_names(steps: &Steps) -> Vec<String> {
-    let deferred = steps.copies.iter();
+    let deferred = deferred(steps).into_iter();
     deferred
-        .filter(|wanted| wanted.step == CopyStep::Defer)
         .map(|wanted| wanted.copy.target.to_string())
         .collect()
 }
