@@ -586,5 +586,5 @@ def test_the_sample_events_go_where_they_belong(deliver, name):
         assert deliver({}, [entry(event["source"], event["detail-type"])]) == []
     else:
         entries = [entry(event["source"], event["detail-type"], event["detail"])]
-        (delivered,) = deliver({"EventSource": event["source"]}, entries)
+        (delivered,) = deliver({}, entries)
         assert delivered["detail"] == event["detail"]
