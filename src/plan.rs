@@ -423,17 +423,25 @@ impl<'a> Planner<'a> {
         let Some(retention) = &self.policy.retention else {
             return candidates.into_iter().collect();
         };
+        // Copies count, not days: somebody may have made and tagged a second one of a day, and it
+        // takes a place of its own when it comes to deleting.
         let there = existing
             .iter()
             .filter(|copy| copy.state != SnapshotState::Error)
             .map(|copy| copy.date);
-        let all: BTreeSet<Date> = there.chain(candidates.iter().copied()).collect();
-        let newest_first: Vec<Date> = all.into_iter().rev().collect();
+        let mut newest_first: Vec<Date> = there.collect();
+        let missing = candidates
+            .iter()
+            .filter(|date| !newest_first.contains(date));
+        let missing: Vec<Date> = missing.copied().collect();
+        newest_first.extend(missing);
+        newest_first.sort_by(|a, b| b.cmp(a));
         let mut kept: Vec<Date> = newest_first
             .iter()
             .zip(retention.keeps(&newest_first))
             .filter_map(|(date, keep)| (keep && candidates.contains(date)).then_some(*date))
             .collect();
+        kept.dedup();
         kept.reverse();
         kept
     }

@@ -359,6 +359,18 @@ fn a_recovery_point_older_than_all_that_is_kept_is_not_copied() {
 }
 
 #[test]
+fn a_second_copy_of_a_day_takes_a_place_of_its_own() {
+    // What is copied for the third place would be deleted by the next run, and copied again.
+    let mut by_hand = copy(&web(), date(TODAY), Available);
+    by_hand.name = "by-hand".to_owned();
+    let world = world(r#", "retention": { "keepLast": 2 }"#)
+        .with(&web(), &[YESTERDAY])
+        .there("us-east-1", copy(&web(), date(TODAY), Available))
+        .there("us-east-1", by_hand);
+    assert!(made(&world.steps("us-east-1")).is_empty());
+}
+
+#[test]
 fn the_worst_covered_sources_go_first() {
     let source = |name| instance("us-west-2", name);
     let world = world(r#", "maxCopiesInProgress": 3"#)
