@@ -244,6 +244,24 @@ pub fn sources_to_ask(policy: &Policy, observed: &Observed, now: Timestamp) -> V
         .collect()
 }
 
+/// The policy's rules that select nothing, by their index, as far as their Regions were read.
+pub fn rules_without_sources(policy: &Policy, observed: &Observed) -> Vec<usize> {
+    let resources = observed
+        .resources
+        .iter()
+        .map(|(id, resource)| (id.region, id.kind, id.name.as_str(), &resource.tags));
+    let mut rules = policy.rules_without_sources(resources);
+    rules.retain(|index| {
+        policy.sources.get(*index).is_some_and(|rule| {
+            [ResourceKind::Instance, ResourceKind::Disk]
+                .into_iter()
+                .filter(|kind| policy.looks_at(rule.region, *kind))
+                .all(|kind| observed.read.contains(&(rule.region, kind)))
+        })
+    });
+    rules
+}
+
 /// The sources among the resources that were read.
 fn selected<'a>(policy: &'a Policy, observed: &'a Observed) -> impl Iterator<Item = &'a SourceId> {
     observed

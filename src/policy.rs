@@ -108,6 +108,25 @@ impl Policy {
             .any(|rule| rule.selects_name(region, kind, name) && rule.selects_tags(tags))
     }
 
+    /// The rules that select none of these resources, by their index in `sources`: a glob or a tag
+    /// that is misspelt, most likely.
+    pub fn rules_without_sources<'r>(
+        &self,
+        resources: impl Iterator<Item = (Region, ResourceKind, &'r str, &'r BTreeMap<String, String>)>
+        + Clone,
+    ) -> Vec<usize> {
+        let selects = |rule: &SourceRule| {
+            resources.clone().any(|(region, kind, name, tags)| {
+                rule.selects_name(region, kind, name) && rule.selects_tags(tags)
+            })
+        };
+        let rules = self.sources.iter().enumerate();
+        rules
+            .filter(|(_, rule)| !selects(rule))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
     /// Whether a resource that is not there any more was a source as far as can be told. Nobody
     /// knows its tags any more, so a rule that asks for tags does not speak for it: it may have
     /// been another policy's, with a longer retention.

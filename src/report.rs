@@ -496,6 +496,12 @@ pub fn log(request_id: &str, done: Done<'_>) {
             });
         }
         Done::Unread(unread) => log_unread(request_id, unread),
+        Done::SelectsNothing { rule } => warn!(
+            event = "selects_nothing",
+            requestId = request_id,
+            rule = format!("sources[{rule}]"),
+            errorMessage = "this rule of the policy selects no instance and no disk; check its names, types and tags",
+        ),
         Done::Coverage(coverage) => log_coverage(request_id, coverage),
         Done::Untagged {
             region,

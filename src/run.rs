@@ -19,7 +19,10 @@ use tokio::time::Instant;
 use crate::copy::{CopyResult, Outcome, look, make};
 use crate::lightsail::{CALLS_AT_ONCE, Class, Failure, Lightsail, SnapshotState, Tries};
 use crate::observe::{Unread, observe};
-use crate::plan::{CopyStep, Coverage, ExistingCopy, Plan, SourceId, Steps, WantedCopy, plan};
+use crate::plan::{
+    CopyStep, Coverage, ExistingCopy, Plan, SourceId, Steps, WantedCopy, plan,
+    rules_without_sources,
+};
 use crate::policy::Policy;
 use crate::region::Region;
 use crate::request::Copy;
@@ -93,6 +96,11 @@ pub enum Done<'a> {
     Deletion(&'a DeletionResult),
     /// A Region could not be read.
     Unread(&'a Unread),
+    /// A rule of the policy selects nothing.
+    SelectsNothing {
+        /// Its index in the policy's `sources`.
+        rule: usize,
+    },
     /// A source is covered so well.
     Coverage(&'a Coverage),
     /// A copy could not be tagged.
@@ -168,6 +176,9 @@ pub async fn policy(
         observe(lightsail, policy, now, deadline.lists, deadline.observe).await;
     for unread in &unread {
         done(Done::Unread(unread));
+    }
+    for rule in rules_without_sources(policy, &observed) {
+        done(Done::SelectsNothing { rule });
     }
     let Plan {
         destinations,

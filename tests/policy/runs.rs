@@ -1169,6 +1169,21 @@ async fn a_large_fleets_answer_stays_small_and_its_log_is_whole() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rule_that_selects_nothing_is_warned_of() {
+    let world = r#"{ "regions": { "us-west-2": { "instances": [ { "name": "web" } ] } } }"#;
+    let policy = r#"{ "destinations": ["us-east-1"], "sources": [
+        { "region": "us-west-2", "names": ["web"] }, { "region": "us-west-2", "names": ["wbe-*"] } ] }"#;
+    let run = Bench::new(world, Some(policy)).run().await;
+    let lines = run.lines("selects_nothing");
+    let rules: Vec<_> = lines
+        .iter()
+        .map(|line| row(&line["fields"], &["rule"]))
+        .collect();
+    assert_eq!(rules, [["sources[1]"]]);
+    assert_eq!(lines[0]["level"], "WARN");
+}
+
+#[tokio::test(start_paused = true)]
 async fn coverage_lines_warn_of_what_is_not_protected() {
     let world = r#"{ "copySeconds": 60, "regions": { "us-west-2": { "instances": [
         { "name": "off" },
