@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::lightsail::{Failure, RecoveryPoint, Resource, ResourceKind, Snapshot, SnapshotState};
-use crate::policy::Policy;
+use crate::policy::{Policy, SourceRule};
 use crate::region::Region;
 use crate::request::{Copy, SnapshotName, Source, parse_date, utc_date};
 
@@ -244,22 +244,23 @@ pub fn sources_to_ask(policy: &Policy, observed: &Observed, now: Timestamp) -> V
         .collect()
 }
 
-/// The policy's rules that select nothing, by their index, as far as their Regions were read.
+/// The policy's rules that select nothing although all that they look at was read, by their index
+/// in `sources`: most likely a name or tag is misspelt.
 pub fn rules_without_sources(policy: &Policy, observed: &Observed) -> Vec<usize> {
-    let resources = observed
-        .resources
-        .iter()
-        .map(|(id, resource)| (id.region, id.kind, id.name.as_str(), &resource.tags));
-    let mut rules = policy.rules_without_sources(resources);
-    rules.retain(|index| {
-        policy.sources.get(*index).is_some_and(|rule| {
-            [ResourceKind::Instance, ResourceKind::Disk]
-                .into_iter()
-                .filter(|kind| policy.looks_at(rule.region, *kind))
-                .all(|kind| observed.read.contains(&(rule.region, kind)))
-        })
-    });
+    let selects_nothing = |rule: &SourceRule| {
+        let read = [ResourceKind::Instance, ResourceKind::Disk]
+            .into_iter()
+            .filter(|kind| rule.looks_at(*kind))
+            .all(|kind| observed.read.contains(&(rule.region, kind)));
+        let mut resources = observed.resources.iter();
+        read && !resources
+            .any(|(id, resource)| rule.selects(id.region, id.kind, &id.name, &resource.tags))
+    };
+    let rules = policy.sources.iter().enumerate();
     rules
+        .filter(|(_, rule)| selects_nothing(rule))
+        .map(|(index, _)| index)
+        .collect()
 }
 
 /// The sources among the resources that were read.
@@ -314,7 +315,8 @@ fn by_source(copies: &[ExistingCopy]) -> BTreeMap<&SourceId, Vec<&ExistingCopy>>
     for copies in by_source.values_mut() {
         copies.sort_by(|a, b| {
             let newest_first = b.date.cmp(&a.date).then_with(|| a.name.cmp(&b.name));
-            newest_first.then_with(|| hope(a.state).cmp(&hope(b.state)))
+            newest_first
+                .then_with(|| short_of_restorable(a.state).cmp(&short_of_restorable(b.state)))
         });
         // A list that changes while it is read page by page can show a snapshot twice. Taken for
         // two, one of them would look superfluous; and one that failed may by the second time
@@ -324,8 +326,8 @@ fn by_source(copies: &[ExistingCopy]) -> BTreeMap<&SourceId, Vec<&ExistingCopy>>
     by_source
 }
 
-/// How far a copy is from being one that can be restored from.
-fn hope(state: SnapshotState) -> u8 {
+/// How far a copy is from being one that can be restored from; 0 is there.
+fn short_of_restorable(state: SnapshotState) -> u8 {
     match state {
         SnapshotState::Available => 0,
         SnapshotState::Pending => 1,
@@ -409,7 +411,12 @@ impl<'a> Planner<'a> {
                 let best = existing
                     .iter()
                     .filter(|copy| copy.date == date)
-                    .min_by_key(|copy| (hope(copy.state), copy.name != target.as_str()));
+                    .min_by_key(|copy| {
+                        (
+                            short_of_restorable(copy.state),
+                            copy.name != target.as_str(),
+                        )
+                    });
                 Some(WantedCopy {
                     source: source.clone(),
                     date,

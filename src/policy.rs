@@ -105,26 +105,7 @@ impl Policy {
     ) -> bool {
         self.sources
             .iter()
-            .any(|rule| rule.selects_name(region, kind, name) && rule.selects_tags(tags))
-    }
-
-    /// The rules that select none of these resources, by their index in `sources`: a glob or a tag
-    /// that is misspelt, most likely.
-    pub fn rules_without_sources<'r>(
-        &self,
-        resources: impl Iterator<Item = (Region, ResourceKind, &'r str, &'r BTreeMap<String, String>)>
-        + Clone,
-    ) -> Vec<usize> {
-        let selects = |rule: &SourceRule| {
-            resources.clone().any(|(region, kind, name, tags)| {
-                rule.selects_name(region, kind, name) && rule.selects_tags(tags)
-            })
-        };
-        let rules = self.sources.iter().enumerate();
-        rules
-            .filter(|(_, rule)| !selects(rule))
-            .map(|(index, _)| index)
-            .collect()
+            .any(|rule| rule.selects(region, kind, name, tags))
     }
 
     /// Whether a resource that is not there any more was a source as far as can be told. Nobody
@@ -140,7 +121,7 @@ impl Policy {
     pub fn looks_at(&self, region: Region, kind: ResourceKind) -> bool {
         self.sources
             .iter()
-            .any(|rule| rule.region == region && rule.selects_kind(kind))
+            .any(|rule| rule.region == region && rule.looks_at(kind))
     }
 }
 
@@ -190,7 +171,19 @@ impl SourceRule {
         })
     }
 
-    fn selects_kind(&self, kind: ResourceKind) -> bool {
+    /// Whether this rule selects a resource that is there.
+    pub fn selects(
+        &self,
+        region: Region,
+        kind: ResourceKind,
+        name: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> bool {
+        self.selects_name(region, kind, name) && self.selects_tags(tags)
+    }
+
+    /// Whether this rule can select resources of a kind.
+    pub fn looks_at(&self, kind: ResourceKind) -> bool {
         self.kinds
             .as_ref()
             .is_none_or(|kinds| kinds.contains(&kind))
@@ -198,7 +191,7 @@ impl SourceRule {
 
     fn selects_name(&self, region: Region, kind: ResourceKind, name: &str) -> bool {
         let named = |globs: &Vec<Pattern>| globs.iter().any(|glob| glob.matches(name));
-        self.region == region && self.selects_kind(kind) && self.names.as_ref().is_none_or(named)
+        self.region == region && self.looks_at(kind) && self.names.as_ref().is_none_or(named)
     }
 
     fn selects_tags(&self, tags: &BTreeMap<String, String>) -> bool {

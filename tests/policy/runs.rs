@@ -1184,6 +1184,26 @@ async fn a_rule_that_selects_nothing_is_warned_of() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rule_whose_region_was_not_read_is_not_said_to_select_nothing() {
+    let world = r#"{ "regions": { "us-west-2": { "disks": [ { "name": "data" } ] } } }"#;
+    let policy = r#"{ "destinations": ["us-east-1"], "sources": [
+        { "region": "us-west-2", "types": ["Disk"], "names": ["dtaa"] }, { "region": "us-west-2", "names": ["wbe"] } ] }"#;
+    let bench = Bench::new(world, Some(policy));
+    let refused = Fault::error(StatusCode::BAD_REQUEST, "AccessDeniedException", "no");
+    bench
+        .emulator
+        .fault_next(Operation::GetInstances, 1, refused);
+    let run = bench.run().await;
+    let lines = run.lines("selects_nothing");
+    let rules: Vec<_> = lines
+        .iter()
+        .map(|line| row(&line["fields"], &["rule"]))
+        .collect();
+    // The disks were read, and the first rule looks at nothing else.
+    assert_eq!(rules, [["sources[0]"]]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn coverage_lines_warn_of_what_is_not_protected() {
     let world = r#"{ "copySeconds": 60, "regions": { "us-west-2": { "instances": [
         { "name": "off" },
