@@ -7,13 +7,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_lightsail::config::{BehaviorVersion, Credentials};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use lambda_runtime::{Context, LambdaEvent};
 use lightsail_emulator::{Call, Emulator, SnapshotState, SnapshotView, World};
@@ -23,6 +16,8 @@ use lightsail_snapshot_copier::policy::Policy;
 use lightsail_snapshot_copier::request::utc_date;
 use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::in_process;
 
 /// Lambda's longest time-out.
 pub const A_QUARTER_OF_AN_HOUR: Duration = Duration::from_secs(900);
@@ -58,7 +53,7 @@ impl Bench {
             Timestamp::now() + SignedDuration::from_millis(hand.load(Ordering::Relaxed))
         });
         let function = Function {
-            lightsail: Lightsail::new(in_process(emulator.clone()), 0),
+            lightsail: Lightsail::new(in_process::config(&emulator), 0),
             region: Some(crate::world::region("us-east-1")),
             policy: policy.map(Policy::parse),
         };
@@ -212,53 +207,6 @@ pub fn stay_within_a_day() {
     let soon = now + 30.seconds();
     if utc_date(soon) != utc_date(now) {
         std::thread::sleep(Duration::from_secs(30));
-    }
-}
-
-/// The SDK's settings for a Lightsail in this process.
-fn in_process(emulator: Emulator) -> aws_sdk_lightsail::config::Builder {
-    let connector = SharedHttpConnector::new(InProcess(emulator));
-    let (id, secret) = (
-        lightsail_emulator::ACCESS_KEY_ID,
-        lightsail_emulator::SECRET_ACCESS_KEY,
-    );
-    aws_sdk_lightsail::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url("http://lightsail.in.process")
-        .credentials_provider(Credentials::new(id, secret, None, None, "tests"))
-        .http_client(http_client_fn(move |_, _| connector.clone()))
-}
-
-#[derive(Debug)]
-struct InProcess(Emulator);
-
-impl HttpConnector for InProcess {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let emulator = self.0.clone();
-        HttpConnectorFuture::new(async move {
-            let mut to_send = http::Request::builder()
-                .method(request.method())
-                .uri(request.uri())
-                // What an HTTP client adds by itself.
-                .header("host", "lightsail.in.process");
-            for (name, value) in request.headers() {
-                to_send = to_send.header(name, value);
-            }
-            let body = request.body().bytes().unwrap_or_default();
-            let to_send = to_send.body(Bytes::copy_from_slice(body)).unwrap();
-            let answer = emulator.call(to_send).await;
-            let answer = answer.map_err(|dropped| ConnectorError::io(dropped.into()))?;
-            let (head, body) = answer.into_parts();
-            let status = head.status.as_u16().try_into().unwrap();
-            let mut response = HttpResponse::new(status, body.into());
-            for (name, value) in &head.headers {
-                let value = value.to_str().unwrap().to_owned();
-                response
-                    .headers_mut()
-                    .insert(name.as_str().to_owned(), value);
-            }
-            Ok(response)
-        })
     }
 }
 

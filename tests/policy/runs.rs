@@ -1169,6 +1169,55 @@ async fn a_large_fleets_answer_stays_small_and_its_log_is_whole() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failed_copy_that_another_run_has_made_again_is_not_deleted() {
+    let today = days_ago(0);
+    let good = copy_of_web(&today);
+    let bench = Bench::new(&web_with(&[good]), Some(&policy("")));
+    // The list is from before the other run deleted the failed copy and made it again.
+    let name = format!("web-us-west-2-{today}");
+    let stale = json!({ "instanceSnapshots": [ {
+        "name": name, "state": "error", "fromInstanceName": "web",
+        "tags": [
+            { "key": "snapshot-copier:source", "value": "us-west-2/web" },
+            { "key": "snapshot-copier:recovery-point", "value": today },
+        ] } ] });
+    let stale = Fault::answer(
+        StatusCode::OK,
+        "application/x-amz-json-1.1",
+        stale.to_string(),
+    );
+    bench
+        .emulator
+        .fault_next(Operation::GetInstanceSnapshots, 1, stale);
+    let run = bench.run().await;
+    assert_eq!(
+        run.changes(),
+        ["us-east-1 CopySnapshot", "us-east-1 TagResource"]
+    );
+    assert_eq!(run.rows("copies", &["outcome"]), [["exists"]]);
+    assert_eq!(bench.names("us-east-1", Available), [name]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deletion_of_a_failed_copy_is_said_once() {
+    let mut errored = copy_of_web(&days_ago(0));
+    errored["state"] = json!("error");
+    let bench = Bench::new(&web_with(&[errored]), Some(&policy("")));
+    // Lost on the way: said again, it could come when the name is a good copy's.
+    bench
+        .emulator
+        .fault_next(Operation::DeleteInstanceSnapshot, 1, Fault::LoseAnswer);
+    let run = bench.run().await;
+    assert_eq!(run.error().0, "CopyFailed");
+    assert_eq!(run.changes(), ["us-east-1 DeleteInstanceSnapshot"]);
+    // The next run makes the copy.
+    assert_eq!(
+        bench.run().await.rows("copies", &["outcome"]),
+        [["started"]]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rule_that_selects_nothing_is_warned_of() {
     let world = r#"{ "regions": { "us-west-2": { "instances": [ { "name": "web" } ] } } }"#;
     let policy = r#"{ "destinations": ["us-east-1"], "sources": [

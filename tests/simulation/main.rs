@@ -11,9 +11,12 @@
 //! `SIMULATION_SEEDS=5000 cargo test --test simulation` goes through more seeds,
 //! `SIMULATION_SEED=42 cargo test --test simulation -- --nocapture` replays one and tells its story.
 
+mod clock;
+#[path = "../common/in_process.rs"]
+mod in_process;
+#[path = "../common/retention_model.rs"]
 mod model;
 mod story;
-mod transport;
 
 use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -15,15 +15,16 @@ use lightsail_emulator::{
     SourceKind, StatusCode, World,
 };
 use lightsail_snapshot_copier::copy::Outcome;
-use lightsail_snapshot_copier::lightsail::ResourceKind;
+use lightsail_snapshot_copier::lightsail::{Lightsail, ResourceKind};
 use lightsail_snapshot_copier::plan::{RECOVERY_POINT_TAG, SOURCE_TAG};
 use lightsail_snapshot_copier::policy::Policy;
+use lightsail_snapshot_copier::retention::Retention;
 use lightsail_snapshot_copier::run::{self, Deadline, RunResults};
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::model::Keep;
-use crate::transport::{Clock, lightsail};
+use crate::clock::Clock;
+use crate::{in_process, model};
 
 /// What happened, over all stories: a proof that the faults do occur.
 #[derive(Clone, Debug, Default)]
@@ -78,10 +79,14 @@ impl Totals {
 const HOME: [Region; 2] = [Region::UsWest2, Region::EuCentral1];
 const AWAY: [Region; 3] = [Region::UsEast1, Region::EuWest1, Region::UsWest2];
 
+/// How long before a deletion a run may have looked at the snapshot for the last time: an answer
+/// and the next call, each of which takes 10 s at most.
+const LAST_LOOK: SignedDuration = SignedDuration::from_secs(20);
+
 /// The policy of a story, as the function reads it and as the model does.
 struct Rules {
     policy: Policy,
-    keep: Option<Keep>,
+    keep: Option<Retention>,
     backfill: bool,
     destinations: Vec<Region>,
     room: usize,
@@ -89,21 +94,22 @@ struct Rules {
 
 impl Rules {
     fn invent(rng: &mut Rng) -> Self {
-        let keep = rng.u8(0..5).gt(&0).then(|| {
-            loop {
-                let mut rule = |most| if rng.bool() { rng.usize(1..=most) } else { 0 };
-                let keep = Keep {
-                    last: rule(8),
-                    daily: rule(12),
-                    weekly: rule(4),
-                    monthly: rule(3),
-                    yearly: rule(2),
-                };
-                if keep.last + keep.daily + keep.weekly + keep.monthly + keep.yearly > 0 {
-                    return keep;
+        let mut retention = serde_json::Map::new();
+        if rng.u8(0..5) > 0 {
+            while retention.is_empty() {
+                for (rule, most) in [
+                    ("keepLast", 8),
+                    ("keepDaily", 12),
+                    ("keepWeekly", 4),
+                    ("keepMonthly", 3),
+                    ("keepYearly", 2),
+                ] {
+                    if rng.bool() {
+                        retention.insert(rule.to_owned(), json!(rng.u32(1..=most)));
+                    }
                 }
             }
-        });
+        }
         let destinations = AWAY[..rng.usize(1..=AWAY.len())].to_vec();
         let backfill = rng.bool();
         let room = [2, 5, 60][rng.usize(0..3)];
@@ -113,21 +119,13 @@ impl Rules {
             "backfill": backfill,
             "maxCopiesInProgress": room,
         });
-        if let Some(keep) = keep {
-            let rules = [
-                ("keepLast", keep.last),
-                ("keepDaily", keep.daily),
-                ("keepWeekly", keep.weekly),
-                ("keepMonthly", keep.monthly),
-                ("keepYearly", keep.yearly),
-            ];
-            for (name, count) in rules.into_iter().filter(|(_, count)| *count > 0) {
-                policy["retention"][name] = json!(count);
-            }
+        if !retention.is_empty() {
+            policy["retention"] = retention.into();
         }
+        let policy = Policy::parse(&policy.to_string()).expect("a valid policy");
         Self {
-            policy: Policy::parse(&policy.to_string()).expect("a valid policy"),
-            keep,
+            keep: policy.retention,
+            policy,
             backfill,
             destinations,
             room,
@@ -153,8 +151,11 @@ struct Chaos {
     crash_at: Option<u64>,
     faults: u64,
     errored: u64,
+    clock: Clock,
     /// Whether two runs are at it.
     overlap: bool,
+    /// When a snapshot was last asked for by its name and was in state `error`.
+    seen_in_error: BTreeMap<(Region, String), Timestamp>,
     /// The first thing seen that must never happen.
     broken: Option<String>,
     /// Every recovery point that was ever available as a copy: destination, source, date.
@@ -207,7 +208,9 @@ impl Story {
             crash_at: None,
             faults: 0,
             errored: 0,
+            clock,
             overlap: false,
+            seen_in_error: BTreeMap::new(),
             broken: None,
             seen: BTreeSet::new(),
         }));
@@ -427,7 +430,8 @@ impl Story {
     /// A run, not begun yet.
     fn prepare(&mut self, seed: u64) -> impl Future<Output = RunResults> + use<> {
         self.totals.runs += 1;
-        let lightsail = lightsail(&self.emulator, self.clock, seed ^ self.totals.runs);
+        let config = in_process::config(&self.emulator).time_source(self.clock);
+        let lightsail = Lightsail::new(config, seed ^ self.totals.runs);
         let policy = self.rules.policy.clone();
         let time = Duration::from_secs(self.rng.u64(20..900));
         let clock = self.clock;
@@ -594,7 +598,7 @@ impl Story {
                 restorable.last().copied().into_iter().collect()
             };
             let all: BTreeSet<Date> = copies.union(&candidates).copied().collect();
-            let kept = self.rules.keep.map_or(all.clone(), |keep| keep.kept(&all));
+            let kept = kept(self.rules.keep, &all);
             for date in candidates.intersection(&kept) {
                 if !copies.contains(date) {
                     return Err(format!(
@@ -618,10 +622,7 @@ impl Story {
             by_source.entry(source).or_default().insert(*date);
         }
         for (source, dates) in by_source {
-            let kept = self
-                .rules
-                .keep
-                .map_or(dates.clone(), |keep| keep.kept(&dates));
+            let kept = kept(self.rules.keep, &dates);
             for date in kept {
                 if !there.contains_key(&(source.clone(), date)) {
                     return Err(format!(
@@ -646,17 +647,26 @@ impl Story {
 
 impl Chaos {
     /// Looks at what is about to happen: some things must never be asked for.
-    fn watch(&mut self, emulator: &Emulator, keep: Option<Keep>, call: &Call) {
+    fn watch(&mut self, emulator: &Emulator, keep: Option<Retention>, call: &Call) {
         let name = match call.operation {
             Operation::DeleteInstanceSnapshot => call.body.get("instanceSnapshotName"),
+            Operation::GetInstanceSnapshot => call.body.get("instanceSnapshotName"),
             Operation::DeleteDiskSnapshot => call.body.get("diskSnapshotName"),
+            Operation::GetDiskSnapshot => call.body.get("diskSnapshotName"),
             _ => return,
         };
-        self.see(emulator, call.region);
         let name = name.and_then(|name| name.as_str()).unwrap_or_default();
         let Some(snapshot) = emulator.snapshot(call.region, name) else {
             return;
         };
+        let key = (call.region, name.to_owned());
+        if call.operation.as_str().starts_with("Get") {
+            if snapshot.state == SnapshotState::Error {
+                self.seen_in_error.insert(key, self.clock.now());
+            }
+            return;
+        }
+        self.see(emulator, call.region);
         let Some((source, date)) = tagged(&snapshot) else {
             self.broken
                 .get_or_insert(format!("deletes {snapshot:?}, which has no tags"));
@@ -665,7 +675,11 @@ impl Chaos {
         if snapshot.state == SnapshotState::Error {
             return;
         }
-        if snapshot.state == SnapshotState::Pending && self.overlap {
+        let just_seen_in_error = self
+            .seen_in_error
+            .get(&key)
+            .is_some_and(|at| self.clock.now().duration_since(*at) <= LAST_LOOK);
+        if snapshot.state == SnapshotState::Pending && self.overlap && just_seen_in_error {
             // A failed copy that the other run has made again between this run's last look and
             // its deletion. There is no way to delete a snapshot only if it has not changed; this
             // run makes it again at once.
@@ -679,7 +693,7 @@ impl Chaos {
             .filter(|(of, _)| *of == source)
             .map(|(_, date)| date)
             .collect();
-        let kept = keep.map_or(available.clone(), |keep| keep.kept(&available));
+        let kept = kept(keep, &available);
         if snapshot.state != SnapshotState::Available
             || kept.contains(&date)
             || available.last() == Some(&date)
@@ -747,6 +761,16 @@ impl Chaos {
             _ => refused("AccessDeniedException", "not today"),
         }
     }
+}
+
+/// The dates that retention keeps, by the model: all of them, where there is none.
+fn kept(keep: Option<Retention>, dates: &BTreeSet<Date>) -> BTreeSet<Date> {
+    let newest_first: Vec<Date> = dates.iter().rev().copied().collect();
+    let keeps = keep.map(|keep| model::keeps(&keep, &newest_first));
+    let keeps = keeps.unwrap_or_else(|| vec![true; dates.len()]);
+    let kept = newest_first.into_iter().zip(keeps);
+    kept.filter_map(|(date, keep)| keep.then_some(date))
+        .collect()
 }
 
 /// What a snapshot, which is nobody else's, is a copy of: by its tags, or by origin and name where
