@@ -10,7 +10,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// How long to hold off when the system has no room for another connection.
@@ -57,24 +58,25 @@ impl Emulator {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(self.clone(), stream));
+                    // An answer is written at once; waiting for more to send would only make it late.
+                    let _ = stream.set_nodelay(true);
+                    connections.spawn(self.clone().serve_connection(stream));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
             while connections.try_join_next().is_some() {}
         }
     }
-}
 
-async fn connection(emulator: Emulator, stream: TcpStream) {
-    // An answer is written at once; waiting for more to send would only make it late.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| answer(emulator.clone(), request));
-    // An error here is a dropped call or a client that broke off. Neither is the server's trouble.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    /// Serves one connection, HTTP/1.1, until its client closes it: one that carries TLS, for example.
+    pub async fn serve_connection(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let service = service_fn(|request| answer(self.clone(), request));
+        // An error here is a dropped call or a client that broke off. Neither is the server's trouble.
+        let _ = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+    }
 }
 
 /// Why a request gets no answer. Unlike any response, an error makes hyper close the connection without writing a byte.

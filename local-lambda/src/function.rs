@@ -1,11 +1,12 @@
 //! A function's process, and one invocation from payload to ending.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process};
@@ -24,6 +25,7 @@ const INIT_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Settings {
     variables: BTreeMap<String, String>,
+    arguments: Vec<OsString>,
 }
 
 impl Default for Settings {
@@ -44,6 +46,7 @@ impl Default for Settings {
             variables: variables
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
+            arguments: Vec::new(),
         }
     }
 }
@@ -52,6 +55,13 @@ impl Settings {
     /// The same with one more variable, or another value for one.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same with one more argument on the command line. Lambda's own programs have none, but
+    /// a function may run under another program: an interpreter, a profiler.
+    pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
         self
     }
 }
@@ -85,6 +95,8 @@ pub struct Invocation {
     pub request_id: String,
     /// How it ended.
     pub ending: Ending,
+    /// How long it took, from the event's being handed over to what came of it.
+    pub duration: Duration,
     /// The lines that the function wrote to standard output meanwhile.
     pub log: Vec<String>,
 }
@@ -138,6 +150,7 @@ impl LocalFunction {
         let (stdout, to_stdout) = Log::open()?;
         let (stderr, to_stderr) = Log::open()?;
         let process = Command::new(binary.as_ref())
+            .args(&settings.arguments)
             .env_clear()
             .envs(&settings.variables)
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api.host_and_port())
@@ -172,6 +185,7 @@ impl LocalFunction {
         let first_line = self.stdout.len();
         // A frozen function goes on; one that is not takes no notice.
         self.signal(Signal::CONT);
+        let started = Instant::now();
         let posted = self.runtime_api.send(Event {
             request_id: request_id.clone(),
             deadline: SystemTime::now() + time,
@@ -199,11 +213,13 @@ impl LocalFunction {
                 Err(_) => Ending::TimedOut,
             },
         };
+        let duration = started.elapsed();
         self.settle().await;
         self.stdout.catch_up().await;
         Invocation {
             request_id,
             ending,
+            duration,
             log: self.stdout.since(first_line),
         }
     }
@@ -265,6 +281,12 @@ mod tests {
         let ended = LocalFunction::spawn("false", Settings::default()).await;
         assert!(
             matches!(&ended, Err(StartError::Exited { status, .. }) if !status.success()),
+            "{ended:?}"
+        );
+        let settings = Settings::default().argument("-c").argument("exit 7");
+        let ended = LocalFunction::spawn("sh", settings).await;
+        assert!(
+            matches!(&ended, Err(StartError::Exited { status, .. }) if status.code() == Some(7)),
             "{ended:?}"
         );
     }
