@@ -98,7 +98,7 @@ async fn answer(
             };
             match report::failures(&results) {
                 Some(message) => Err(function_error("CopyFailed", message)),
-                None => Ok(Answer::of_copies(dry_run, &results.copies)),
+                None => Ok(Answer::of_copies(dry_run, &results)),
             }
         }
         Job::Policy(policy) => run_policy(function, &policy, dry_run, time, context).await,

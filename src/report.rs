@@ -1,5 +1,7 @@
 //! What happened, as the answer of the invocation and as log lines.
 
+use std::marker::PhantomData;
+
 use aws_sdk_lightsail::primitives::DateTime;
 use aws_sdk_lightsail::types::Operation;
 use serde::Serialize;
@@ -277,75 +279,107 @@ impl From<&Coverage> for CoverageEntry {
 
 impl Answer {
     /// The answer to an event with copies, in their order.
-    pub fn of_copies(dry_run: bool, results: &[CopyResult]) -> Self {
-        let mut answer = Self {
-            dry_run,
-            summary: Summary::default(),
-            copies: results.iter().map(CopyEntry::from).collect(),
+    pub fn of_copies(dry_run: bool, results: &RunResults) -> Self {
+        Self {
             deletions: None,
             coverage: None,
-            omitted: None,
-        };
-        for result in results {
-            answer.summary.count(result.outcome);
+            ..Self::of_run(dry_run, results)
         }
-        answer.shorten(LARGEST_ANSWER);
-        answer
     }
 
     /// The answer to a run of a policy.
+    ///
+    /// If it would be larger than [`LARGEST_ANSWER`], entries are left out, those first that need
+    /// the least attention. Only those that stay are made: a large fleet has a hundred times more.
     pub fn of_run(dry_run: bool, results: &RunResults) -> Self {
-        let deletions = results.deletions.iter().map(DeletionEntry::from);
-        let mut answer = Self {
-            dry_run,
-            summary: Summary::default(),
-            copies: results.copies.iter().map(CopyEntry::from).collect(),
-            deletions: Some(deletions.collect()),
-            coverage: Some(results.coverage.iter().map(CoverageEntry::from).collect()),
-            omitted: None,
-        };
-        for result in &results.copies {
-            answer.summary.count(result.outcome);
-        }
-        for result in &results.deletions {
-            if result.outcome == Outcome::Deleted {
-                answer.summary.count(Outcome::Deleted);
-            }
-        }
-        answer.shorten(LARGEST_ANSWER);
-        answer
-    }
-
-    /// Leaves entries out, those first that need the least attention, until what is left has at
-    /// most `largest` bytes.
-    fn shorten(&mut self, largest: usize) {
-        let mut size = serialized_size(self);
-        if size <= largest {
-            return;
-        }
-        // Room for `omitted` itself.
-        size += 100;
+        let mut copies =
+            Draft::<_, CopyEntry>::of(&results.copies, |copy| attention_of_outcome(copy.outcome));
+        let mut coverage = Draft::<_, CoverageEntry>::of(&results.coverage, |coverage| {
+            attention_of_status(coverage.status)
+        });
+        let mut deletions = Draft::<_, DeletionEntry>::of(&results.deletions, |deletion| {
+            attention_of_outcome(deletion.outcome)
+        });
+        let size = ENVELOPE + copies.size() + coverage.size() + deletions.size();
+        let mut excess = size.saturating_sub(LARGEST_ANSWER);
         let mut omitted = Omitted::default();
         for attention in 0..=MOST_ATTENTION {
-            omitted.copies += leave_out(&mut self.copies, &mut size, largest, |copy| {
-                attention_of_outcome(copy.outcome) == attention
-            });
-            if let Some(coverage) = &mut self.coverage {
-                omitted.coverage += leave_out(coverage, &mut size, largest, |coverage| {
-                    attention_of_status(coverage.status) == attention
-                });
-            }
-            if let Some(deletions) = &mut self.deletions {
-                omitted.deletions += leave_out(deletions, &mut size, largest, |deletion| {
-                    attention_of_outcome(deletion.outcome) == attention
-                });
+            omitted.copies += copies.leave_out(attention, &mut excess);
+            omitted.coverage += coverage.leave_out(attention, &mut excess);
+            omitted.deletions += deletions.leave_out(attention, &mut excess);
+        }
+        Self {
+            dry_run,
+            summary: Summary::of(results),
+            copies: copies.entries(),
+            deletions: Some(deletions.entries()),
+            coverage: Some(coverage.entries()),
+            omitted: (size > LARGEST_ANSWER).then_some(omitted),
+        }
+    }
+}
+
+/// The most bytes that an answer has besides its entries.
+const ENVELOPE: usize = 500;
+
+/// A list of an answer before its entries are made.
+struct Draft<'a, R, E> {
+    results: &'a [R],
+    /// Of each entry that is not left out, how much attention it needs and its size, in bytes.
+    weights: Vec<Option<(u8, usize)>>,
+    entry: PhantomData<E>,
+}
+
+impl<'a, R, E: From<&'a R> + Serialize> Draft<'a, R, E> {
+    fn of(results: &'a [R], attention: impl Fn(&R) -> u8) -> Self {
+        // Each with the comma after it.
+        let weight = |result| (attention(result), serialized_size(&E::from(result)) + 1);
+        Self {
+            results,
+            weights: results.iter().map(weight).map(Some).collect(),
+            entry: PhantomData,
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.weights.iter().flatten().map(|(_, size)| size).sum()
+    }
+
+    /// Leaves out entries that need so much attention, until there is no `excess` of bytes left;
+    /// how many.
+    fn leave_out(&mut self, attention: u8, excess: &mut usize) -> usize {
+        let mut left_out = 0;
+        for weight in &mut self.weights {
+            if let Some((_, size)) = weight.take_if(|(a, _)| *a == attention && *excess > 0) {
+                *excess = excess.saturating_sub(size);
+                left_out += 1;
             }
         }
-        self.omitted = Some(omitted);
+        left_out
+    }
+
+    fn entries(self) -> Vec<E> {
+        let stay = self.results.iter().zip(self.weights);
+        stay.filter_map(|(result, weight)| weight.map(|_| E::from(result)))
+            .collect()
     }
 }
 
 impl Summary {
+    fn of(results: &RunResults) -> Self {
+        let mut summary = Self::default();
+        for copy in &results.copies {
+            summary.count(copy.outcome);
+        }
+        for deletion in &results.deletions {
+            // Of deletions, only those that were done have a place in it.
+            if deletion.outcome == Outcome::Deleted {
+                summary.count(Outcome::Deleted);
+            }
+        }
+        summary
+    }
+
     fn count(&mut self, outcome: Outcome) {
         *match outcome {
             Outcome::Started => &mut self.started,
@@ -378,24 +412,6 @@ fn attention_of_status(status: Status) -> u8 {
         Status::Stale => 2,
         Status::Unprotected => MOST_ATTENTION,
     }
-}
-
-/// Takes entries of a kind out of a list until `size` is at most `largest`; how many.
-fn leave_out<E: Serialize>(
-    entries: &mut Vec<E>,
-    size: &mut usize,
-    largest: usize,
-    of_kind: impl Fn(&E) -> bool,
-) -> usize {
-    let before = entries.len();
-    entries.retain(|entry| {
-        let leave_out = *size > largest && of_kind(entry);
-        if leave_out {
-            *size -= serialized_size(entry) + 1;
-        }
-        !leave_out
-    });
-    before - entries.len()
 }
 
 fn serialized_size(value: &impl Serialize) -> usize {
@@ -705,8 +721,12 @@ mod tests {
         }
     }
 
-    fn answer_of(results: &[CopyResult]) -> Value {
-        let answer = Answer::of_copies(false, results);
+    fn answer_of(copies: Vec<CopyResult>) -> Value {
+        let results = RunResults {
+            copies,
+            ..RunResults::default()
+        };
+        let answer = Answer::of_copies(false, &results);
         let json = serde_json::to_string(&answer).unwrap();
         assert!(json.len() <= LARGEST_ANSWER, "{}", json.len());
         serde_json::from_str(&json).unwrap()
@@ -725,7 +745,7 @@ mod tests {
         let results: Vec<_> = (0..50)
             .map(|n| copy_result(n, Outcome::Exists, 10))
             .collect();
-        let answer = answer_of(&results);
+        let answer = answer_of(results);
         assert_eq!(in_copies(&answer, "exists"), 50);
         assert_eq!(answer.get("omitted"), None);
         assert_eq!(answer.get("coverage"), None);
@@ -737,7 +757,7 @@ mod tests {
             .map(|n| copy_result(n, Outcome::Exists, 20))
             .collect();
         results.extend((2000..2100).map(|n| copy_result(n, Outcome::Pending, 20)));
-        let answer = answer_of(&results);
+        let answer = answer_of(results);
         assert_eq!(in_copies(&answer, "pending"), 100);
         let shown = in_copies(&answer, "exists");
         assert!(shown > 0);
@@ -872,10 +892,10 @@ mod tests {
                 .enumerate()
                 .map(|(number, outcome)| copy_result(number, *outcome, name_length))
                 .collect();
-            let answer = answer_of(&results);
+            let answer = answer_of(results);
             let shown = answer["copies"].as_array().unwrap().len() as u64;
             let omitted = answer["omitted"]["copies"].as_u64().unwrap_or_default();
-            prop_assert_eq!(shown + omitted, results.len() as u64);
+            prop_assert_eq!(shown + omitted, outcomes.len() as u64);
             for outcome in OUTCOMES {
                 let count = outcomes.iter().filter(|o| **o == outcome).count();
                 prop_assert_eq!(&answer["summary"][outcome.as_str()], count);
