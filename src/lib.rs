@@ -12,6 +12,7 @@
 //! - [`plan`]: policy + what was observed + now → copies, tags, deletions, coverage.
 //! - [`region`], [`fields`]: Lightsail's Regions; JSON read with all its mistakes collected.
 //! - [`lightsail`]: AWS's side. A client per Region, retries, the service's errors in classes.
+//! - [`https`]: connections to Lightsail, and whom they trust.
 //! - [`observe`]: reads what a policy's run has to know, Region by Region.
 //! - [`copy`]: one copy, and what has its name where that is taken.
 //! - [`run`]: carries copies and plans out. The only place that changes anything in AWS.
@@ -33,6 +34,7 @@ pub mod copy;
 pub mod event;
 pub mod fields;
 pub mod function;
+pub mod https;
 pub mod lightsail;
 pub mod logging;
 pub mod metrics;

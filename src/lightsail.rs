@@ -38,9 +38,6 @@ pub const CALLS_AT_ONCE: usize = 8;
 /// How long one attempt of a call may take. Lightsail answers within a second or two.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(3);
-
 /// The pause before the first retry, doubled for each further one up to the longest, jittered.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -70,11 +67,10 @@ impl Lightsail {
     /// Clients with the credentials, endpoint and HTTP client of `config`; its Region, retries
     /// and timeouts are not used. `seed` determines the jitter of retries.
     pub fn new(config: aws_sdk_lightsail::config::Builder, seed: u64) -> Self {
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).build();
         Self {
             config: config
                 .retry_config(RetryConfig::disabled())
-                .timeout_config(timeouts)
+                .timeout_config(TimeoutConfig::disabled())
                 .build(),
             regions: Mutex::default(),
             jitter: Mutex::new(fastrand::Rng::with_seed(seed)),

@@ -11,13 +11,15 @@ use std::env;
 use std::sync::Arc;
 
 use aws_config::BehaviorVersion;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use lambda_runtime::{Error, LambdaEvent, Runtime};
 use lightsail_snapshot_copier::function::{self, Function, Payload};
+use lightsail_snapshot_copier::https;
 use lightsail_snapshot_copier::lightsail::Lightsail;
 use lightsail_snapshot_copier::logging;
 use lightsail_snapshot_copier::policy::Policy;
 use lightsail_snapshot_copier::region::Region;
+use rustls::RootCertStore;
 use tower::{ServiceBuilder, service_fn};
 
 // One thread is all that Lambda gives below 1,769 MB, and the work is waiting for answers.
@@ -31,13 +33,23 @@ async fn main() -> Result<(), Error> {
     if variable("AWS_LAMBDA_RUNTIME_API").is_none() {
         return Err("this is an AWS Lambda function: it runs where AWS_LAMBDA_RUNTIME_API names a Lambda Runtime API".into());
     }
-    let http_client = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client)
-        .load()
-        .await;
+    // Read now, when Lambda gives a whole processor, and not in the first invocation.
+    let trusted = https::trusted(|name| env::var_os(name)).unwrap_or_else(|error| {
+        // An endpoint without TLS, an emulator's, needs none; every call to another will fail.
+        tracing::warn!(
+            event = "no_trusted_certificates",
+            errorMessage = error.to_string()
+        );
+        RootCertStore::empty()
+    });
+    let mut config =
+        aws_config::defaults(BehaviorVersion::latest()).http_client(https::client(trusted)?);
+    if variable("AWS_ACCESS_KEY_ID").is_some() {
+        // As Lambda hands them over. The SDK would look here first too, but would make all other
+        // places ready before.
+        config = config.credentials_provider(EnvironmentVariableCredentialsProvider::new());
+    }
+    let config = config.load().await;
     let lightsail = Lightsail::new((&config).into(), fastrand::u64(..));
     let region = variable("AWS_REGION").and_then(|name| Region::parse(&name).ok());
     if let Some(region) = region {

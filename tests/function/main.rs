@@ -9,6 +9,7 @@
 //! - [`logs`]: what is written, and what never is.
 //! - [`time`]: deadlines, concurrency, and connections that grow old.
 //! - [`policy`]: runs of a policy.
+//! - [`trust`]: whose certificates are trusted.
 //! - [`support`]: what the tests stand on.
 
 mod copies;
@@ -18,3 +19,6 @@ mod logs;
 mod policy;
 mod support;
 mod time;
+#[path = "../common/tls.rs"]
+mod tls;
+mod trust;

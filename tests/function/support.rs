@@ -82,9 +82,14 @@ impl Stand {
 
     /// A function whose Lightsail is at another URL than that of the emulator.
     pub async fn at(url: &str) -> Self {
+        Self::served(url, Emulator::new(world()), &[]).await
+    }
+
+    /// The function with more environment variables, and a Lightsail that is served by somebody else.
+    pub async fn served(url: &str, emulator: Emulator, variables: &[(&str, &str)]) -> Self {
         Self {
-            function: function(url, &[]).await,
-            emulator: Emulator::new(world()),
+            function: function(url, variables).await,
+            emulator,
             _running: None,
         }
     }

@@ -1,0 +1,100 @@
+//! TLS, and whose certificates are trusted.
+
+use std::fs;
+
+use lightsail_emulator::{Emulator, Region};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{Outcome, Stand, dated, world};
+use crate::tls::Tls;
+
+/// What stands in a file of certificates.
+type Text = fn(&Tls) -> String;
+
+/// A Lightsail behind TLS, and the function with variables that name files of certificates.
+async fn stand(variables: &[(&str, Text)]) -> (Stand, Tls, TempDir) {
+    let emulator = Emulator::new(world());
+    let tls = Tls::start(emulator.clone()).await.unwrap();
+    let folder = TempDir::new().unwrap();
+    let mut named = Vec::new();
+    for (name, text) in variables {
+        let file = folder.path().join(name);
+        fs::write(&file, text(&tls)).unwrap();
+        named.push((*name, file.to_str().unwrap().to_owned()));
+    }
+    let named: Vec<_> = named
+        .iter()
+        .map(|(name, file)| (*name, file.as_str()))
+        .collect();
+    let stand = Stand::served(&tls.url, emulator, &named).await;
+    (stand, tls, folder)
+}
+
+async fn is_refused(stand: &mut Stand) {
+    let invocation = stand.send(&dated("copy", "us-east-1")).await;
+    let (error_type, message) = invocation.error();
+    assert_eq!(error_type, "CopyFailed");
+    assert!(message.contains("ConnectionFailure"), "{message}");
+    assert!(message.contains("certificate"), "{message}");
+    assert_eq!(stand.emulator.call_count(), 0);
+}
+
+fn authority(tls: &Tls) -> String {
+    tls.authority.clone()
+}
+
+fn another_authority(_: &Tls) -> String {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::default().self_signed(&key);
+    certificate.unwrap().pem()
+}
+
+#[tokio::test]
+async fn a_private_authority_is_trusted_where_either_variable_names_it() {
+    for variable in ["SSL_CERT_FILE", "AWS_CA_BUNDLE"] {
+        let (mut stand, tls, _folder) = stand(&[(variable, authority)]).await;
+        for target in ["copy-1", "copy-2"] {
+            let copy = stand.copy(&dated(target, "us-east-1")).await;
+            assert_eq!(copy["outcome"], "started", "{variable}");
+        }
+        assert_eq!(stand.names_in(Region::UsEast1).len(), 2);
+        assert_eq!(tls.take_connections(), 1, "the connection is kept");
+    }
+}
+
+#[tokio::test]
+async fn the_bundle_of_the_aws_tools_goes_before_that_of_openssl() {
+    let (mut trusting, _tls, _folder) = stand(&[
+        ("AWS_CA_BUNDLE", authority),
+        ("SSL_CERT_FILE", another_authority),
+    ])
+    .await;
+    let copy = trusting.copy(&dated("copy", "us-east-1")).await;
+    assert_eq!(copy["outcome"], "started");
+    let (mut distrusting, _tls, _folder) = stand(&[
+        ("AWS_CA_BUNDLE", another_authority),
+        ("SSL_CERT_FILE", authority),
+    ])
+    .await;
+    is_refused(&mut distrusting).await;
+}
+
+#[tokio::test]
+async fn an_authority_that_nobody_named_is_not_trusted() {
+    let (mut stand, _tls, _folder) = stand(&[]).await;
+    is_refused(&mut stand).await;
+}
+
+#[tokio::test]
+async fn a_file_without_certificates_is_said_at_start_up_and_trusts_nobody() {
+    let (mut stand, _tls, _folder) =
+        stand(&[("SSL_CERT_FILE", |_| "no certificate".to_owned())]).await;
+    let log = stand.function.log().await;
+    let line: Value = serde_json::from_str(&log[0]).unwrap();
+    assert_eq!(line["level"], "WARN");
+    assert_eq!(line["fields"]["event"], "no_trusted_certificates");
+    let message = line["fields"]["errorMessage"].as_str().unwrap();
+    assert!(message.contains("SSL_CERT_FILE"), "{message}");
+    is_refused(&mut stand).await;
+}
