@@ -180,6 +180,20 @@ impl LocalFunction {
 
     /// Sends an event, whose deadline is in `time`, and waits for what comes of it.
     pub async fn invoke(&mut self, payload: impl Into<Bytes>, time: Duration) -> Invocation {
+        let deadline = (SystemTime::now() + time).duration_since(SystemTime::UNIX_EPOCH);
+        let deadline_ms = deadline.unwrap_or_default().as_millis().to_string();
+        self.invoke_told(payload, Some(&deadline_ms), time).await
+    }
+
+    /// Sends an event and waits for what comes of it, at most for `time`, but tells the function
+    /// another deadline than that, in the header's own form: milliseconds since the Unix epoch, as
+    /// a clock that is wrong would have it, or no number at all. `None` leaves the header out.
+    pub async fn invoke_told(
+        &mut self,
+        payload: impl Into<Bytes>,
+        deadline_ms: Option<&str>,
+        time: Duration,
+    ) -> Invocation {
         self.invocations += 1;
         let request_id = format!("00000000-0000-4000-8000-{:012}", self.invocations);
         let first_line = self.stdout.len();
@@ -188,7 +202,7 @@ impl LocalFunction {
         let started = Instant::now();
         let posted = self.runtime_api.send(Event {
             request_id: request_id.clone(),
-            deadline: SystemTime::now() + time,
+            deadline_ms: deadline_ms.map(str::to_owned),
             payload: payload.into(),
         });
         let ending = tokio::select! {
@@ -240,6 +254,12 @@ impl LocalFunction {
     pub async fn log(&mut self) -> Vec<String> {
         self.stdout.catch_up().await;
         self.stdout.since(0)
+    }
+
+    /// Forgets the lines of standard output so far. Many thousands of invocations of one process
+    /// have no room for them.
+    pub fn forget_log(&mut self) {
+        self.stdout.forget();
     }
 
     /// All lines that the function has written to standard error.

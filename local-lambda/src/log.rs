@@ -74,6 +74,11 @@ impl Log {
         lock(&self.shared).lines.len()
     }
 
+    /// Forgets all lines so far.
+    pub(crate) fn forget(&self) {
+        lock(&self.shared).lines.clear();
+    }
+
     /// The lines from the given one on.
     pub(crate) fn since(&self, first: usize) -> Vec<String> {
         let shared = lock(&self.shared);

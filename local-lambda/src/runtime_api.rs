@@ -12,7 +12,6 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -33,7 +32,8 @@ const VERSION: &str = "/2018-06-01/runtime/";
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) request_id: String,
-    pub(crate) deadline: SystemTime,
+    /// What the header says: milliseconds since the Unix epoch. `None` leaves it out.
+    pub(crate) deadline_ms: Option<String>,
     pub(crate) payload: Bytes,
 }
 
@@ -188,12 +188,9 @@ impl Shared {
             return refusal(StatusCode::GONE, "ShuttingDown");
         };
         self.idle.send_replace(false);
-        let since_epoch = event.deadline.duration_since(SystemTime::UNIX_EPOCH);
-        let deadline_ms = since_epoch.unwrap_or_default().as_millis();
         let headers = [
             ("content-type", "application/json".to_owned()),
             ("lambda-runtime-aws-request-id", event.request_id),
-            ("lambda-runtime-deadline-ms", deadline_ms.to_string()),
             (
                 "lambda-runtime-invoked-function-arn",
                 "arn:aws:lambda:us-east-1:123456789012:function:local".to_owned(),
@@ -202,6 +199,9 @@ impl Shared {
         let mut response = Response::builder();
         for (name, value) in headers {
             response = response.header(name, value);
+        }
+        if let Some(deadline_ms) = event.deadline_ms {
+            response = response.header("lambda-runtime-deadline-ms", deadline_ms);
         }
         match response.body(Full::new(event.payload)) {
             Ok(response) => response,
@@ -245,8 +245,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
@@ -268,7 +266,7 @@ mod tests {
     fn event(request_id: &str, payload: &'static [u8]) -> Event {
         Event {
             request_id: request_id.to_owned(),
-            deadline: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
+            deadline_ms: Some("1700000000123".to_owned()),
             payload: Bytes::from_static(payload),
         }
     }
