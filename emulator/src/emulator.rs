@@ -255,6 +255,11 @@ impl Emulator {
         (self.shared.clock)()
     }
 
+    /// What its clock says, as HTTP writes it.
+    pub(crate) fn http_date(&self) -> String {
+        self.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.shared.state)
     }

@@ -2,7 +2,7 @@
 
 use crate::emulator::{Dropped, Emulator};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, header::DATE};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -94,6 +94,10 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, NoAnswer> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
-    let response = emulator.call(Request::from_parts(parts, body)).await?;
+    let mut response = emulator.call(Request::from_parts(parts, body)).await?;
+    // The emulator's own clock, which hyper would not know: clients set theirs by it.
+    if let Ok(date) = emulator.http_date().parse() {
+        response.headers_mut().insert(DATE, date);
+    }
     Ok(response.map(Full::new))
 }
