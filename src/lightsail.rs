@@ -426,20 +426,29 @@ impl Lightsail {
         let Ok(Ok(_turn)) = timeout_at(deadline, endpoint.calls.acquire()).await else {
             return Err(Failure::no_time(operation, region));
         };
+        let mut last: Option<Failure> = None;
         let mut may_have_happened = false;
         let mut attempt = 1;
         loop {
             let started = Instant::now();
             let until = deadline.min(started + ATTEMPT);
             if started >= deadline {
-                return Err(Failure::no_time(operation, region));
+                return Err(last.unwrap_or_else(|| Failure::no_time(operation, region)));
             }
             self.calls.fetch_add(1, Ordering::Relaxed);
             let attempted = timeout_at(until, pin!(send(&endpoint.client))).await;
             let mut failure = match attempted {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => Failure::of(&error),
-                Err(_elapsed) => Failure::unanswered(started.elapsed(), until == deadline),
+                Err(_elapsed) => match last.take() {
+                    // What was answered before says more than that time is up.
+                    Some(last) if until == deadline => Failure {
+                        class: Class::NoTime,
+                        may_have_happened: true,
+                        ..last
+                    },
+                    _ => Failure::unanswered(started.elapsed(), until == deadline),
+                },
             };
             may_have_happened |= failure.may_have_happened;
             failure.may_have_happened = may_have_happened;
@@ -465,6 +474,7 @@ impl Lightsail {
             if !again || Instant::now() + pause >= deadline {
                 return Err(failure);
             }
+            last = Some(failure);
             sleep(pause).await;
             attempt += 1;
         }

@@ -98,6 +98,29 @@ async fn an_answer_that_comes_after_a_retry_with_little_time_left_is_not_lost() 
 }
 
 #[tokio::test]
+async fn the_last_answer_is_told_when_time_is_up_before_another_comes() {
+    for (call, dry_run) in [
+        (Operation::CopySnapshot, false),
+        (Operation::GetInstanceSnapshot, true),
+    ] {
+        let mut stand = Stand::new().await;
+        stand.emulator.fault_next(call, 1, Fault::internal());
+        stand.emulator.fault_next(call, 100, Fault::Hang);
+        let mut event = dated("x1", "us-east-1");
+        if dry_run {
+            event = json!({ "dryRun": true, "copies": [event] });
+        }
+        let invocation = stand.function.invoke(event.to_string(), TIMEOUTS[0]).await;
+        let line = invocation.line_of("x1");
+        assert_eq!(
+            (&line["outcome"], &line["errorCode"], &line["retryable"]),
+            (&json!("failed"), &json!("ServiceException"), &json!(true))
+        );
+        assert_eq!(stand.calls_of(call).len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn at_most_eight_calls_are_under_way_at_once_in_a_region() {
     let mut stand = Stand::with(roomy(), &[]).await;
     stand
