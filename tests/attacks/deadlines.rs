@@ -1,0 +1,132 @@
+//! Hardly any time, and none.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lightsail_emulator::{Fault, Operation, Region};
+use local_lambda::Invocation;
+use serde_json::{Value, json};
+
+use crate::support::{Outcome, Stand, TIMEOUT, dated, world, world_of_instant_copies};
+
+/// One job of each kind that calls Lightsail.
+fn jobs() -> Vec<Value> {
+    let copies = [dated("x1", "us-east-1"), dated("x2", "eu-west-1")];
+    let policy = json!({
+        "sources": [{ "region": "us-west-2" }, { "region": "eu-central-1" }],
+        "destinations": ["us-east-1", "eu-west-1"],
+        "retention": { "keepLast": 1 },
+    });
+    vec![
+        json!({ "copies": copies }),
+        json!({ "copies": copies, "dryRun": true }),
+        json!({ "policy": policy }),
+        json!({ "policy": policy, "dryRun": true }),
+        json!({}),
+    ]
+}
+
+const DEPLOYED: &str =
+    r#"{ "sources": [{ "region": "us-west-2" }], "destinations": ["us-east-1"] }"#;
+
+/// Asserts that an invocation failed for lack of time, and said so of each thing that it failed at.
+fn out_of_time(invocation: &Invocation, what: &str) {
+    let (error_type, message) = invocation.error();
+    assert_eq!(error_type, "CopyFailed", "{what}");
+    assert!(message.lines().count() > 0);
+    for line in message.lines() {
+        assert!(line.contains("Timeout"), "{what}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn one_second_is_enough_to_say_that_nothing_answers() {
+    for job in jobs() {
+        let mut stand = Stand::with(world(), &[("COPY_POLICY", DEPLOYED)]).await;
+        stand.emulator.on_call(|_| Fault::Hang);
+        let second = Duration::from_secs(1);
+        let invocation = stand.function.invoke(job.to_string(), second).await;
+        out_of_time(&invocation, &job.to_string());
+        stand.emulator.on_call(|_| Fault::None);
+        stand.still_serves().await;
+    }
+}
+
+/// A deadline that is this far away, or gone, in the header's form.
+fn deadline(milliseconds: i64) -> String {
+    (Timestamp::now().as_millisecond() + milliseconds).to_string()
+}
+
+#[tokio::test]
+async fn a_fifth_of_a_second_and_less_is_enough_too() {
+    for milliseconds in [200, 150, 1, 0, -1, -1000] {
+        let mut stand = Stand::with(world(), &[("COPY_POLICY", DEPLOYED)]).await;
+        stand.emulator.on_call(|_| Fault::Hang);
+        for job in jobs() {
+            let what = format!("{milliseconds} ms: {job}");
+            // The harness waits longer than the header says: a machine that is busy with other
+            // things is not what this is about.
+            let told = deadline(milliseconds);
+            let invocation = stand
+                .function
+                .invoke_told(job.to_string(), Some(&told), TIMEOUT)
+                .await;
+            out_of_time(&invocation, &what);
+        }
+        if milliseconds <= 150 {
+            // Those 150 ms are for the answer, and so nothing was begun that could not be ended.
+            assert_eq!(stand.calls_of(Operation::CopySnapshot), []);
+        }
+        stand.emulator.on_call(|_| Fault::None);
+        stand.still_serves().await;
+    }
+}
+
+#[tokio::test]
+async fn a_mistake_is_told_however_little_time_there_is() {
+    let mut stand = Stand::new().await;
+    for milliseconds in [150, 1, 0, -1000] {
+        for event in ["", "[]", "{\"copies\": 1}"] {
+            let told = deadline(milliseconds);
+            let invocation = stand
+                .function
+                .invoke_told(event, Some(&told), TIMEOUT)
+                .await;
+            let error = invocation.error();
+            assert_eq!(error.0, "InvalidEvent", "{milliseconds} ms: {event}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_was_asked_for_in_the_last_moment_is_found_by_the_retry() {
+    let mut stand = Stand::with(world_of_instant_copies(), &[]).await;
+    // Each copy is started, and its answer is never heard of.
+    stand
+        .emulator
+        .on_call(|call| match call.body.get("targetSnapshotName") {
+            Some(_) => Fault::LoseAnswer,
+            None => Fault::Hang,
+        });
+    let copies: Vec<_> = (0..8)
+        .map(|n| dated(&format!("copy-{n}"), "us-east-1"))
+        .collect();
+    let event = json!({ "copies": copies });
+    let told = deadline(400);
+    let invocation = stand
+        .function
+        .invoke_told(event.to_string(), Some(&told), TIMEOUT)
+        .await;
+    // It cannot know, and says so as something that may be tried again.
+    for line in invocation.events("copy_result") {
+        assert_eq!(
+            (&line["outcome"], &line["retryable"]),
+            (&json!("failed"), &json!(true))
+        );
+    }
+    stand.emulator.on_call(|_| Fault::None);
+    let answer = stand.answer(&event).await;
+    assert_eq!(stand.names_in(Region::UsEast1).len(), 8);
+    let done = ["exists", "started"].map(|outcome| answer["summary"][outcome].as_u64().unwrap());
+    assert_eq!(done.iter().sum::<u64>(), 8);
+}
