@@ -37,6 +37,12 @@ use tower::{BoxError, Service, service_fn};
 /// How long a connection may take to be made, TLS included.
 const CONNECT: Duration = Duration::from_secs(3);
 
+/// How long a connection that nobody uses is kept. While the process is frozen, connections die
+/// and nobody says so: a gateway on the way forgets them. Each one that is used after that costs
+/// a whole attempt of a call, so this is shorter than an attempt: a second one never finds a
+/// connection that was idle already when the first one failed.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// The largest answer that is read, in bytes. A page of a list has less than a hundredth of it;
 /// without a limit, whatever stands in Lightsail's place could fill the function's memory.
 const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
@@ -131,6 +137,7 @@ pub fn client(trusted: RootCertStore) -> Result<SharedHttpClient, rustls::Error>
     });
     let client = Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
         .build(in_time);
     let connector = SharedHttpConnector::new(Connector(client));
     Ok(http_client_fn(move |_, _| connector.clone()))

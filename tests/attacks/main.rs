@@ -4,12 +4,14 @@
 //! What each shows is the same: the invocation ends in an honest answer before its deadline,
 //! nothing is lost that was asked for, memory stays bounded, and the same process serves the next.
 //!
+//! - [`connections`]: connections that died while the function was frozen.
 //! - [`answers`]: bytes that are no answer of Lightsail's, too slow, too long, or somebody else's.
 //! - [`deadlines`]: hardly any time, and none.
 //! - [`server`]: a server that does to each connection whatever a test wants.
 //! - [`support`]: what these tests and those in `tests/function` stand on.
 
 mod answers;
+mod connections;
 mod deadlines;
 mod server;
 #[path = "../function/support.rs"]

@@ -1,10 +1,13 @@
-//! A server that does to each connection whatever a test wants.
+//! A server that does to each connection whatever a test wants, and a way between function and
+//! emulator that forgets connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use lightsail_emulator::Running;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// A server while it lives; dropping it closes its connections.
@@ -92,4 +95,50 @@ pub async fn answer_json(stream: &mut TcpStream, body: &str) {
         format!("HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {length}\r\n\r\n{body}"),
     )
     .await;
+}
+
+/// A way to the emulator as through a gateway that translates addresses: it can forget its
+/// connections. What comes in on one of them afterwards goes nowhere, and nobody says so.
+pub struct Gateway {
+    server: Server,
+    age: watch::Sender<u32>,
+}
+
+impl Gateway {
+    /// A gateway to an emulator.
+    pub async fn to(emulator: &Running) -> Self {
+        let address = emulator.url().replace("http://", "");
+        let age = watch::Sender::new(0);
+        let ages = age.clone();
+        let server = Server::start(move |mut client| {
+            let address = address.clone();
+            let mut age = ages.subscribe();
+            async move {
+                let born = *age.borrow_and_update();
+                let mut service = TcpStream::connect(address).await.unwrap();
+                let forgotten = async move { age.wait_for(|age| *age != born).await.is_ok() };
+                tokio::select! {
+                    _ = copy_bidirectional(&mut client, &mut service) => {}
+                    _ = forgotten => std::future::pending().await,
+                }
+            }
+        })
+        .await;
+        Self { server, age }
+    }
+
+    /// Where the function finds Lightsail.
+    pub fn url(&self) -> &str {
+        self.server.url()
+    }
+
+    /// How many connections were made through it.
+    pub fn connections(&self) -> usize {
+        self.server.connections()
+    }
+
+    /// Forgets all connections that there are.
+    pub fn forget(&self) {
+        self.age.send_modify(|age| *age += 1);
+    }
 }

@@ -1,0 +1,76 @@
+//! Connections that died while the function was frozen, and nobody told it.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use lightsail_emulator::{Emulator, Fault, Running, World};
+use local_lambda::Invocation;
+use serde_json::{Value, json};
+
+use crate::server::Gateway;
+use crate::support::{Outcome, Stand, dated, world};
+
+/// A timeout that many users will have.
+const USUAL: Duration = Duration::from_secs(30);
+
+fn copies(name: &str, number: usize) -> Value {
+    let copies = (0..number).map(|index| dated(&format!("{name}-{index}"), "us-east-1"));
+    json!({ "copies": copies.collect::<Vec<_>>() })
+}
+
+/// How many calls an invocation made, each attempt counted.
+fn attempts(invocation: &Invocation) -> u64 {
+    invocation.events("invocation")[0]["calls"]
+        .as_u64()
+        .unwrap()
+}
+
+/// A function with as many idle connections as it ever has to a Region.
+async fn with_idle_connections() -> (Stand, Gateway, Running) {
+    let roomy = World {
+        copy_limit: 1000,
+        ..world()
+    };
+    let emulator = Emulator::new(roomy);
+    emulator.on_call(|_| Fault::None.after(Duration::from_millis(50)));
+    let running = emulator.clone().start().await.unwrap();
+    let gateway = Gateway::to(&running).await;
+    let mut stand = Stand::at(gateway.url()).await;
+    stand.emulator = emulator;
+    let invocation = stand
+        .function
+        .invoke(copies("before", 40).to_string(), USUAL)
+        .await;
+    assert_eq!(invocation.answer()["summary"]["started"], 40);
+    assert_eq!(gateway.connections(), 8);
+    (stand, gateway, running)
+}
+
+#[tokio::test]
+async fn connections_forgotten_during_a_long_freeze_cost_nothing() {
+    let (mut stand, gateway, _running) = with_idle_connections().await;
+    stand.function.freeze().await;
+    gateway.forget();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let invocation = stand
+        .function
+        .invoke(copies("after", 20).to_string(), USUAL)
+        .await;
+    assert_eq!(invocation.answer()["summary"]["started"], 20);
+    assert_eq!(attempts(&invocation), 20);
+    stand.still_serves().await;
+}
+
+#[tokio::test]
+async fn connections_forgotten_in_the_middle_cost_each_call_one_attempt_at_most() {
+    let cases = [8, 1].map(|number| async move {
+        let (mut stand, gateway, _running) = with_idle_connections().await;
+        gateway.forget();
+        let event = copies("after", number).to_string();
+        let invocation = stand.function.invoke(event, USUAL).await;
+        assert_eq!(invocation.answer()["summary"]["started"], number);
+        // One that is asked for alone finds all that were idle gone by its second attempt.
+        assert_eq!(attempts(&invocation), 2 * number as u64);
+    });
+    join_all(cases).await;
+}
