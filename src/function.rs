@@ -151,16 +151,21 @@ fn function_error(error_type: &str, error_message: String) -> Diagnostic {
 /// says 600,000 for every invocation, meaning ten minutes.
 const FIRST_INSTANT_MS: u64 = 24 * 60 * 60 * 1000;
 
+/// The longest that Lambda lets a function work. A deadline beyond it comes from a clock that is
+/// wrong, and would let a call be tried again until Lambda ends the process.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+
 /// How long work may take, so that the answer leaves before Lambda's deadline (milliseconds since
 /// the Unix epoch): what is left until then, less a tenth, which is at least 150 ms and at most 2 s.
 fn time_to_work(deadline_ms: u64, now: SystemTime) -> Duration {
-    let deadline = Duration::from_millis(deadline_ms);
-    let left = if deadline_ms < FIRST_INSTANT_MS {
-        deadline
+    let left_ms = if deadline_ms < FIRST_INSTANT_MS {
+        deadline_ms
     } else {
-        let deadline = SystemTime::UNIX_EPOCH + deadline;
-        deadline.duration_since(now).unwrap_or_default()
+        let now = now.duration_since(SystemTime::UNIX_EPOCH);
+        let now_ms = u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
+        deadline_ms.saturating_sub(now_ms)
     };
+    let left = Duration::from_millis(left_ms).min(LONGEST);
     let to_answer = (left / 10).clamp(Duration::from_millis(150), Duration::from_secs(2));
     left.saturating_sub(to_answer)
 }
@@ -194,6 +199,22 @@ mod tests {
             assert_eq!(time_until(NOW_MS + left_ms), work, "{left_ms} ms left");
         }
         assert_eq!(time_until(NOW_MS - 1), Duration::ZERO);
+    }
+
+    #[test]
+    fn no_deadline_is_too_far_away() {
+        let longest = LONGEST - Duration::from_secs(2);
+        for deadline_ms in [
+            NOW_MS + 900_000,
+            NOW_MS + 86_400_000,
+            u64::MAX - 1,
+            u64::MAX,
+        ] {
+            assert_eq!(time_until(deadline_ms), longest);
+        }
+        assert_eq!(time_until(FIRST_INSTANT_MS), Duration::ZERO);
+        let before_time = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(time_to_work(u64::MAX, before_time), longest);
     }
 
     #[test]
