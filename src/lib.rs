@@ -12,6 +12,7 @@
 //! - [`plan`]: policy + what was observed + now → copies, tags, deletions, coverage.
 //! - [`region`], [`fields`]: Lightsail's Regions; JSON read with all its mistakes collected.
 //! - [`lightsail`]: AWS's side. A client per Region, retries, the service's errors in classes.
+//! - [`credentials`]: what calls are signed with, until Lightsail refuses it.
 //! - [`https`]: connections to Lightsail, and whom they trust.
 //! - [`observe`]: reads what a policy's run has to know, Region by Region.
 //! - [`copy`]: one copy, and what has its name where that is taken.
@@ -31,6 +32,7 @@
 )]
 
 pub mod copy;
+pub mod credentials;
 pub mod event;
 pub mod fields;
 pub mod function;

@@ -29,6 +29,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
 
+use crate::credentials::KeptCredentials;
 use crate::region::Region;
 use crate::request::{Copy, Source, parse_date};
 
@@ -50,6 +51,7 @@ const UNANSWERED_ATTEMPTS: u32 = 5;
 #[derive(Debug)]
 pub struct Lightsail {
     config: aws_sdk_lightsail::Config,
+    credentials: KeptCredentials,
     regions: Mutex<BTreeMap<Region, Arc<Endpoint>>>,
     jitter: Mutex<fastrand::Rng>,
     calls: AtomicU64,
@@ -67,11 +69,14 @@ impl Lightsail {
     /// Clients with the credentials, endpoint and HTTP client of `config`; its Region, retries
     /// and timeouts are not used. `seed` determines the jitter of retries.
     pub fn new(config: aws_sdk_lightsail::config::Builder, seed: u64) -> Self {
+        let credentials = KeptCredentials::new();
         Self {
             config: config
                 .retry_config(RetryConfig::disabled())
                 .timeout_config(TimeoutConfig::disabled())
+                .identity_cache(credentials.clone())
                 .build(),
+            credentials,
             regions: Mutex::default(),
             jitter: Mutex::new(fastrand::Rng::with_seed(seed)),
             calls: AtomicU64::new(0),
@@ -428,6 +433,7 @@ impl Lightsail {
         };
         let mut last: Option<Failure> = None;
         let mut may_have_happened = false;
+        let mut signed_anew = false;
         let mut attempt = 1;
         loop {
             let started = Instant::now();
@@ -455,10 +461,16 @@ impl Lightsail {
             if failure.class == Class::Throttled {
                 self.throttles.fetch_add(1, Ordering::Relaxed);
             }
+            if EXPIRED.contains(&failure.code.as_str()) {
+                self.credentials.forget();
+            }
             let again = match failure.class {
                 _ if tries == Tries::One => false,
                 Class::Throttled | Class::ServiceFault => true,
                 Class::NoAnswer => attempt < UNANSWERED_ATTEMPTS,
+                // Once: with fresh credentials, or by the service's own clock, which the SDK has
+                // learnt from the refusal.
+                Class::OutOfDate => !std::mem::replace(&mut signed_anew, true),
                 _ => false,
             };
             let pause = self.pause_before(attempt);
@@ -534,9 +546,11 @@ pub enum Class {
     NameTaken,
     /// There is no such resource.
     NotFound,
-    /// Refused for a reason that passes by itself: an account or Region being set up,
-    /// credentials that have expired.
+    /// Refused for a reason that passes by itself: an account or Region being set up.
     NotYet,
+    /// Refused because of the signature's date or the age of the credentials. Signed anew it may
+    /// pass.
+    OutOfDate,
     /// Refused for good.
     Refused,
 }
@@ -562,12 +576,15 @@ const THROTTLING: &[&str] = &[
 /// The codes of refusals that pass by themselves.
 const NOT_YET: &[&str] = &[
     "AccountSetupInProgressException",
-    "ExpiredToken",
-    "ExpiredTokenException",
     "RegionSetupInProgressException",
-    "RequestExpired",
-    "RequestTimeTooSkewed",
 ];
+
+/// The codes with which AWS services say "these credentials have expired".
+const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException"];
+
+/// The codes with which they say "your clock is wrong", of which there is one more that says so
+/// in its message only.
+const SKEWED: &[&str] = &["RequestExpired", "RequestTimeTooSkewed"];
 
 impl Failure {
     /// Whether the same request may succeed later, without anybody changing anything.
@@ -578,7 +595,8 @@ impl Failure {
             | Class::NoAnswer
             | Class::NoTime
             | Class::TooManyCopies
-            | Class::NotYet => true,
+            | Class::NotYet
+            | Class::OutOfDate => true,
             Class::NameTaken | Class::NotFound | Class::Refused => false,
         }
     }
@@ -688,6 +706,12 @@ impl Failure {
             Class::ServiceFault
         } else if NOT_YET.contains(&code.as_str()) {
             Class::NotYet
+        } else if EXPIRED.contains(&code.as_str())
+            || SKEWED.contains(&code.as_str())
+            || lower.starts_with("signature expired")
+            || lower.starts_with("signature not yet current")
+        {
+            Class::OutOfDate
         } else if code == "NotFoundException" {
             Class::NotFound
         } else if error.code().is_none() && status < 400 {
@@ -912,7 +936,26 @@ mod tests {
             (400, "NotFoundException", "", Class::NotFound),
             (400, "AccountSetupInProgressException", "", Class::NotYet),
             (400, "RegionSetupInProgressException", "", Class::NotYet),
-            (400, "ExpiredTokenException", "", Class::NotYet),
+            (400, "ExpiredTokenException", "", Class::OutOfDate),
+            (403, "RequestTimeTooSkewed", "", Class::OutOfDate),
+            (
+                403,
+                "InvalidSignatureException",
+                "Signature expired: 20261122T000000Z is now earlier than 20261122T010000Z",
+                Class::OutOfDate,
+            ),
+            (
+                403,
+                "InvalidSignatureException",
+                "Signature not yet current: 20261122T010000Z is still later than 20261122T000000Z",
+                Class::OutOfDate,
+            ),
+            (
+                403,
+                "InvalidSignatureException",
+                "The request signature we calculated does not match the signature you provided.",
+                Class::Refused,
+            ),
             (400, "AccessDeniedException", "", Class::Refused),
             (400, "UnauthenticatedException", "", Class::Refused),
             (400, "InvalidInputException", "", Class::Refused),

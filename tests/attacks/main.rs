@@ -5,13 +5,17 @@
 //! nothing is lost that was asked for, memory stays bounded, and the same process serves the next.
 //!
 //! - [`connections`]: connections that died while the function was frozen.
+//! - [`clocks`]: deadlines and clocks that are far off.
+//! - [`credentials`]: credentials that expire, are renewed, or cannot be had.
 //! - [`answers`]: bytes that are no answer of Lightsail's, too slow, too long, or somebody else's.
 //! - [`deadlines`]: hardly any time, and none.
 //! - [`server`]: a server that does to each connection whatever a test wants.
 //! - [`support`]: what these tests and those in `tests/function` stand on.
 
 mod answers;
+mod clocks;
 mod connections;
+mod credentials;
 mod deadlines;
 mod server;
 #[path = "../function/support.rs"]

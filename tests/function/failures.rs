@@ -52,14 +52,11 @@ const REFUSALS: &[(u16, &str, bool)] = &[
     // The SDK's model has one more.
     (400, "RegionSetupInProgressException", true),
     // Errors common to all AWS services.
-    (400, "ExpiredTokenException", true),
-    (400, "ExpiredToken", true),
     (400, "IncompleteSignature", false),
     (400, "InvalidSignatureException", false),
     (400, "MissingAuthenticationTokenException", false),
     (400, "NotAuthorized", false),
     (400, "OptInRequired", false),
-    (400, "RequestExpired", true),
     (400, "UnrecognizedClientException", false),
     (400, "ValidationError", false),
     (403, "AccessDeniedException", false),
@@ -81,6 +78,31 @@ async fn a_refusal_fails_with_lightsails_own_code_and_is_not_tried_again() {
         assert_eq!(line["errorMessage"], "No, and this is why.", "{code}");
         assert_eq!(line["retryable"], *retryable, "{code}");
         assert_eq!(stand.emulator.take_calls().len(), 1, "{code}");
+    }
+    stand.still_serves().await;
+}
+
+/// Refusals of a signature that is out of date.
+const OUT_OF_DATE: &[(u16, &str)] = &[
+    (400, "ExpiredTokenException"),
+    (400, "ExpiredToken"),
+    (400, "RequestExpired"),
+    (403, "RequestTimeTooSkewed"),
+];
+
+#[tokio::test]
+async fn what_is_refused_as_out_of_date_is_signed_anew_once() {
+    let mut stand = Stand::new().await;
+    for (status, code) in OUT_OF_DATE {
+        let fault = refusal(*status, code, "Too late.");
+        stand.emulator.fault_next(Operation::CopySnapshot, 2, fault);
+        let invocation = stand.send(&dated("x1", "us-east-1")).await;
+        let line = failed_line(&invocation, "x1");
+        assert_eq!(
+            (&line["errorCode"], &line["retryable"]),
+            (&json!(code), &json!(true))
+        );
+        assert_eq!(stand.emulator.take_calls().len(), 2, "{code}");
     }
     stand.still_serves().await;
 }

@@ -1,0 +1,192 @@
+//! Credentials that expire, are renewed, or cannot be had, where the function gets them from an
+//! endpoint, as it does in Lambda where its process was restored from a snapshot.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::{Timestamp, ToSpan};
+use lightsail_emulator::{
+    ACCESS_KEY_ID, EXPIRED_SESSION_TOKEN, Fault, Operation, Running, SECRET_ACCESS_KEY, StatusCode,
+};
+use local_lambda::{LocalFunction, Settings};
+use serde_json::json;
+
+use crate::server::{Server, answer_json, request, write};
+use crate::support::{BINARY, Outcome, SESSION_TOKEN, Stand, dated};
+
+const AUTHORIZATION: &str = "authorization-of-this-process";
+
+/// What the endpoint gives out next.
+#[derive(Debug, Clone)]
+enum Next {
+    /// Credentials with this session token, which say that they are good for this many seconds.
+    Credentials(&'static str, i64),
+    /// A fault of its own.
+    Fault,
+    /// No answer.
+    Silence,
+}
+
+/// An endpoint that gives out credentials, and how often it was asked.
+struct Endpoint {
+    server: Server,
+    next: Arc<Mutex<Next>>,
+    asked: Arc<Mutex<usize>>,
+}
+
+impl Endpoint {
+    async fn start(first: Next) -> Self {
+        let next = Arc::new(Mutex::new(first));
+        let asked = Arc::new(Mutex::new(0));
+        let (giving, counting) = (Arc::clone(&next), Arc::clone(&asked));
+        let server = Server::start(move |mut stream| {
+            let (next, asked) = (Arc::clone(&giving), Arc::clone(&counting));
+            async move {
+                while let Some(request) = request(&mut stream).await {
+                    assert!(request.contains(AUTHORIZATION), "{request}");
+                    *asked.lock().unwrap() += 1;
+                    let next = next.lock().unwrap().clone();
+                    match next {
+                        Next::Credentials(token, seconds) => {
+                            let credentials = json!({
+                                "AccessKeyId": ACCESS_KEY_ID,
+                                "SecretAccessKey": SECRET_ACCESS_KEY,
+                                "Token": token,
+                                "Expiration": (Timestamp::now() + seconds.seconds()).to_string(),
+                            });
+                            answer_json(&mut stream, &credentials.to_string()).await;
+                        }
+                        Next::Fault => {
+                            let fault =
+                                "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n";
+                            write(&mut stream, fault).await;
+                        }
+                        Next::Silence => std::future::pending().await,
+                    }
+                }
+            }
+        })
+        .await;
+        Self {
+            server,
+            next,
+            asked,
+        }
+    }
+
+    fn give(&self, next: Next) {
+        *self.next.lock().unwrap() = next;
+    }
+
+    fn take_asked(&self) -> usize {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+/// A function that has its credentials from an endpoint.
+async fn stand(first: Next) -> (Stand, Endpoint, Running) {
+    let endpoint = Endpoint::start(first).await;
+    let mut stand = Stand::new().await;
+    let lightsail = stand.emulator.clone().start().await.unwrap();
+    let settings = Settings::default()
+        .variable("AWS_ENDPOINT_URL_LIGHTSAIL", &lightsail.url())
+        .variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", endpoint.server.url())
+        .variable("AWS_CONTAINER_AUTHORIZATION_TOKEN", AUTHORIZATION);
+    stand.function = LocalFunction::spawn(BINARY, settings).await.unwrap();
+    (stand, endpoint, lightsail)
+}
+
+const HOUR: i64 = 3600;
+
+#[tokio::test]
+async fn credentials_are_asked_for_once_and_kept() {
+    let (mut stand, endpoint, _lightsail) = stand(Next::Credentials(SESSION_TOKEN, HOUR)).await;
+    for (name, region) in [
+        ("x1", "us-east-1"),
+        ("x2", "eu-west-1"),
+        ("x3", "us-east-1"),
+    ] {
+        assert_eq!(stand.copy(&dated(name, region)).await["outcome"], "started");
+    }
+    assert_eq!(endpoint.take_asked(), 1);
+}
+
+#[tokio::test]
+async fn credentials_that_lightsail_calls_expired_are_renewed_in_the_same_invocation() {
+    let (mut stand, endpoint, _lightsail) = stand(Next::Credentials(SESSION_TOKEN, HOUR)).await;
+    assert_eq!(
+        stand.copy(&dated("x1", "us-east-1")).await["outcome"],
+        "started"
+    );
+    assert_eq!(endpoint.take_asked(), 1);
+    // By their own date they are good for an hour.
+    let refusal = Fault::error(StatusCode::BAD_REQUEST, "ExpiredTokenException", "Expired.");
+    stand
+        .emulator
+        .fault_next(Operation::CopySnapshot, 8, refusal);
+    let copies: Vec<_> = (0..8)
+        .map(|index| dated(&format!("copy-{index}"), "us-east-1"))
+        .collect();
+    let answer = stand.answer(&json!({ "copies": copies })).await;
+    assert_eq!(answer["summary"]["started"], 8, "{answer:#}");
+    assert!(endpoint.take_asked() >= 1);
+    // What was had anew is kept.
+    stand.still_serves().await;
+    assert_eq!(endpoint.take_asked(), 0);
+}
+
+#[tokio::test]
+async fn a_process_does_not_keep_credentials_that_are_refused() {
+    let expired = Next::Credentials(EXPIRED_SESSION_TOKEN, HOUR);
+    let (mut stand, endpoint, _lightsail) = stand(expired).await;
+    let invocation = stand.send(&dated("x1", "us-east-1")).await;
+    let line = invocation.line_of("x1");
+    assert_eq!(
+        (&line["errorCode"], &line["retryable"]),
+        (&json!("ExpiredTokenException"), &json!(true))
+    );
+    // Asked for anew once, and not again and again.
+    assert_eq!(endpoint.take_asked(), 2);
+    endpoint.give(Next::Credentials(SESSION_TOKEN, HOUR));
+    assert_eq!(
+        stand.copy(&dated("x1", "us-east-1")).await["outcome"],
+        "started"
+    );
+    assert_eq!(endpoint.take_asked(), 1);
+}
+
+#[tokio::test]
+async fn credentials_that_are_about_to_expire_are_renewed_without_a_failure() {
+    let (mut stand, endpoint, _lightsail) = stand(Next::Credentials(SESSION_TOKEN, 2)).await;
+    for name in ["x1", "x2", "x3"] {
+        assert_eq!(
+            stand.copy(&dated(name, "us-east-1")).await["outcome"],
+            "started"
+        );
+        assert_eq!(endpoint.take_asked(), 1);
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_cannot_be_had_are_an_honest_failure_in_time() {
+    let cases = [(Next::Fault, "credential"), (Next::Silence, "identity")];
+    let cases = cases.map(|(next, said)| async move {
+        let (mut stand, endpoint, _lightsail) = stand(next.clone()).await;
+        let event = dated("x1", "us-east-1").to_string();
+        let invocation = stand.function.invoke(event, Duration::from_secs(12)).await;
+        let line = invocation.line_of("x1");
+        assert_eq!(
+            (&line["outcome"], &line["errorCode"], &line["retryable"]),
+            (&json!("failed"), &json!("ConnectionFailure"), &json!(true))
+        );
+        let message = line["errorMessage"].as_str().unwrap();
+        assert!(message.contains(said), "{next:?}: {message}");
+        assert_eq!(stand.emulator.call_count(), 0);
+        // The next invocation has them, if they can be had by then.
+        endpoint.give(Next::Credentials(SESSION_TOKEN, HOUR));
+        let copy = stand.copy(&dated("x1", "us-east-1")).await;
+        assert_eq!(copy["outcome"], "started", "{next:?}");
+    });
+    join_all(cases).await;
+}
