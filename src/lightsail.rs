@@ -5,7 +5,7 @@
 //! the invocation's deadline allows and not a moment longer; the service's last answer, rather
 //! than a bare time-out, when time is up; and jitter that a simulation can seed and replay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
 use std::fmt;
 use std::pin::pin;
@@ -17,6 +17,7 @@ use aws_sdk_lightsail::Client;
 use aws_sdk_lightsail::config::retry::RetryConfig;
 use aws_sdk_lightsail::config::timeout::TimeoutConfig;
 use aws_sdk_lightsail::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_lightsail::operation::RequestId;
 use aws_sdk_lightsail::primitives::DateTime;
 use aws_sdk_lightsail::types::{
     AddOn, AutoSnapshotStatus, DiskSnapshot, DiskSnapshotState, InstanceSnapshot,
@@ -141,12 +142,10 @@ impl Lightsail {
             .await?;
         // The SDK reads an answer without any content as one without operations, and somebody
         // else's JSON too. Neither says that the copy was started.
-        answer.operations.ok_or_else(|| Failure {
-            code: "ConnectionFailure".to_owned(),
-            message: "the answer to CopySnapshot has no operations; it may not be Lightsail's"
-                .to_owned(),
-            class: Class::NoAnswer,
-            may_have_happened: true,
+        answer.operations.ok_or_else(|| {
+            Failure::not_lightsails(
+                "the answer to CopySnapshot has no operations; it may not be Lightsail's",
+            )
         })
     }
 
@@ -219,7 +218,8 @@ impl Lightsail {
                 client.get_auto_snapshots().resource_name(resource).send()
             })
             .await?;
-        let snapshots = answer.auto_snapshots.unwrap_or_default();
+        let lightsails = answer.request_id().is_some();
+        let snapshots = listed("GetAutoSnapshots", answer.auto_snapshots, lightsails)?;
         Ok(snapshots
             .into_iter()
             .filter_map(|snapshot| {
@@ -243,43 +243,44 @@ impl Lightsail {
         deadline: Instant,
     ) -> Result<Vec<Resource>, Failure> {
         let mut all = Vec::new();
-        let mut page = None;
+        let mut pages = Pages::default();
         loop {
-            let token = page.clone();
-            page =
-                match kind {
-                    ResourceKind::Instance => {
-                        let answer = self
-                            .call("GetInstances", region, deadline, |client| {
-                                client.get_instances().set_page_token(token.clone()).send()
-                            })
-                            .await?;
-                        all.extend(answer.instances.unwrap_or_default().into_iter().map(
-                            |instance| Resource {
-                                name: instance.name.unwrap_or_default(),
-                                tags: tag_map(instance.tags),
-                                automatic_snapshots: automatic_snapshots(instance.add_ons),
-                            },
-                        ));
-                        answer.next_page_token
-                    }
-                    ResourceKind::Disk => {
-                        let answer = self
-                            .call("GetDisks", region, deadline, |client| {
-                                client.get_disks().set_page_token(token.clone()).send()
-                            })
-                            .await?;
-                        all.extend(answer.disks.unwrap_or_default().into_iter().map(|disk| {
-                            Resource {
-                                name: disk.name.unwrap_or_default(),
-                                tags: tag_map(disk.tags),
-                                automatic_snapshots: automatic_snapshots(disk.add_ons),
-                            }
-                        }));
-                        answer.next_page_token
-                    }
-                };
-            if page.is_none() {
+            let token = pages.next.clone();
+            let (operation, next) = match kind {
+                ResourceKind::Instance => {
+                    let operation = "GetInstances";
+                    let answer = self
+                        .call(operation, region, deadline, |client| {
+                            client.get_instances().set_page_token(token.clone()).send()
+                        })
+                        .await?;
+                    let lightsails = answer.request_id().is_some();
+                    let instances = listed(operation, answer.instances, lightsails)?;
+                    all.extend(instances.into_iter().map(|instance| Resource {
+                        name: instance.name.unwrap_or_default(),
+                        tags: tag_map(instance.tags),
+                        automatic_snapshots: automatic_snapshots(instance.add_ons),
+                    }));
+                    (operation, answer.next_page_token)
+                }
+                ResourceKind::Disk => {
+                    let operation = "GetDisks";
+                    let answer = self
+                        .call(operation, region, deadline, |client| {
+                            client.get_disks().set_page_token(token.clone()).send()
+                        })
+                        .await?;
+                    let lightsails = answer.request_id().is_some();
+                    let disks = listed(operation, answer.disks, lightsails)?;
+                    all.extend(disks.into_iter().map(|disk| Resource {
+                        name: disk.name.unwrap_or_default(),
+                        tags: tag_map(disk.tags),
+                        automatic_snapshots: automatic_snapshots(disk.add_ons),
+                    }));
+                    (operation, answer.next_page_token)
+                }
+            };
+            if !pages.turn(operation, next)? {
                 return Ok(all);
             }
         }
@@ -297,40 +298,44 @@ impl Lightsail {
         deadline: Instant,
         mut each: impl FnMut(Snapshot),
     ) -> Result<(), Failure> {
-        let mut page = None;
+        let mut pages = Pages::default();
         loop {
-            let token = page.clone();
-            page = match kind {
+            let token = pages.next.clone();
+            let (operation, next) = match kind {
                 ResourceKind::Instance => {
+                    let operation = "GetInstanceSnapshots";
                     let answer = self
-                        .call("GetInstanceSnapshots", region, deadline, |client| {
+                        .call(operation, region, deadline, |client| {
                             let list = client.get_instance_snapshots();
                             list.set_page_token(token.clone()).send()
                         })
                         .await?;
-                    let snapshots = answer.instance_snapshots.unwrap_or_default();
+                    let lightsails = answer.request_id().is_some();
+                    let snapshots = listed(operation, answer.instance_snapshots, lightsails)?;
                     snapshots
                         .into_iter()
                         .map(Snapshot::from)
                         .for_each(&mut each);
-                    answer.next_page_token
+                    (operation, answer.next_page_token)
                 }
                 ResourceKind::Disk => {
+                    let operation = "GetDiskSnapshots";
                     let answer = self
-                        .call("GetDiskSnapshots", region, deadline, |client| {
+                        .call(operation, region, deadline, |client| {
                             let list = client.get_disk_snapshots();
                             list.set_page_token(token.clone()).send()
                         })
                         .await?;
-                    let snapshots = answer.disk_snapshots.unwrap_or_default();
+                    let lightsails = answer.request_id().is_some();
+                    let snapshots = listed(operation, answer.disk_snapshots, lightsails)?;
                     snapshots
                         .into_iter()
                         .map(Snapshot::from)
                         .for_each(&mut each);
-                    answer.next_page_token
+                    (operation, answer.next_page_token)
                 }
             };
-            if page.is_none() {
+            if !pages.turn(operation, next)? {
                 return Ok(());
             }
         }
@@ -505,6 +510,41 @@ impl Lightsail {
     }
 }
 
+/// How far a list has been read.
+#[derive(Debug, Default)]
+struct Pages {
+    next: Option<String>,
+    asked: HashSet<String>,
+}
+
+impl Pages {
+    /// Whether there is another page, given the token that came with the last one. A list that
+    /// begins again would never end.
+    fn turn(&mut self, operation: &str, token: Option<String>) -> Result<bool, Failure> {
+        if let Some(token) = &token
+            && !self.asked.insert(token.clone())
+        {
+            return Err(Failure::not_lightsails(format!(
+                "{operation} gave the token of a page that was read already: the list begins again"
+            )));
+        }
+        self.next = token;
+        Ok(self.next.is_some())
+    }
+}
+
+/// A list, as it was answered. `{}` is an empty one where Lightsail says so, who gives every answer
+/// an id. From anybody else, a proxy's greeting for one, it would make sources or copies vanish.
+fn listed<T>(operation: &str, list: Option<Vec<T>>, lightsails: bool) -> Result<Vec<T>, Failure> {
+    match list {
+        Some(list) => Ok(list),
+        None if lightsails => Ok(Vec::new()),
+        None => Err(Failure::not_lightsails(format!(
+            "the answer to {operation} has no list and no request id; it is not Lightsail's"
+        ))),
+    }
+}
+
 /// How often a call is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tries {
@@ -608,6 +648,16 @@ impl Failure {
             message,
             class: Class::Refused,
             may_have_happened: false,
+        }
+    }
+
+    /// An answer that may well be somebody else's, so that what was asked may have happened or not.
+    fn not_lightsails(message: impl Into<String>) -> Self {
+        Self {
+            code: "ConnectionFailure".to_owned(),
+            message: message.into(),
+            class: Class::NoAnswer,
+            may_have_happened: true,
         }
     }
 

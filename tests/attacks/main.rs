@@ -8,6 +8,7 @@
 //! - [`clocks`]: deadlines and clocks that are far off.
 //! - [`credentials`]: credentials that expire, are renewed, or cannot be had.
 //! - [`answers`]: bytes that are no answer of Lightsail's, too slow, too long, or somebody else's.
+//! - [`lists`]: lists that never end, or that nobody has answered.
 //! - [`deadlines`]: hardly any time, and none.
 //! - [`server`]: a server that does to each connection whatever a test wants.
 //! - [`support`]: what these tests and those in `tests/function` stand on.
@@ -17,6 +18,7 @@ mod clocks;
 mod connections;
 mod credentials;
 mod deadlines;
+mod lists;
 mod server;
 #[path = "../function/support.rs"]
 mod support;

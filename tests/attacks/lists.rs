@@ -1,0 +1,108 @@
+//! Lists that never end, and lists that nobody has answered.
+
+use std::time::Duration;
+
+use lightsail_emulator::{Fault, Operation, StatusCode};
+use serde_json::{Value, json};
+
+use crate::server::{Server, answer_json, request};
+use crate::support::{Outcome, Stand};
+
+fn policy() -> Value {
+    json!({ "policy": {
+        "sources": [{ "region": "us-west-2" }],
+        "destinations": ["us-east-1"],
+        "retention": { "keepLast": 1 },
+    } })
+}
+
+fn page(body: &Value) -> Fault {
+    Fault::answer(
+        StatusCode::OK,
+        "application/x-amz-json-1.1",
+        body.to_string(),
+    )
+}
+
+const LISTS: [(Operation, &str); 4] = [
+    (Operation::GetInstances, "instances"),
+    (Operation::GetDisks, "disks"),
+    (Operation::GetInstanceSnapshots, "instanceSnapshots"),
+    (Operation::GetDiskSnapshots, "diskSnapshots"),
+];
+
+#[tokio::test]
+async fn a_list_that_begins_again_is_given_up_at_once() {
+    for (operation, member) in LISTS {
+        for tokens in [&["a"][..], &["a", "b", "c"]] {
+            let mut stand = Stand::new().await;
+            stand.emulator.on_call(move |call| {
+                if call.operation != operation {
+                    return Fault::None;
+                }
+                let asked = call.body["pageToken"].as_str();
+                let last = tokens.iter().position(|token| Some(*token) == asked);
+                let next = tokens[last.map_or(0, |last| (last + 1) % tokens.len())];
+                page(&json!({ member: [], "nextPageToken": next }))
+            });
+            let invocation = stand.send(&policy()).await;
+            let (error_type, message) = invocation.error();
+            assert_eq!(error_type, "CopyFailed");
+            let expected = format!("{operation}");
+            assert!(
+                message
+                    .lines()
+                    .any(|line| line.contains(&expected) && line.contains("begins again")),
+                "{message}"
+            );
+            assert_eq!(stand.calls_of(operation).len(), tokens.len() + 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_never_ends_is_given_up_in_time() {
+    let mut stand = Stand::new().await;
+    stand.emulator.record_calls(false);
+    stand.emulator.on_call(|call| match call.operation {
+        Operation::GetInstances => {
+            page(&json!({ "instances": [], "nextPageToken": call.number.to_string() }))
+        }
+        _ => Fault::None,
+    });
+    let event = policy().to_string();
+    let invocation = stand.function.invoke(event, Duration::from_secs(5)).await;
+    let (error_type, message) = invocation.error();
+    assert_eq!(error_type, "CopyFailed");
+    assert!(
+        message.contains("GetInstances") && message.contains("Timeout"),
+        "{message}"
+    );
+    stand.emulator.on_call(|_| Fault::None);
+    stand.still_serves().await;
+}
+
+#[tokio::test]
+async fn an_answer_without_a_list_that_is_not_lightsails_is_no_empty_list() {
+    for (operation, _) in LISTS {
+        let server = Server::start(move |mut stream| async move {
+            while let Some(request) = request(&mut stream).await {
+                let lists = r#"{"instances":[{"name":"web"}],"disks":[],"instanceSnapshots":[],"diskSnapshots":[],"autoSnapshots":[]}"#;
+                let asked = request.contains(&format!(".{operation}\r"));
+                answer_json(&mut stream, if asked { "{}" } else { lists }).await;
+            }
+        })
+        .await;
+        let mut stand = Stand::at(server.url()).await;
+        let invocation = stand.send(&policy()).await;
+        let (error_type, message) = invocation.error();
+        assert_eq!(error_type, "CopyFailed");
+        assert!(
+            message
+                .lines()
+                .any(|line| line.contains(&operation.to_string())
+                    && line.contains("ConnectionFailure")),
+            "{operation}: {message}"
+        );
+    }
+}
