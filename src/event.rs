@@ -13,7 +13,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::fields::{Fields, Mistakes, found, join, quoted};
+use crate::fields::{self, Fields, Mistakes, found, join, quoted};
 use crate::policy::Policy;
 use crate::region::Region;
 use crate::request::{Copy, CopyRequest, Defaults, read_alone};
@@ -52,8 +52,7 @@ pub fn parse(payload: &[u8], now: Timestamp, region: Option<Region>) -> Result<E
     if payload.iter().all(u8::is_ascii_whitespace) {
         return Err(Mistakes::one("", "the payload is empty; expected JSON"));
     }
-    let value: Value = serde_json::from_slice(payload)
-        .map_err(|error| Mistakes::one("", format!("the payload is not JSON: {error}")))?;
+    let value = fields::parse(payload, "payload")?;
     let reader = Reader { now, region };
     let mut mistakes = Mistakes::default();
     let event = match &value {

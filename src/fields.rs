@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// One thing wrong with an event or a policy.
@@ -73,6 +74,89 @@ impl fmt::Display for Mistakes {
 }
 
 impl std::error::Error for Mistakes {}
+
+/// Reads JSON, of which `what` is the name in messages.
+///
+/// # Errors
+///
+/// It is not JSON, or an object in it has a field twice: which of the two is meant is anybody's
+/// guess, and of two `dryRun`s the wrong one changes something.
+pub fn parse(json: &[u8], what: &str) -> Result<Value, Mistakes> {
+    let read: Result<Unambiguous, _> = serde_json::from_slice(json);
+    read.map(|json| json.0).map_err(|error| {
+        let message = if error.is_data() {
+            error.to_string()
+        } else {
+            format!("the {what} is not JSON: {error}")
+        };
+        Mistakes::one("", message)
+    })
+}
+
+/// JSON in which no object has a field twice. `serde_json` by itself takes the last of them.
+struct Unambiguous(Value);
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader).map(Self)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(Unambiguous(element)) = seq.next_element()? {
+            elements.push(element);
+        }
+        Ok(elements.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some((name, Unambiguous(value))) = map.next_entry::<String, _>()? {
+            if members.contains_key(&name) {
+                let name = quoted(&name);
+                return Err(A::Error::custom(format!(
+                    "the field {name:?} is there twice"
+                )));
+            }
+            members.insert(name, value);
+        }
+        Ok(members.into())
+    }
+}
 
 /// One JSON object being read. Every field that a reader asks for counts as known;
 /// [`Fields::finish`] reports the others.
@@ -364,6 +448,22 @@ mod tests {
             regions(json!(["a", "c", 7, "a"])),
             "here.field[1]: neither a nor b\nhere.field[2]: expected a string, found 7\nhere.field[3]: named twice"
         );
+    }
+
+    #[test]
+    fn json_is_read_as_it_is_unless_a_field_is_there_twice() {
+        let text =
+            r#"{"a":[null,true,0,-1,1.5,18446744073709551615,"x\u00e9",{}],"b":{"a":1,"b":2}}"#;
+        let expected: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(parse(text.as_bytes(), "event"), Ok(expected));
+        let message = |text: &str| parse(text.as_bytes(), "event").unwrap_err().to_string();
+        assert_eq!(
+            message(r#"{"dryRun": true, "dryRun": false}"#),
+            "the field \"dryRun\" is there twice at line 1 column 33"
+        );
+        assert!(message(r#"[{"a": {"b": 1, "c": 2, "b": 1}}]"#).contains("\"b\" is there twice"));
+        assert!(message("{").starts_with("the event is not JSON: EOF"));
+        assert!(message(&"[".repeat(100_000)).starts_with("the event is not JSON: recursion"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use glob::Pattern;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use crate::fields::{Fields, Mistakes, found, join};
+use crate::fields::{self, Fields, Mistakes, found, join};
 use crate::lightsail::ResourceKind;
 use crate::region::Region;
 use crate::retention::Retention;
@@ -47,8 +47,7 @@ impl Policy {
     ///
     /// All that is wrong with it, each mistake with its path.
     pub fn parse(json: &str) -> Result<Self, Mistakes> {
-        let value: Value = serde_json::from_str(json)
-            .map_err(|error| Mistakes::one("", format!("the policy is not JSON: {error}")))?;
+        let value = fields::parse(json.as_bytes(), "policy")?;
         let mut mistakes = Mistakes::default();
         match Self::read(&value, "", &mut mistakes) {
             Some(policy) if mistakes.is_empty() => Ok(policy),

@@ -787,6 +787,11 @@ async fn bytes_that_are_no_json_are_refused_and_the_next_event_is_served() {
         (deep, "the payload is not JSON"),
         (deep_job, "the payload is not JSON"),
         (large, "sourceRegion: required"),
+        // Which of the two is meant?
+        (
+            b"{\"dryRun\": true, \"dryRun\": false}".to_vec(),
+            "the field \"dryRun\" is there twice",
+        ),
     ];
     for (payload, expected) in cases {
         let shown = String::from_utf8_lossy(&payload[..payload.len().min(40)]).into_owned();
