@@ -9,6 +9,7 @@
 //! - [`credentials`]: credentials that expire, are renewed, or cannot be had.
 //! - [`answers`]: bytes that are no answer of Lightsail's, too slow, too long, or somebody else's.
 //! - [`lists`]: lists that never end, or that nobody has answered.
+//! - [`output`]: nobody reads what the function writes.
 //! - [`deadlines`]: hardly any time, and none.
 //! - [`server`]: a server that does to each connection whatever a test wants.
 //! - [`support`]: what these tests and those in `tests/function` stand on.
@@ -19,6 +20,7 @@ mod connections;
 mod credentials;
 mod deadlines;
 mod lists;
+mod output;
 mod server;
 #[path = "../function/support.rs"]
 mod support;
