@@ -17,12 +17,14 @@ const LOAD: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct KeptCredentials(Arc<Mutex<SharedIdentityCache>>);
 
-impl KeptCredentials {
+impl Default for KeptCredentials {
     /// None yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self(Arc::new(Mutex::new(Self::empty())))
     }
+}
 
+impl KeptCredentials {
     fn empty() -> SharedIdentityCache {
         IdentityCache::lazy().load_timeout(LOAD).build()
     }

@@ -70,7 +70,7 @@ impl Lightsail {
     /// Clients with the credentials, endpoint and HTTP client of `config`; its Region, retries
     /// and timeouts are not used. `seed` determines the jitter of retries.
     pub fn new(config: aws_sdk_lightsail::config::Builder, seed: u64) -> Self {
-        let credentials = KeptCredentials::new();
+        let credentials = KeptCredentials::default();
         Self {
             config: config
                 .retry_config(RetryConfig::disabled())

@@ -1,5 +1,4 @@
-//! Many thousands of invocations in one process of the function, and whether anything grows:
-//! `cargo run --release --example soak -- [INVOCATIONS]`.
+//! A hundred thousand invocations in one process of the function, and whether anything grows.
 //!
 //! The function's own binary under the local Lambda, against the emulator: the sample events,
 //! events that are no events, copies that exist, dry runs, runs of a policy on a small fleet. One
@@ -10,19 +9,18 @@
 //!
 //! What happens is determined by a seed, but for the order in which answers come.
 
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use lightsail_emulator::{
     ACCESS_KEY_ID, Call, Emulator, Fault, Operation, Region, SECRET_ACCESS_KEY, StatusCode, World,
 };
 use local_lambda::{Ending, LocalFunction, Settings};
-use serde_json::Value;
 use tokio::net::TcpListener;
 
-type Error = Box<dyn std::error::Error>;
+use crate::programs::Program;
+use crate::{Error, id};
 
+const INVOCATIONS: u64 = 100_000;
 const SEED: u64 = 20_261_122;
 
 /// How long an invocation takes at most before this program gives it up for hung.
@@ -76,15 +74,13 @@ const EVENTS: &[&str] = &[
     r#"{"dryRun":true,"sourceRegion":"us-west-2","sourceResourceName":"Data-1"}"#,
 ];
 
-#[tokio::main]
-async fn main() -> Result<(), Error> {
-    let invocations: u64 = match std::env::args().nth(1) {
-        Some(number) => number
-            .parse()
-            .map_err(|_| format!("{number} is not a number of invocations"))?,
-        None => 100_000,
-    };
-    let tenth = (invocations / 10).max(1);
+/// Makes the invocations, and fails if something grows.
+pub async fn measure(function: &Program) -> Result<(), Error> {
+    println!("\n### A process that lives long\n");
+    println!(
+        "{INVOCATIONS} invocations in one process: the sample events, events that are none, copies that exist, dry runs, a policy's runs; one in ten meets faults, and has 300 ms. Memory, descriptors and threads are the medians of a tenth. Failed are those whose event or copies have to fail.\n"
+    );
+    let tenth = INVOCATIONS / 10;
     let events = events()?;
     let mut random = fastrand::Rng::with_seed(SEED);
     let mut lightsail = Lightsail::start("127.0.0.1:0", random.fork()).await?;
@@ -93,8 +89,8 @@ async fn main() -> Result<(), Error> {
         .variable("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
         .variable("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
         .variable("COPY_POLICY", POLICY);
-    let mut function = LocalFunction::spawn(build()?, settings).await?;
-    let process = function.process_id().ok_or("the function has ended")?;
+    let mut process = LocalFunction::spawn(&function.path, settings).await?;
+    let id = id(&process)?;
     let mut measured: Vec<Held> = Vec::new();
     println!("| invocations | answered | failed | calls | time | RSS | descriptors | threads |");
     println!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
@@ -110,7 +106,7 @@ async fn main() -> Result<(), Error> {
             let time = if hurried { HURRIED } else { PATIENCE };
             let deadline = (SystemTime::now() + time).duration_since(SystemTime::UNIX_EPOCH)?;
             let deadline_ms = deadline.as_millis().to_string();
-            let invocation = function
+            let invocation = process
                 .invoke_told(event.to_owned(), Some(&deadline_ms), PATIENCE)
                 .await;
             match invocation.ending {
@@ -118,9 +114,9 @@ async fn main() -> Result<(), Error> {
                 Ending::Error { .. } => failed += 1,
                 other => return Err(format!("{event}: {other:?}").into()),
             }
-            function.forget_log();
+            process.forget_log();
             if index * 100 % tenth < 100 {
-                samples.push(Held::by(process)?);
+                samples.push(Held::by(id)?);
             }
         }
         let held = Held::median(&samples);
@@ -146,27 +142,11 @@ async fn main() -> Result<(), Error> {
 /// The sample events, and those above.
 fn events() -> Result<Vec<String>, Error> {
     let mut events: Vec<String> = EVENTS.iter().copied().map(str::to_owned).collect();
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/events"))? {
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../events"))? {
         events.push(std::fs::read_to_string(entry?.path())?);
     }
     events.sort();
     Ok(events)
-}
-
-fn build() -> Result<PathBuf, Error> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let built = Command::new(cargo)
-        .args(["build", "--release", "--bin", "lightsail-snapshot-copier"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(std::process::Stdio::inherit())
-        .output()?;
-    let messages = String::from_utf8(built.stdout)?;
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .ok_or_else(|| "the function was not built".into())
 }
 
 /// An emulator whose faults can be switched on and off.

@@ -1,0 +1,15 @@
+"""The copy that a script makes: one call of CopySnapshot, and nothing else that the function does."""
+
+import boto3
+
+lightsail = boto3.client("lightsail")
+
+
+def handler(event, context):
+    answer = lightsail.copy_snapshot(
+        sourceRegion=event["sourceRegion"],
+        sourceResourceName=event["sourceResourceName"],
+        restoreDate=event["restoreDate"],
+        targetSnapshotName=event["targetSnapshotName"],
+    )
+    return [operation["status"] for operation in answer["operations"]]

@@ -1,0 +1,204 @@
+//! How a policy's run grows with the fleet.
+//!
+//! Sources in five Regions are copied to three destinations. Three runs: the first, one with a
+//! day's new recovery points, one with nothing to do. Each is set against its bound: the time that
+//! the answers alone take, at most eight at once in a Region.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use lightsail_emulator::world::{InstanceSnapshot, Source};
+use lightsail_emulator::{AutoSnapshotStatus, Call, Fault, Operation, Region};
+use local_lambda::LocalFunction;
+use serde_json::json;
+
+use crate::lightsail::Lightsail;
+use crate::programs::Program;
+use crate::{Error, answered, id, process};
+
+const ANSWER: Duration = Duration::from_millis(50);
+const AT_ONCE: usize = 8;
+const LAMBDAS_LONGEST: Duration = Duration::from_secs(900);
+const HOMES: [Region; 5] = [
+    Region::UsWest2,
+    Region::EuCentral1,
+    Region::ApSouth1,
+    Region::CaCentral1,
+    Region::SaEast1,
+];
+const DESTINATIONS: [Region; 3] = [Region::UsEast1, Region::EuWest1, Region::ApNortheast1];
+
+/// Three runs of a policy for each size of fleet.
+pub async fn measure(function: &Program, sizes: &[usize]) -> Result<(), Error> {
+    println!("\n### Fleets\n");
+    println!(
+        "A policy of five source Regions and three destinations, {} ms for an answer, at most {AT_ONCE} calls at once in a Region, which sets the bound. Each size has a process of its own; the memory is the most up to then.\n",
+        ANSWER.as_millis()
+    );
+    println!(
+        "| sources | run | calls | time | bound | time / bound | CPU per call | peak memory |"
+    );
+    println!("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    idle(function, sizes).await?;
+    for size in sizes {
+        runs(function, *size).await?;
+    }
+    Ok(())
+}
+
+/// A first run, one with new recovery points, and one with nothing to do.
+async fn runs(function: &Program, size: usize) -> Result<(), Error> {
+    let lightsail = fleet(size).await?;
+    let mut process = start(function, &lightsail).await?;
+    for run in ["first", "a new day", "nothing new"] {
+        if run == "a new day" {
+            for index in 0..size {
+                let snapshots = AutoSnapshotStatus::Success;
+                lightsail.emulator.add_auto_snapshot(
+                    home(index),
+                    &name(index),
+                    today(),
+                    snapshots,
+                )?;
+            }
+        }
+        measure_run(&mut process, &lightsail, size, run).await?;
+    }
+    Ok(())
+}
+
+/// The run that there is most of the time, in a process that has done nothing else: of each
+/// source, the copies of two days are there.
+async fn idle(function: &Program, sizes: &[usize]) -> Result<(), Error> {
+    for size in sizes {
+        let lightsail = fleet(*size).await?;
+        for index in 0..*size {
+            for date in [today().checked_sub(1.day())?, today()] {
+                let copy = InstanceSnapshot {
+                    name: format!("{}-{}-{date}", name(index), home(index)),
+                    from_instance_name: Some(name(index)),
+                    tags: [
+                        (
+                            "snapshot-copier:source",
+                            format!("{}/{}", home(index), name(index)),
+                        ),
+                        ("snapshot-copier:recovery-point", date.to_string()),
+                    ]
+                    .map(|(key, value)| (key.to_owned(), value))
+                    .into(),
+                    ..InstanceSnapshot::default()
+                };
+                for destination in DESTINATIONS {
+                    lightsail
+                        .emulator
+                        .add_instance_snapshot(destination, &copy)?;
+                }
+            }
+        }
+        let mut process = start(function, &lightsail).await?;
+        measure_run(
+            &mut process,
+            &lightsail,
+            *size,
+            "nothing new, fresh process",
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// A Lightsail with so many sources, each with yesterday's recovery point.
+async fn fleet(size: usize) -> Result<Lightsail, Error> {
+    let lightsail = Lightsail::start().await?;
+    let yesterday = today().checked_sub(1.day())?;
+    for index in 0..size {
+        let source =
+            Source::named(&name(index)).with_auto_snapshot(yesterday, AutoSnapshotStatus::Success);
+        lightsail.emulator.add_instance(home(index), &source)?;
+    }
+    lightsail
+        .emulator
+        .on_call(|_: &Call| Fault::None.after(ANSWER));
+    Ok(lightsail)
+}
+
+async fn start(function: &Program, lightsail: &Lightsail) -> Result<LocalFunction, Error> {
+    let policy = json!({
+        "sources": HOMES.map(|region| json!({ "region": region.as_str() })),
+        "destinations": DESTINATIONS.map(Region::as_str),
+        "maxCopiesInProgress": 1_000_000,
+    });
+    let settings = function
+        .settings(lightsail.settings())
+        .variable("COPY_POLICY", &policy.to_string());
+    Ok(LocalFunction::spawn(&function.path, settings).await?)
+}
+
+async fn measure_run(
+    function: &mut LocalFunction,
+    lightsail: &Lightsail,
+    size: usize,
+    run: &str,
+) -> Result<(), Error> {
+    let process = id(function)?;
+    lightsail.emulator.take_calls();
+    let before = process::processor_time(process)?;
+    let invocation = function.invoke("{}", LAMBDAS_LONGEST).await;
+    let used = process::processor_time(process)?.saturating_sub(before);
+    let calls = lightsail.emulator.take_calls();
+    let summary = &answered(&invocation)?["summary"];
+    if summary["deferred"] != 0 {
+        return Err(format!("the run did not go through: {summary}").into());
+    }
+    let bound = bound(&calls);
+    println!(
+        "| {size} | {run} | {} | {:.2} s | {:.2} s | {:.2} | {:.3} ms | {:.1} MB |",
+        calls.len(),
+        invocation.duration.as_secs_f64(),
+        bound.as_secs_f64(),
+        invocation.duration.as_secs_f64() / bound.as_secs_f64(),
+        crate::ms(used) / calls.len() as f64,
+        process::peak_memory(process)?,
+    );
+    Ok(())
+}
+
+fn home(index: usize) -> Region {
+    HOMES[index % HOMES.len()]
+}
+
+fn name(index: usize) -> String {
+    format!("server-{index:05}")
+}
+
+fn today() -> jiff::civil::Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
+}
+
+/// The time that these calls' answers take at the least: pages of a list come one after the
+/// other, what does not depend on each other comes eight at once in a Region, and the slowest
+/// Region counts. First the lists, then the automatic snapshots, then copies, then tags.
+fn bound(calls: &[Call]) -> Duration {
+    let count = |region: Region, operation: Operation| {
+        calls
+            .iter()
+            .filter(|call| call.region == region && call.operation == operation)
+            .count()
+    };
+    let at_once = |operation| {
+        let of_region = |region: &Region| count(*region, operation).div_ceil(AT_ONCE);
+        Region::ALL.iter().map(of_region).max().unwrap_or(0)
+    };
+    let lists = |region: &Region| {
+        let of_resources =
+            count(*region, Operation::GetInstances).max(count(*region, Operation::GetDisks));
+        let of_snapshots = count(*region, Operation::GetInstanceSnapshots)
+            + count(*region, Operation::GetDiskSnapshots);
+        of_resources.max(of_snapshots)
+    };
+    let answers = Region::ALL.iter().map(lists).max().unwrap_or(0)
+        + at_once(Operation::GetAutoSnapshots)
+        + at_once(Operation::CopySnapshot)
+        + at_once(Operation::TagResource);
+    ANSWER * u32::try_from(answers).unwrap_or(u32::MAX)
+}

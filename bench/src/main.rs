@@ -1,0 +1,105 @@
+//! Measures the function side by side with what it may be compared with, and prints Markdown:
+//! `scripts/bench.sh`, which builds everything that this needs.
+//!
+//! Parts of it by their names: `cold`, `warm`, `instructions`, `fleet`, `soak`.
+
+mod cold;
+mod fleet;
+mod instructions;
+mod lightsail;
+mod process;
+mod programs;
+mod soak;
+mod warm;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use local_lambda::{Ending, Invocation, LocalFunction};
+use serde_json::Value;
+
+type Error = Box<dyn std::error::Error>;
+
+/// How long an invocation may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let mut arguments = std::env::args().skip(1);
+    let python: PathBuf = arguments
+        .next()
+        .ok_or("which Python? scripts/bench.sh knows")?
+        .into();
+    let mut parts: Vec<String> = arguments.collect();
+    if parts.is_empty() {
+        parts = ["cold", "warm", "instructions", "fleet", "soak"]
+            .map(str::to_owned)
+            .into();
+    }
+    let function = programs::function()?;
+    let floor = programs::floor()?;
+    let sdk_defaults = programs::sdk_defaults()?;
+    let boto3 = programs::boto3(&python);
+    println!("{}", machine());
+    for part in &parts {
+        match part.as_str() {
+            "cold" => cold::measure(&[&function, &floor, &sdk_defaults, &boto3]).await?,
+            "warm" => warm::measure(&[&function, &floor, &sdk_defaults, &boto3]).await?,
+            "instructions" => instructions::measure(&[&function, &floor, &sdk_defaults]).await?,
+            "soak" => soak::measure(&function).await?,
+            "fleet" => fleet::measure(&function, &[100, 1_000, 10_000]).await?,
+            other => return Err(format!("there is no part {other}").into()),
+        }
+    }
+    Ok(())
+}
+
+/// When and on what this was measured.
+fn machine() -> String {
+    let said_by = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output().ok();
+        let text = output.and_then(|output| String::from_utf8(output.stdout).ok());
+        text.unwrap_or_default().trim().to_owned()
+    };
+    let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = processors
+        .lines()
+        .find(|line| line.starts_with("model name"))
+        .and_then(|line| line.split(": ").nth(1))
+        .unwrap_or("an unknown processor");
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    format!(
+        "Measured by `scripts/bench.sh` on {} at {}: {count} × {model}, Linux {}, {}.",
+        jiff::Timestamp::now().strftime("%Y-%m-%d"),
+        said_by("git", &["describe", "--always", "--dirty"]),
+        said_by("uname", &["-r"]),
+        said_by("rustc", &["--version"]),
+    )
+}
+
+/// The id of a function's process.
+fn id(function: &LocalFunction) -> Result<u32, Error> {
+    function
+        .process_id()
+        .ok_or_else(|| "the function's process ended".into())
+}
+
+/// The answer to an invocation that has to go well.
+fn answered(invocation: &Invocation) -> Result<&Value, Error> {
+    match &invocation.ending {
+        Ending::Answer(answer) => Ok(answer),
+        other => Err(format!("an invocation did not go well: {other:?}").into()),
+    }
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// The figure in the middle; not a number if there is none.
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,145 @@
+//! The warm path: what a copy costs once the function runs, and many copies at once.
+
+use std::time::Duration;
+
+use lightsail_emulator::{Call, Fault, Operation};
+use local_lambda::{Invocation, LocalFunction};
+use serde_json::json;
+
+use crate::lightsail::{self, Lightsail};
+use crate::programs::Program;
+use crate::{Error, TIMEOUT, answered, id, median, ms, process};
+
+/// Invocations of one copy each, after some that are not counted.
+const INVOCATIONS: u32 = 1_000;
+const BEFORE: u32 = 50;
+
+/// How long Lightsail takes to answer when many copies are made at once.
+const ANSWER: Duration = Duration::from_millis(50);
+const DESTINATIONS: [&str; 4] = ["us-east-1", "eu-west-1", "ap-northeast-1", "us-west-2"];
+/// How many calls the function makes at once in a Region.
+const AT_ONCE: usize = 8;
+
+/// Measures single copies by each program, and many at once by the first.
+pub async fn measure(programs: &[&Program]) -> Result<(), Error> {
+    single(programs).await?;
+    match programs.first() {
+        Some(function) => many(function).await,
+        None => Ok(()),
+    }
+}
+
+async fn single(programs: &[&Program]) -> Result<(), Error> {
+    println!("\n### Copies, one after the other\n");
+    println!(
+        "{INVOCATIONS} invocations of one copy each in a running process: the median, and the processor time of each, TLS and the Runtime API's part among it, which the line without a copy shows.\n"
+    );
+    println!("| | duration | CPU | connections | peak memory |");
+    println!("| --- | ---: | ---: | ---: | ---: |");
+    for program in programs {
+        let lightsail = Lightsail::with_source().await?;
+        let mut function =
+            LocalFunction::spawn(&program.path, program.settings(lightsail.settings())).await?;
+        let process = id(&function)?;
+        let mut durations = Vec::new();
+        let mut before = Duration::ZERO;
+        for number in 0..BEFORE + INVOCATIONS {
+            if number == BEFORE {
+                durations.clear();
+                before = process::processor_time(process)?;
+            }
+            let event = lightsail::copy(&format!("copy-{number}")).to_string();
+            let invocation = function.invoke(event, TIMEOUT).await;
+            answered(&invocation)?;
+            durations.push(invocation.duration);
+        }
+        let used = process::processor_time(process)?.saturating_sub(before) / INVOCATIONS;
+        println!(
+            "| {} | {:.2} ms | {:.3} ms | {} | {:.1} MB |",
+            program.name,
+            median(durations.into_iter().map(ms)),
+            ms(used),
+            lightsail.take_connections(),
+            process::peak_memory(process)?,
+        );
+    }
+    Ok(())
+}
+
+async fn many(function: &Program) -> Result<(), Error> {
+    println!("\n### Many copies at once\n");
+    println!(
+        "One event, its copies spread over four destinations, {} ms for an answer, at most {AT_ONCE} calls at once in a Region, which sets the bound. Each size has a process of its own; the second event finds its connections open.\n",
+        ANSWER.as_millis()
+    );
+    println!(
+        "| copies | event | calls | time | bound | time / bound | CPU per copy | new connections | peak memory |"
+    );
+    println!("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    for copies in [4, 200, 2_000] {
+        let lightsail = Lightsail::with_source().await?;
+        lightsail
+            .emulator
+            .on_call(|_: &Call| Fault::None.after(ANSWER));
+        let settings = function.settings(lightsail.settings());
+        let mut process = LocalFunction::spawn(&function.path, settings).await?;
+        let id = id(&process)?;
+        for event in ["first", "second"] {
+            lightsail.emulator.take_calls();
+            let before = process::processor_time(id)?;
+            let invocation = invoke(&mut process, event, copies).await?;
+            let used = process::processor_time(id)?.saturating_sub(before);
+            let answer = answered(&invocation)?;
+            if answer["summary"]["started"] != copies {
+                return Err(format!("not all copies were started: {}", answer["summary"]).into());
+            }
+            let calls = lightsail.emulator.take_calls();
+            let bound = bound(&calls);
+            println!(
+                "| {copies} | {event} | {} | {:.0} ms | {:.0} ms | {:.2} | {:.3} ms | {} | {:.1} MB |",
+                calls.len(),
+                ms(invocation.duration),
+                ms(bound),
+                invocation.duration.as_secs_f64() / bound.as_secs_f64(),
+                ms(used) / copies as f64,
+                lightsail.take_connections(),
+                process::peak_memory(id)?,
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn invoke(
+    function: &mut LocalFunction,
+    event: &str,
+    copies: usize,
+) -> Result<Invocation, Error> {
+    let requests: Vec<_> = (0..copies / DESTINATIONS.len())
+        .map(|number| {
+            let mut request = lightsail::copy(&format!("{event}-{number}"));
+            if let Some(fields) = request.as_object_mut() {
+                fields.remove("destinationRegion");
+                fields.insert("destinationRegions".to_owned(), json!(DESTINATIONS));
+            }
+            request
+        })
+        .collect();
+    let event = json!({ "copies": requests }).to_string();
+    Ok(function.invoke(event, TIMEOUT).await)
+}
+
+/// The time that these calls' answers take at the least: as many at once as the function makes
+/// in a Region, all Regions at the same time.
+fn bound(calls: &[Call]) -> Duration {
+    let of_operation = |region: &str, operation| {
+        let calls = calls
+            .iter()
+            .filter(|call| call.region.as_str() == region && call.operation == operation);
+        calls.count().div_ceil(AT_ONCE)
+    };
+    let rounds = DESTINATIONS
+        .iter()
+        .map(|region| of_operation(region, Operation::CopySnapshot));
+    ANSWER * u32::try_from(rounds.max().unwrap_or(0)).unwrap_or(u32::MAX)
+}
