@@ -341,7 +341,7 @@ impl<'v, 'm> Fields<'v, 'm> {
         for name in self.members.keys() {
             if !self.known.contains(&name.as_str()) {
                 self.mistakes
-                    .add(join(&self.path, &quoted(name)), "unknown field");
+                    .add(join(&self.path, &member(name)), "unknown field");
             }
         }
     }
@@ -353,6 +353,17 @@ pub fn join(path: &str, name: &str) -> String {
         ("", only) | (only, "") => only.to_owned(),
         _ => format!("{path}.{name}"),
     }
+}
+
+/// The name of a payload's member as it stands in a path: in quotation marks if it would not be
+/// seen, or would break the line, without.
+pub fn member(name: &str) -> String {
+    let name = quoted(name);
+    let in_quotes = format!("{name:?}");
+    let is_plain = !name.is_empty()
+        && !name.contains(char::is_whitespace)
+        && in_quotes.len() == name.len() + 2;
+    if is_plain { name } else { in_quotes }
 }
 
 /// A piece of a payload, short enough to be quoted in a message.
@@ -476,6 +487,23 @@ mod tests {
             mistakes.to_string(),
             format!("{}…: unknown field", "x".repeat(QUOTED))
         );
+    }
+
+    #[test]
+    fn a_name_that_would_break_the_line_or_not_be_seen_is_in_quotation_marks() {
+        for (name, path) in [
+            ("größe-1", "größe-1"),
+            ("a\nb", "\"a\\nb\""),
+            ("a\u{85}b", "\"a\\u{85}b\""),
+            ("a\"b", "\"a\\\"b\""),
+            (" ", "\" \""),
+            ("", "\"\""),
+        ] {
+            let object = json!({ name: 1 });
+            let mut mistakes = Mistakes::default();
+            Fields::of(&object, "here", &mut mistakes).unwrap().finish();
+            assert_eq!(mistakes.to_string(), format!("here.{path}: unknown field"));
+        }
     }
 
     #[test]

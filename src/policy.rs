@@ -4,7 +4,7 @@ use glob::Pattern;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use crate::fields::{self, Fields, Mistakes, found, join};
+use crate::fields::{self, Fields, Mistakes, found, join, member, quoted};
 use crate::lightsail::ResourceKind;
 use crate::region::Region;
 use crate::retention::Retention;
@@ -130,12 +130,16 @@ impl SourceRule {
         fields.require("region");
         let region = fields.parsed("region", Region::parse);
         let names = fields.parsed_list("names", |text| {
-            Pattern::new(text).map_err(|error| format!("{text:?} is not a shell glob: {error}"))
+            Pattern::new(text)
+                .map_err(|error| format!("{:?} is not a shell glob: {error}", quoted(text)))
         });
         let kinds = fields.parsed_list("types", |text| match text {
             "Instance" => Ok(ResourceKind::Instance),
             "Disk" => Ok(ResourceKind::Disk),
-            _ => Err(format!("expected \"Instance\" or \"Disk\", found {text:?}")),
+            _ => Err(format!(
+                "expected \"Instance\" or \"Disk\", found {:?}",
+                quoted(text)
+            )),
         });
         let tags_path = fields.path("tags");
         let tags = fields.value("tags");
@@ -150,7 +154,7 @@ impl SourceRule {
                                 tag_filter.insert(key.clone(), text.clone());
                             }
                             other => mistakes.add(
-                                join(&tags_path, key),
+                                join(&tags_path, &member(key)),
                                 format!("expected a string, found {}", found(other)),
                             ),
                         }
@@ -550,6 +554,27 @@ mod tests {
             assert!(found.starts_with(expected), "{json}\n{found}");
             assert_eq!(found.lines().count(), 1, "{json}\n{found}");
         }
+    }
+
+    #[test]
+    fn what_a_policy_says_wrong_is_not_quoted_whole_and_not_on_a_line_of_its_own() {
+        let long = "[".repeat(100_000);
+        let policy = serde_json::json!({
+            "sources": [{
+                "region": "us-west-2",
+                "names": [long],
+                "types": [long],
+                "tags": { "a\nb": 1, long.as_str(): 1 },
+            }],
+            "destinations": ["us-east-1"],
+        });
+        let mistakes = mistakes(&policy.to_string());
+        assert_eq!(mistakes.lines().count(), 4, "{mistakes}");
+        assert!(mistakes.len() < 1000, "{mistakes}");
+        assert!(
+            mistakes.contains(r#"sources[0].tags."a\nb": expected a string"#),
+            "{mistakes}"
+        );
     }
 
     #[test]
