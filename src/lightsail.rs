@@ -140,13 +140,7 @@ impl Lightsail {
                 .send()
             })
             .await?;
-        // The SDK reads an answer without any content as one without operations, and somebody
-        // else's JSON too. Neither says that the copy was started.
-        answer.operations.ok_or_else(|| {
-            Failure::not_lightsails(
-                "the answer to CopySnapshot has no operations; it may not be Lightsail's",
-            )
-        })
+        accepted("CopySnapshot", answer.operations)
     }
 
     /// The snapshot of that name, of an instance ([GetInstanceSnapshot]) or of a disk
@@ -169,7 +163,9 @@ impl Lightsail {
             })
             .await;
         match of_instance {
-            Ok(answer) => return Ok(answer.instance_snapshot.map(Snapshot::from)),
+            Ok(answer) => {
+                return found("GetInstanceSnapshot", answer.instance_snapshot).map(Some);
+            }
             Err(failure) if failure.class == Class::NotFound => {}
             Err(failure) => return Err(failure),
         }
@@ -179,7 +175,7 @@ impl Lightsail {
             })
             .await;
         match of_disk {
-            Ok(answer) => Ok(answer.disk_snapshot.map(Snapshot::from)),
+            Ok(answer) => found("GetDiskSnapshot", answer.disk_snapshot).map(Some),
             Err(failure) if failure.class == Class::NotFound => Ok(None),
             Err(failure) => Err(failure),
         }
@@ -351,15 +347,16 @@ impl Lightsail {
         tags: &[(&str, String)],
         deadline: Instant,
     ) -> Result<(), Failure> {
-        self.call("TagResource", region, deadline, |client| {
-            let mut request = client.tag_resource().resource_name(name);
-            for (key, value) in tags {
-                request = request.tags(Tag::builder().key(*key).value(value).build());
-            }
-            request.send()
-        })
-        .await
-        .map(|_operations| ())
+        let answer = self
+            .call("TagResource", region, deadline, |client| {
+                let mut request = client.tag_resource().resource_name(name);
+                for (key, value) in tags {
+                    request = request.tags(Tag::builder().key(*key).value(value).build());
+                }
+                request.send()
+            })
+            .await?;
+        accepted("TagResource", answer.operations).map(|_operations| ())
     }
 
     /// Deletes a snapshot, of an instance ([DeleteInstanceSnapshot]) or a disk
@@ -375,30 +372,30 @@ impl Lightsail {
         tries: Tries,
         deadline: Instant,
     ) -> Result<Vec<Operation>, Failure> {
-        let deleted = match kind {
-            ResourceKind::Instance => self
-                .try_call(
-                    "DeleteInstanceSnapshot",
-                    region,
-                    tries,
-                    deadline,
-                    |client| {
+        let (operation, deleted) = match kind {
+            ResourceKind::Instance => {
+                let operation = "DeleteInstanceSnapshot";
+                let deleted = self
+                    .try_call(operation, region, tries, deadline, |client| {
                         let request = client.delete_instance_snapshot();
                         request.instance_snapshot_name(name).send()
-                    },
-                )
-                .await
-                .map(|answer| answer.operations),
-            ResourceKind::Disk => self
-                .try_call("DeleteDiskSnapshot", region, tries, deadline, |client| {
-                    let request = client.delete_disk_snapshot();
-                    request.disk_snapshot_name(name).send()
-                })
-                .await
-                .map(|answer| answer.operations),
+                    })
+                    .await;
+                (operation, deleted.map(|answer| answer.operations))
+            }
+            ResourceKind::Disk => {
+                let operation = "DeleteDiskSnapshot";
+                let deleted = self
+                    .try_call(operation, region, tries, deadline, |client| {
+                        let request = client.delete_disk_snapshot();
+                        request.disk_snapshot_name(name).send()
+                    })
+                    .await;
+                (operation, deleted.map(|answer| answer.operations))
+            }
         };
         match deleted {
-            Ok(operations) => Ok(operations.unwrap_or_default()),
+            Ok(operations) => accepted(operation, operations),
             Err(failure) if failure.class == Class::NotFound => Ok(Vec::new()),
             Err(failure) => Err(failure),
         }
@@ -521,6 +518,8 @@ impl Pages {
     /// Whether there is another page, given the token that came with the last one. A list that
     /// begins again would never end.
     fn turn(&mut self, operation: &str, token: Option<String>) -> Result<bool, Failure> {
+        // Some services end a list with an empty token.
+        let token = token.filter(|token| !token.is_empty());
         if let Some(token) = &token
             && !self.asked.insert(token.clone())
         {
@@ -531,6 +530,31 @@ impl Pages {
         self.next = token;
         Ok(self.next.is_some())
     }
+}
+
+/// The Operations of a call that changes something. The SDK reads an answer without any content
+/// as one without operations, and somebody else's JSON too. Neither says that it was accepted.
+fn accepted(
+    operation: &str,
+    operations: Option<Vec<Operation>>,
+) -> Result<Vec<Operation>, Failure> {
+    operations.ok_or_else(|| {
+        Failure::not_lightsails(format!(
+            "the answer to {operation} has no operations; it may not be Lightsail's"
+        ))
+    })
+}
+
+/// The snapshot that was asked for. That there is none, Lightsail says with an error.
+fn found<T>(operation: &str, snapshot: Option<T>) -> Result<Snapshot, Failure>
+where
+    Snapshot: From<T>,
+{
+    snapshot.map(Snapshot::from).ok_or_else(|| {
+        Failure::not_lightsails(format!(
+            "the answer to {operation} has no snapshot; it may not be Lightsail's"
+        ))
+    })
 }
 
 /// A list, as it was answered. `{}` is an empty one where Lightsail says so, who gives every answer

@@ -1217,6 +1217,59 @@ async fn the_deletion_of_a_failed_copy_is_said_once() {
     );
 }
 
+/// An answer that says that all went well, and nothing else.
+fn nothing() -> Fault {
+    Fault::answer(StatusCode::OK, "application/x-amz-json-1.1", "{}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_copy_is_not_deleted_where_looking_at_it_once_more_says_nothing() {
+    let today = days_ago(0);
+    let bench = Bench::new(&web_with(&[copy_of_web(&today)]), Some(&policy("")));
+    // What failed has been made again since the list, as above.
+    let name = format!("web-us-west-2-{today}");
+    let stale = json!({ "instanceSnapshots": [ {
+        "name": name, "state": "error", "fromInstanceName": "web",
+        "tags": [
+            { "key": "snapshot-copier:source", "value": "us-west-2/web" },
+            { "key": "snapshot-copier:recovery-point", "value": today },
+        ] } ] });
+    let json = "application/x-amz-json-1.1";
+    let stale = Fault::answer(StatusCode::OK, json, stale.to_string());
+    let emulator = &bench.emulator;
+    emulator.fault_next(Operation::GetInstanceSnapshots, 1, stale);
+    emulator.fault_next(Operation::GetInstanceSnapshot, 1, nothing());
+    bench.run().await;
+    assert_eq!(bench.names("us-east-1", Available), [name]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_or_tagging_that_is_not_confirmed_is_not_done() {
+    let mut errored = copy_of_web(&days_ago(0));
+    errored["state"] = json!("error");
+    let bench = Bench::new(&web_with(&[errored]), Some(&policy("")));
+    let emulator = &bench.emulator;
+    emulator.fault_next(Operation::DeleteInstanceSnapshot, 1, nothing());
+    let run = bench.run().await;
+    let (error_type, message) = run.error();
+    assert_eq!(error_type, "CopyFailed");
+    let expected = "the answer to DeleteInstanceSnapshot has no operations";
+    assert!(message.contains(expected), "{message}");
+
+    let mut untagged = copy_of_web(&days_ago(0));
+    untagged["tags"] = json!({});
+    let bench = Bench::new(&web_with(&[untagged]), Some(&policy("")));
+    let emulator = &bench.emulator;
+    emulator.fault_next(Operation::TagResource, 1, nothing());
+    let run = bench.run().await;
+    let log = json!(run.log).to_string();
+    assert!(
+        log.contains("the answer to TagResource has no operations"),
+        "{log}"
+    );
+    assert_eq!(bench.run().await.changes(), ["us-east-1 TagResource"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rule_that_selects_nothing_is_warned_of() {
     let world = r#"{ "regions": { "us-west-2": { "instances": [ { "name": "web" } ] } } }"#;
