@@ -759,16 +759,21 @@ impl Failure {
     /// What Lightsail itself, or what stands before it, answered.
     fn answered<E: ProvideErrorMetadata>(error: &E, status: u16) -> Self {
         let fault = status >= 500;
-        let code = match error.code() {
-            Some(code) => code.to_owned(),
+        // An empty header or member says nothing either.
+        let said = |text: Option<&str>| {
+            text.filter(|text| !text.trim().is_empty())
+                .map(str::to_owned)
+        };
+        let said_code = said(error.code());
+        let has_code = said_code.is_some();
+        let code = match said_code {
+            Some(code) => code,
             None if fault => "ServiceException".to_owned(),
             None if status == 429 => "ThrottlingException".to_owned(),
             None => "ConnectionFailure".to_owned(),
         };
-        let message = match error.message() {
-            Some(message) => message.to_owned(),
-            None => format!("HTTP status {status}, without a message"),
-        };
+        let message = said(error.message())
+            .unwrap_or_else(|| format!("HTTP status {status}, without a message"));
         let lower = message.to_ascii_lowercase();
         let class = if lower.contains("too many snapshot copies in progress") {
             Class::TooManyCopies
@@ -788,7 +793,7 @@ impl Failure {
             Class::OutOfDate
         } else if code == "NotFoundException" {
             Class::NotFound
-        } else if error.code().is_none() && status < 400 {
+        } else if !has_code && status < 400 {
             Class::NoAnswer
         } else {
             Class::Refused
@@ -1039,6 +1044,25 @@ mod tests {
             assert_eq!(failure.code, code);
             let may_pass = !matches!(class, Class::NameTaken | Class::NotFound | Class::Refused);
             assert_eq!(failure.retryable(), may_pass, "{status} {code} {message}");
+        }
+    }
+
+    #[test]
+    fn an_empty_code_or_message_is_none() {
+        for (status, code) in [
+            (400, "ConnectionFailure"),
+            (429, "ThrottlingException"),
+            (500, "ServiceException"),
+        ] {
+            for nothing in ["", " "] {
+                let failure = answered(status, Some(nothing), nothing);
+                assert_eq!(failure, answered(status, None, nothing));
+                assert_eq!(failure.code, code);
+                assert_eq!(
+                    failure.message,
+                    format!("HTTP status {status}, without a message")
+                );
+            }
         }
     }
 
