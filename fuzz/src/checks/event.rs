@@ -1,0 +1,145 @@
+//! Payloads: refused with all their mistakes, or read as what they say.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use lightsail_snapshot_copier::event::{Event, Job, parse};
+use lightsail_snapshot_copier::fields::Mistakes;
+use lightsail_snapshot_copier::policy::Policy;
+use lightsail_snapshot_copier::region::Region;
+use lightsail_snapshot_copier::request::{Copy, Source};
+use serde_json::{Map, Value, json};
+
+/// Reads any bytes as a payload, in a Region that Lightsail has and in one that it has not.
+pub fn check(payload: &[u8]) {
+    let here = read(payload, Region::parse("us-east-1").ok());
+    let elsewhere = read(payload, None);
+    match (&here, elsewhere) {
+        // A default destination can be what is missing, and nothing else.
+        (_, Ok(event)) => assert_eq!(here, Ok(event)),
+        (Err(here), Err(elsewhere)) => assert!(elsewhere.len() >= here.len()),
+        (Ok(_), Err(elsewhere)) => {
+            for line in elsewhere.to_string().lines() {
+                assert!(
+                    line.contains("required, because") || line.starts_with('…'),
+                    "{line}"
+                );
+            }
+        }
+    }
+    if let Ok(event) = &here {
+        check_event(payload, event);
+    }
+}
+
+fn read(payload: &[u8], region: Option<Region>) -> Result<Event, Mistakes> {
+    let now: Timestamp = "2026-11-22T06:12:45Z".parse().unwrap();
+    let read = parse(payload, now, region);
+    assert_eq!(read, parse(payload, now, region));
+    if let Err(mistakes) = &read {
+        check_mistakes(mistakes);
+    }
+    read
+}
+
+/// What is said about mistakes is short, and has a line for each.
+pub fn check_mistakes(mistakes: &Mistakes) {
+    assert!(!mistakes.is_empty());
+    let text = mistakes.to_string();
+    let spelled_out = mistakes.len().min(50);
+    let lines: Vec<&str> = text.split('\n').collect();
+    assert_eq!(
+        lines.len(),
+        spelled_out + usize::from(mistakes.len() > 50),
+        "{text}"
+    );
+    for line in lines {
+        assert!(line.len() < 2000, "{line}");
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert!(line.chars().any(char::is_alphabetic), "{line:?}");
+    }
+}
+
+fn check_event(payload: &[u8], event: &Event) {
+    let document: Value = serde_json::from_slice(payload).unwrap();
+    let envelope = document.get("detail-type").is_some();
+    let job = if envelope {
+        &document["detail"]
+    } else {
+        &document
+    };
+    // A dry run changes nothing: nothing that asks for one may come to be a real run.
+    assert_eq!(job.get("dryRun") == Some(&json!(true)), event.dry_run);
+    match &event.job {
+        Job::DeployedPolicy => {
+            for other in ["copies", "policy", "sourceRegion", "targetSnapshotName"] {
+                assert_eq!(job.get(other), None);
+            }
+        }
+        Job::Policy(policy) => {
+            assert_eq!(
+                Policy::parse(&job["policy"].to_string()).as_ref(),
+                Ok(&**policy)
+            );
+        }
+        Job::Copies(copies) => {
+            check_copies(copies);
+            let said_again = json!({
+                "copies": copies.iter().map(request).collect::<Vec<_>>(),
+                "dryRun": event.dry_run,
+            });
+            assert_eq!(
+                read(said_again.to_string().as_bytes(), None).as_ref(),
+                Ok(event)
+            );
+        }
+    }
+    if !envelope && job.get("time").is_none() {
+        let event_bus = json!({ "detail-type": "Copy", "source": "com.example", "detail": job });
+        let read = read(
+            event_bus.to_string().as_bytes(),
+            Region::parse("us-east-1").ok(),
+        );
+        assert_eq!(read.as_ref(), Ok(event));
+    }
+}
+
+fn check_copies(copies: &[Copy]) {
+    assert!(!copies.is_empty());
+    let mut taken = BTreeSet::new();
+    for copy in copies {
+        let target = copy.target.as_str();
+        assert!((2..=255).contains(&target.len()), "{target}");
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        assert!(target.chars().all(|c| word(c) || c == '-'), "{target}");
+        assert!(
+            target.starts_with(word) && target.ends_with(word),
+            "{target}"
+        );
+        assert!(!copy.source.name().trim().is_empty());
+        assert!(taken.insert((copy.destination, target)), "{target} twice");
+        let itself = matches!(&copy.source, Source::Manual { snapshot } if snapshot == target);
+        assert!(
+            !itself || copy.source_region != copy.destination,
+            "{target}"
+        );
+    }
+}
+
+/// The request that leaves nothing of a copy to be filled in.
+fn request(copy: &Copy) -> Value {
+    let mut request = Map::new();
+    let mut field = |name: &str, value: &str| request.insert(name.to_owned(), value.into());
+    field("sourceRegion", copy.source_region.as_str());
+    field("destinationRegion", copy.destination.as_str());
+    field("targetSnapshotName", copy.target.as_str());
+    match &copy.source {
+        Source::Manual { snapshot } => field("sourceSnapshotName", snapshot),
+        Source::Latest { resource } => field("sourceResourceName", resource),
+        Source::Dated { resource, date } => {
+            field("restoreDate", &date.to_string());
+            field("sourceResourceName", resource)
+        }
+    };
+    Value::Object(request)
+}

@@ -1,0 +1,325 @@
+//! Policies: refused with all their mistakes, or read, and planned with in a small world.
+//!
+//! An input is one line that the world is made of, and the policy in JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use lightsail_snapshot_copier::lightsail::{
+    Class, Failure, RecoveryPoint, Resource, ResourceKind, Snapshot, SnapshotState,
+};
+use lightsail_snapshot_copier::plan::{
+    CopyStep, ExistingCopy, Observed, Plan, RECOVERY_POINT_TAG, SOURCE_TAG, SourceId, plan,
+    rules_without_sources, sources_to_ask,
+};
+use lightsail_snapshot_copier::policy::Policy;
+use lightsail_snapshot_copier::region::Region;
+use lightsail_snapshot_copier::request::SnapshotName;
+use lightsail_snapshot_copier::retention::Retention;
+
+use super::event::check_mistakes;
+use super::retention_model::keeps;
+
+/// Reads any bytes as a policy, and plans with it if it is one.
+pub fn check(input: &[u8]) {
+    let Some(end) = input.iter().position(|byte| *byte == b'\n') else {
+        return;
+    };
+    let (world, json) = input.split_at(end);
+    let Ok(json) = std::str::from_utf8(&json[1..]) else {
+        return;
+    };
+    let policy = Policy::parse(json);
+    assert_eq!(policy, Policy::parse(json));
+    match policy {
+        Err(mistakes) => check_mistakes(&mistakes),
+        Ok(policy) => {
+            check_policy(&policy);
+            check_plans(&policy, &World::of(&policy, world));
+        }
+    }
+}
+
+fn check_policy(policy: &Policy) {
+    assert!(!policy.sources.is_empty() && !policy.destinations.is_empty());
+    let destinations: BTreeSet<_> = policy.destinations.iter().collect();
+    assert_eq!(destinations.len(), policy.destinations.len());
+    assert!(policy.max_recovery_point_age_hours > 0.0);
+    assert!(policy.max_copies_in_progress > 0);
+    if let Some(retention) = &policy.retention {
+        let rules = [
+            retention.keep_last,
+            retention.keep_daily,
+            retention.keep_weekly,
+            retention.keep_monthly,
+            retention.keep_yearly,
+        ];
+        assert!(rules.iter().any(Option::is_some) && !rules.contains(&Some(0)));
+    }
+}
+
+const TODAY: Date = Date::constant(2026, 11, 22);
+
+/// The first one's copies need another name, and the last one's have none that is short enough.
+const NAMES: [&str; 4] = ["shop.example", "web", "db", LONG_NAME];
+const LONG_NAME: &str = match std::str::from_utf8(&[b'a'; 250]) {
+    Ok(name) => name,
+    Err(_) => unreachable!(),
+};
+
+/// What there is to see.
+#[derive(Default)]
+struct World {
+    observed: Observed,
+    snapshots: BTreeMap<Region, Vec<Snapshot>>,
+}
+
+impl World {
+    /// The world that these bytes come to: three of them are one thing in it.
+    fn of(policy: &Policy, bytes: &[u8]) -> Self {
+        let mut world = Self::default();
+        let mut regions: Vec<Region> = policy.sources.iter().map(|rule| rule.region).collect();
+        regions.push(policy.destinations[0]);
+        for region in &regions {
+            for kind in [ResourceKind::Instance, ResourceKind::Disk] {
+                world.observed.read.insert((*region, kind));
+            }
+        }
+        for region in &policy.destinations {
+            world.observed.destinations.entry(*region).or_default();
+        }
+        let of = |byte: u8, count: usize| usize::from(byte) % count;
+        for (index, thing) in bytes.as_chunks::<3>().0.iter().take(40).enumerate() {
+            let [what, which, when] = *thing;
+            let source = SourceId {
+                region: regions[of(which / 16, regions.len())],
+                name: NAMES[of(which, NAMES.len())].to_owned(),
+                kind: match which & 4 {
+                    0 => ResourceKind::Instance,
+                    _ => ResourceKind::Disk,
+                },
+            };
+            let date = TODAY - i64::from(when).days() * if what & 64 == 0 { 1 } else { 12 };
+            match what % 8 {
+                0 => world.add_resource(source, what),
+                1 | 2 => world.add_recovery_point(source, date, what),
+                3 => world.make_unreadable(source, policy, what),
+                _ => {
+                    let region = policy.destinations[of(which / 8, policy.destinations.len())];
+                    world.add_copy(region, &source, date, what, index);
+                }
+            }
+        }
+        world
+    }
+
+    fn add_resource(&mut self, source: SourceId, what: u8) {
+        let tag = |key: &str| (key.to_owned(), "dr".to_owned());
+        let resource = Resource {
+            name: source.name.clone(),
+            tags: (what & 8 == 0).then(|| tag("backup")).into_iter().collect(),
+            automatic_snapshots: what & 16 == 0,
+        };
+        self.observed.resources.insert(source, resource);
+    }
+
+    fn add_recovery_point(&mut self, source: SourceId, date: Date, what: u8) {
+        let none = || Ok(Vec::new());
+        let points = self
+            .observed
+            .recovery_points
+            .entry(source)
+            .or_insert_with(none);
+        if let Ok(points) = points {
+            points.push(RecoveryPoint {
+                date,
+                created_at: (what & 8 == 0).then(noon),
+                restorable: what & 16 == 0,
+            });
+        }
+    }
+
+    fn make_unreadable(&mut self, source: SourceId, policy: &Policy, what: u8) {
+        if what & 8 == 0 {
+            self.observed.read.remove(&(source.region, source.kind));
+            let lost = (source.region, source.kind);
+            self.observed
+                .resources
+                .retain(|id, _| (id.region, id.kind) != lost);
+        } else if what & 16 == 0 {
+            let failure = Failure {
+                code: "ServiceException".to_owned(),
+                message: "Please try again later".to_owned(),
+                class: Class::ServiceFault,
+                may_have_happened: false,
+            };
+            self.observed.recovery_points.insert(source, Err(failure));
+        } else {
+            self.observed.destinations.remove(&policy.destinations[0]);
+        }
+    }
+
+    fn add_copy(&mut self, region: Region, source: &SourceId, date: Date, what: u8, index: usize) {
+        let Ok(name) = SnapshotName::of_dated(&source.name, source.region, date) else {
+            return;
+        };
+        let tagged = what & 8 == 0;
+        let snapshot = Snapshot {
+            // Somebody can make a second copy of a day, under another name.
+            name: if what & 128 == 0 {
+                name.to_string()
+            } else {
+                format!("by-hand-{index}")
+            },
+            tags: BTreeMap::from_iter(
+                source
+                    .tags(date)
+                    .into_iter()
+                    .filter(|_| tagged)
+                    .map(|(key, value)| (key.to_owned(), value)),
+            ),
+            kind: source.kind,
+            state: match what & 48 {
+                16 => SnapshotState::Pending,
+                32 => SnapshotState::Error,
+                _ => SnapshotState::Available,
+            },
+            from: Some(source.name.clone()),
+            from_region: Some(source.region.to_string()),
+        };
+        let there = self.snapshots.entry(region).or_default();
+        if let Some(destination) = self.observed.destinations.get_mut(&region)
+            && there.iter().all(|other| other.name != snapshot.name)
+        {
+            destination.note(&snapshot);
+            there.push(snapshot);
+        }
+    }
+
+    /// What is seen after the deletions of a plan.
+    fn after(&self, plan: &Plan) -> Observed {
+        let mut observed = self.observed.clone();
+        for (region, steps) in &plan.destinations {
+            let deleted: BTreeSet<&str> = steps.deletions.iter().map(|c| c.name.as_str()).collect();
+            if let Some(destination) = observed.destinations.get_mut(region) {
+                destination
+                    .copies
+                    .retain(|copy| !deleted.contains(copy.name.as_str()));
+            }
+        }
+        observed
+    }
+}
+
+fn noon() -> Timestamp {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+fn check_plans(policy: &Policy, world: &World) {
+    let planned = plan(policy, &world.observed, noon());
+    assert_eq!(planned, plan(policy, &world.observed, noon()));
+    let selected: BTreeSet<&SourceId> = world
+        .observed
+        .resources
+        .iter()
+        .filter(|(id, resource)| policy.selects(id.region, id.kind, &id.name, &resource.tags))
+        .map(|(id, _)| id)
+        .collect();
+    for source in sources_to_ask(policy, &world.observed, noon()) {
+        assert!(selected.contains(&source));
+    }
+    for rule in rules_without_sources(policy, &world.observed) {
+        assert!(rule < policy.sources.len());
+    }
+    // Every source is spoken of for every destination, once.
+    let covered: BTreeSet<_> = planned
+        .coverage
+        .iter()
+        .map(|coverage| (&coverage.source, coverage.destination))
+        .collect();
+    assert_eq!(covered.len(), planned.coverage.len());
+    assert_eq!(covered.len(), selected.len() * policy.destinations.len());
+    for (region, steps) in &planned.destinations {
+        assert!(steps.room <= policy.max_copies_in_progress);
+        for wanted in &steps.copies {
+            assert!(selected.contains(&wanted.source));
+            assert_eq!(wanted.copy.destination, *region);
+        }
+        let snapshots = world.snapshots.get(region).map_or(&[][..], Vec::as_slice);
+        let deleted = steps
+            .deletions
+            .iter()
+            .map(|copy| copy.name.as_str())
+            .collect();
+        check_deletions(policy.retention.as_ref(), snapshots, &deleted);
+    }
+    check_next_plan(policy, world, &planned);
+}
+
+/// Only what has both tags goes, never the newest complete copy of a source, and of complete ones
+/// only what retention does not keep.
+fn check_deletions(retention: Option<&Retention>, there: &[Snapshot], deleted: &BTreeSet<&str>) {
+    let mut complete: BTreeMap<_, Vec<(Date, &str)>> = BTreeMap::new();
+    for snapshot in there {
+        if snapshot.state == SnapshotState::Available {
+            let date = date_of(snapshot);
+            let source = (snapshot.kind, &snapshot.from, &snapshot.from_region);
+            complete
+                .entry(source)
+                .or_default()
+                .extend(date.map(|date| (date, &*snapshot.name)));
+        }
+        if deleted.contains(snapshot.name.as_str()) {
+            let both = [SOURCE_TAG, RECOVERY_POINT_TAG];
+            assert!(
+                both.iter().all(|tag| snapshot.tags.contains_key(*tag)),
+                "{}",
+                snapshot.name
+            );
+            assert_ne!(snapshot.state, SnapshotState::Pending, "{}", snapshot.name);
+        }
+    }
+    for mut copies in complete.into_values() {
+        copies.sort_by(|(date, name), (other, other_name)| {
+            other.cmp(date).then(name.cmp(other_name))
+        });
+        let dates: Vec<Date> = copies.iter().map(|(date, _)| *date).collect();
+        let kept = match retention {
+            Some(retention) => keeps(retention, &dates),
+            None => vec![true; dates.len()],
+        };
+        for (index, ((_, name), keep)) in copies.iter().zip(kept).enumerate() {
+            assert!(!deleted.contains(name) || (index > 0 && !keep), "{name}");
+        }
+    }
+}
+
+/// The day of a copy: by its tag, or by its name.
+fn date_of(snapshot: &Snapshot) -> Option<Date> {
+    let by_name = || snapshot.name.get(snapshot.name.len().checked_sub(10)?..);
+    snapshot
+        .tags
+        .get(RECOVERY_POINT_TAG)
+        .map(String::as_str)
+        .or_else(by_name)?
+        .parse()
+        .ok()
+}
+
+/// What a plan deletes the next one does not make again, and it finds nothing more to delete.
+fn check_next_plan(policy: &Policy, world: &World, first: &Plan) {
+    let second = plan(policy, &world.after(first), noon());
+    for (region, steps) in &second.destinations {
+        assert_eq!(steps.deletions, []);
+        for wanted in &steps.copies {
+            let undone = |deleted: &ExistingCopy| {
+                wanted.step == CopyStep::Make
+                    && deleted.state == SnapshotState::Available
+                    && (&deleted.source, deleted.date) == (&wanted.source, wanted.date)
+            };
+            let mut deletions = first.destinations[region].deletions.iter();
+            assert!(!deletions.any(undone), "deleted, and made again");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What fuzzing has come across, once more and without a fuzzer: every input in `fuzz/corpus/`
+//! keeps what `fuzz/` demands of all inputs.
+
+#[path = "../fuzz/src/checks/mod.rs"]
+mod checks;
+
+/// Checks every input of a target; how many there are.
+fn check_all(target: &str, check: impl Fn(&[u8])) -> usize {
+    let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
+    let inputs = std::fs::read_dir(folder).unwrap();
+    inputs
+        .map(|input| {
+            let path = input.unwrap().path();
+            // Shown if the check fails.
+            println!("{}", path.display());
+            check(&std::fs::read(path).unwrap());
+        })
+        .count()
+}
+
+#[test]
+fn payloads() {
+    assert_ne!(check_all("event", checks::event::check), 0);
+}
+
+#[test]
+fn policies() {
+    assert_ne!(check_all("policy", checks::policy::check), 0);
+}
+
+#[test]
+fn answers() {
+    assert_ne!(check_all("answer", checks::answer::check), 0);
+}
