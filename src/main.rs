@@ -44,7 +44,8 @@ async fn main() -> Result<(), Error> {
     });
     let mut config =
         aws_config::defaults(BehaviorVersion::latest()).http_client(https::client(trusted)?);
-    if variable("AWS_ACCESS_KEY_ID").is_some() {
+    let is_set = |name| variable(name).is_some_and(|value| !value.trim().is_empty());
+    if is_set("AWS_ACCESS_KEY_ID") && is_set("AWS_SECRET_ACCESS_KEY") {
         // As Lambda hands them over. The SDK would look here first too, but would make all other
         // places ready before.
         config = config.credentials_provider(EnvironmentVariableCredentialsProvider::new());

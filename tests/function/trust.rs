@@ -1,10 +1,12 @@
 //! TLS, and whose certificates are trusted.
 
 use std::fs;
+use std::time::Duration;
 
 use lightsail_emulator::{Emulator, Region};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 
 use crate::support::{Outcome, Stand, dated, world};
 use crate::tls::Tls;
@@ -97,4 +99,21 @@ async fn a_file_without_certificates_is_said_at_start_up_and_trusts_nobody() {
     let message = line["fields"]["errorMessage"].as_str().unwrap();
     assert!(message.contains("SSL_CERT_FILE"), "{message}");
     is_refused(&mut stand).await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_nobody_answers_does_not_use_up_the_attempt() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let mut stand = Stand::at(&url).await;
+    let accepted = tokio::spawn(async move {
+        let first = listener.accept().await.unwrap();
+        (first, listener.accept().await.unwrap())
+    });
+    // Half of what an attempt may take.
+    let time = Duration::from_secs(5);
+    let event = dated("copy", "us-east-1").to_string();
+    let invocation = stand.function.invoke(event, time).await;
+    assert!(invocation.error().1.contains("Timeout"), "{invocation:?}");
+    assert!(accepted.is_finished(), "there was a second attempt");
 }
