@@ -10,8 +10,8 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,6 @@ use http_body_util::Limited;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::{Client, Error, connect};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use memchr::memmem;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
@@ -78,29 +77,49 @@ pub fn trusted(variable: impl Fn(&str) -> Option<OsString>) -> io::Result<RootCe
 
 fn read(file: &Path) -> io::Result<RootCertStore> {
     let mut trusted = RootCertStore::empty();
-    match trusted.add_parsable_certificates(certificates(&fs::read(file)?)) {
-        (0, _) => Err(io::Error::new(
+    let pem = BufReader::with_capacity(64 * 1024, File::open(file)?);
+    certificates(pem, |certificate| {
+        // One that cannot be read is no reason to trust none of the others.
+        let _ = trusted.add(certificate);
+    })?;
+    match trusted.is_empty() {
+        true => Err(io::Error::new(
             io::ErrorKind::InvalidData,
             "no certificate in it can be read",
         )),
-        _ => Ok(trusted),
+        false => Ok(trusted),
     }
 }
 
-/// The certificates in a PEM file.
+/// Hands every certificate in a PEM file to `each`.
 ///
 /// A system trusts a hundred and more, and to decode them is a good part of start-up. The reader
 /// that rustls has is made for secrets, whose values must not show in the time that they take,
-/// and needs four times as long.
-fn certificates(pem: &[u8]) -> impl Iterator<Item = CertificateDer<'static>> {
-    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
-    const END: &[u8] = b"-----END CERTIFICATE-----";
-    memmem::find_iter(pem, BEGIN).filter_map(|begin| {
-        let section = pem.get(begin + BEGIN.len()..)?;
-        let base64 = section.get(..memmem::find(section, END)?)?;
-        let certificate = base64_simd::forgiving_decode_to_vec(base64).ok()?;
-        Some(certificate.into())
-    })
+/// and needs some six times as long.
+fn certificates(
+    mut pem: impl BufRead,
+    mut each: impl FnMut(CertificateDer<'static>),
+) -> io::Result<()> {
+    let (mut line, mut base64) = (Vec::new(), Vec::new());
+    let mut inside = false;
+    while pem.read_until(b'\n', &mut line)? > 0 {
+        match line.trim_ascii() {
+            b"-----BEGIN CERTIFICATE-----" => {
+                inside = true;
+                base64.clear();
+            }
+            b"-----END CERTIFICATE-----" => {
+                if inside && let Ok(certificate) = base64_simd::STANDARD.decode_to_vec(&base64) {
+                    each(certificate.into());
+                }
+                inside = false;
+            }
+            text if inside => base64.extend_from_slice(text),
+            _ => {}
+        }
+        line.clear();
+    }
+    Ok(())
 }
 
 /// An HTTP client for the SDK. It speaks TLS, and plain HTTP to an endpoint that is set so.
@@ -203,7 +222,9 @@ mod tests {
     }
 
     fn ours(pem: &[u8]) -> Vec<CertificateDer<'static>> {
-        certificates(pem).collect()
+        let mut found = Vec::new();
+        certificates(pem, |certificate| found.push(certificate)).unwrap();
+        found
     }
 
     fn certificate(name: &str) -> String {
@@ -243,7 +264,7 @@ mod tests {
         // There may be none on this machine; those of the test above are.
         let file = openssl_probe::probe().cert_file;
         let text = file
-            .and_then(|file| fs::read(file).ok())
+            .and_then(|file| std::fs::read(file).ok())
             .unwrap_or_default();
         assert_eq!(ours(&text), by_rustls(&text));
     }
@@ -260,7 +281,8 @@ mod tests {
         #[test]
         fn no_bytes_are_too_strange(text in proptest::collection::vec(any::<u8>(), 0..200)) {
             ours(&text);
-            ours(&[b"-----BEGIN CERTIFICATE-----", &text[..], b"-----END CERTIFICATE-----"].concat());
+            let begin = b"-----BEGIN CERTIFICATE-----\n";
+            ours(&[begin, &text[..], b"\n-----END CERTIFICATE-----"].concat());
         }
     }
 }
