@@ -4,7 +4,7 @@
 # nothing else. On two processors, an hour the first time, a good part of it building.
 # Needs the Rust toolchain, Python 3.10 to 3.13 for the script that it is compared with, and valgrind for instructions.
 #
-#   scripts/bench.sh [cold] [warm] [instructions] [fleet] [soak]
+#   scripts/bench.sh [cold] [warm] [instructions] [fleet] [soak] [builds]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 unset "${!AWS_@}"

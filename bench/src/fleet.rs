@@ -30,7 +30,7 @@ const DESTINATIONS: [Region; 3] = [Region::UsEast1, Region::EuWest1, Region::ApN
 
 /// Three runs of a policy for each size of fleet.
 pub async fn measure(function: &Program, sizes: &[usize]) -> Result<(), Error> {
-    println!("\n### Fleets\n");
+    println!("\n## Fleets\n");
     println!(
         "A policy of five source Regions and three destinations, {} ms for an answer, at most {AT_ONCE} calls at once in a Region, which sets the bound. Each size has a process of its own; the memory is the most up to then.\n",
         ANSWER.as_millis()

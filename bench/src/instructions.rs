@@ -19,7 +19,7 @@ const FURTHER: u32 = 20;
 
 /// Counts for each program.
 pub async fn measure(programs: &[&Program]) -> Result<(), Error> {
-    println!("\n### Instructions\n");
+    println!("\n## Instructions\n");
     let valgrind = Command::new("valgrind")
         .arg("--version")
         .stdout(Stdio::null())
@@ -29,7 +29,7 @@ pub async fn measure(programs: &[&Program]) -> Result<(), Error> {
         return Ok(());
     }
     println!(
-        "Counted by callgrind, in user space: until the first event is asked for; the first copy, with the connection that it makes; a copy after that, of {FURTHER}. The last line answers without a copy.\n"
+        "Counted by callgrind, in user space: until the first event is asked for; the first copy, with the connection that it makes; a copy after that, of {FURTHER}. An empty `lambda_runtime` only answers.\n"
     );
     println!("| | start | first copy | each further copy |");
     println!("| --- | ---: | ---: | ---: |");

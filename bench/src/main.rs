@@ -1,8 +1,9 @@
 //! Measures the function side by side with what it may be compared with, and prints Markdown:
 //! `scripts/bench.sh`, which builds everything that this needs.
 //!
-//! Parts of it by their names: `cold`, `warm`, `instructions`, `fleet`, `soak`.
+//! Parts of it by their names: `cold`, `warm`, `instructions`, `fleet`, `soak`, `builds`.
 
+mod builds;
 mod cold;
 mod fleet;
 mod instructions;
@@ -33,7 +34,7 @@ async fn main() -> Result<(), Error> {
         .into();
     let mut parts: Vec<String> = arguments.collect();
     if parts.is_empty() {
-        parts = ["cold", "warm", "instructions", "fleet", "soak"]
+        parts = ["cold", "warm", "instructions", "fleet", "soak", "builds"]
             .map(str::to_owned)
             .into();
     }
@@ -41,12 +42,13 @@ async fn main() -> Result<(), Error> {
     let floor = programs::floor()?;
     let sdk_defaults = programs::sdk_defaults()?;
     let boto3 = programs::boto3(&python);
-    println!("{}", machine());
+    println!("# Benchmarks\n\n{}", machine());
     for part in &parts {
         match part.as_str() {
             "cold" => cold::measure(&[&function, &floor, &sdk_defaults, &boto3]).await?,
             "warm" => warm::measure(&[&function, &floor, &sdk_defaults, &boto3]).await?,
             "instructions" => instructions::measure(&[&function, &floor, &sdk_defaults]).await?,
+            "builds" => builds::measure()?,
             "soak" => soak::measure(&function).await?,
             "fleet" => fleet::measure(&function, &[100, 1_000, 10_000]).await?,
             other => return Err(format!("there is no part {other}").into()),

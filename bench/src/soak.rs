@@ -76,7 +76,7 @@ const EVENTS: &[&str] = &[
 
 /// Makes the invocations, and fails if something grows.
 pub async fn measure(function: &Program) -> Result<(), Error> {
-    println!("\n### A process that lives long\n");
+    println!("\n## A process that lives long\n");
     println!(
         "{INVOCATIONS} invocations in one process: the sample events, events that are none, copies that exist, dry runs, a policy's runs; one in ten meets faults, and has 300 ms. Memory, descriptors and threads are the medians of a tenth. Failed are those whose event or copies have to fail.\n"
     );

@@ -30,9 +30,9 @@ pub async fn measure(programs: &[&Program]) -> Result<(), Error> {
 }
 
 async fn single(programs: &[&Program]) -> Result<(), Error> {
-    println!("\n### Copies, one after the other\n");
+    println!("\n## Copies, one after the other\n");
     println!(
-        "{INVOCATIONS} invocations of one copy each in a running process: the median, and the processor time of each, TLS and the Runtime API's part among it, which the line without a copy shows.\n"
+        "{INVOCATIONS} invocations of one copy each in a running process: the median, and the processor time of each, TLS included, and talking to the Runtime API, which is all that an empty `lambda_runtime` does.\n"
     );
     println!("| | duration | CPU | connections | peak memory |");
     println!("| --- | ---: | ---: | ---: | ---: |");
@@ -67,7 +67,7 @@ async fn single(programs: &[&Program]) -> Result<(), Error> {
 }
 
 async fn many(function: &Program) -> Result<(), Error> {
-    println!("\n### Many copies at once\n");
+    println!("\n## Many copies at once\n");
     println!(
         "One event, its copies spread over four destinations, {} ms for an answer, at most {AT_ONCE} calls at once in a Region, which sets the bound. Each size has a process of its own; the second event finds its connections open.\n",
         ANSWER.as_millis()
