@@ -55,7 +55,7 @@ pub async fn measure(programs: &[&Program]) -> Result<(), Error> {
 
     println!("\n## Cold starts\n");
     println!(
-        "Medians of {STARTS} starts (with 7 % of a processor, of {LIMITED_STARTS}), the programs taking turns. The copy is made over TLS, with the system's certificates and one more to trust. An empty `lambda_runtime` only answers.\n"
+        "Medians of {STARTS} starts (with 7 % of a processor, of {LIMITED_STARTS}), the programs taking turns. The copy is made over TLS, with the system's certificates and one more to trust. The next two only answer.\n"
     );
     println!(
         "| | start | its CPU | first copy | its CPU | both | first copy at 7 % CPU | peak memory | binary | in a zip |"

@@ -40,14 +40,17 @@ async fn main() -> Result<(), Error> {
     }
     let function = programs::function()?;
     let floor = programs::floor()?;
+    let hello = programs::hello()?;
     let sdk_defaults = programs::sdk_defaults()?;
     let boto3 = programs::boto3(&python);
     println!("# Benchmarks\n\n{}", machine());
     for part in &parts {
         match part.as_str() {
-            "cold" => cold::measure(&[&function, &floor, &sdk_defaults, &boto3]).await?,
+            "cold" => cold::measure(&[&function, &floor, &hello, &sdk_defaults, &boto3]).await?,
             "warm" => warm::measure(&[&function, &floor, &sdk_defaults, &boto3]).await?,
-            "instructions" => instructions::measure(&[&function, &floor, &sdk_defaults]).await?,
+            "instructions" => {
+                instructions::measure(&[&function, &floor, &hello, &sdk_defaults]).await?
+            }
             "builds" => builds::measure()?,
             "soak" => soak::measure(&function).await?,
             "fleet" => fleet::measure(&function, &[100, 1_000, 10_000]).await?,

@@ -59,6 +59,15 @@ pub fn floor() -> Result<Program, Error> {
     rust("an empty `lambda_runtime`", "compared/Cargo.toml", "floor")
 }
 
+/// A first function as the runtime's documentation has it.
+pub fn hello() -> Result<Program, Error> {
+    rust(
+        "a hello-world, as documented",
+        "compared/Cargo.toml",
+        "hello",
+    )
+}
+
 /// The same function on the SDK's defaults.
 pub fn sdk_defaults() -> Result<Program, Error> {
     rust(
