@@ -289,7 +289,7 @@ impl Answer {
 
     /// The answer to a run of a policy.
     ///
-    /// If it would be larger than [`LARGEST_ANSWER`], entries are left out, those first that need
+    /// If it would be larger than 200 KB, entries are left out, those first that need
     /// the least attention. Only those that stay are made: a large fleet has a hundred times more.
     pub fn of_run(dry_run: bool, results: &RunResults) -> Self {
         let mut copies =
