@@ -1,4 +1,4 @@
-//! How long it takes to build the function: from nothing, and after a change of its own code.
+//! How long it takes to build the function: from nothing, and when only its own code is built again.
 
 use std::fs;
 use std::path::Path;
@@ -13,9 +13,9 @@ use crate::Error;
 pub fn measure() -> Result<(), Error> {
     println!("\n## Building\n");
     println!(
-        "`cargo build` of the function, its dependencies downloaded already: from nothing, and after a change in `src/lib.rs`.\n"
+        "`cargo build` of the function, its dependencies downloaded already: from nothing, and after `src/lib.rs` was touched.\n"
     );
-    println!("| | from nothing | after a change |");
+    println!("| | from nothing | after a touch |");
     println!("| --- | ---: | ---: |");
     for (name, arguments) in [
         ("for development", &[][..]),
