@@ -1168,27 +1168,33 @@ async fn a_large_fleets_answer_stays_small_and_its_log_is_whole() {
     assert_eq!(run.lines("coverage").len(), 2 * (SIZE + 1));
 }
 
+/// What Lightsail answers with a body of that text, and all well.
+fn well(body: String) -> Fault {
+    Fault::answer(StatusCode::OK, "application/x-amz-json-1.1", body)
+}
+
+/// A list from before another run deleted web's failed copy of `date` and made it again.
+fn list_before_it_was_made_again(date: &str) -> Fault {
+    let list = json!({ "instanceSnapshots": [ {
+        "name": format!("web-us-west-2-{date}"), "state": "error", "fromInstanceName": "web",
+        "tags": [
+            { "key": "snapshot-copier:source", "value": "us-west-2/web" },
+            { "key": "snapshot-copier:recovery-point", "value": date },
+        ] } ] });
+    well(list.to_string())
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_copy_that_another_run_has_made_again_is_not_deleted() {
     let today = days_ago(0);
     let good = copy_of_web(&today);
     let bench = Bench::new(&web_with(&[good]), Some(&policy("")));
-    // The list is from before the other run deleted the failed copy and made it again.
     let name = format!("web-us-west-2-{today}");
-    let stale = json!({ "instanceSnapshots": [ {
-        "name": name, "state": "error", "fromInstanceName": "web",
-        "tags": [
-            { "key": "snapshot-copier:source", "value": "us-west-2/web" },
-            { "key": "snapshot-copier:recovery-point", "value": today },
-        ] } ] });
-    let stale = Fault::answer(
-        StatusCode::OK,
-        "application/x-amz-json-1.1",
-        stale.to_string(),
+    bench.emulator.fault_next(
+        Operation::GetInstanceSnapshots,
+        1,
+        list_before_it_was_made_again(&today),
     );
-    bench
-        .emulator
-        .fault_next(Operation::GetInstanceSnapshots, 1, stale);
     let run = bench.run().await;
     assert_eq!(
         run.changes(),
@@ -1219,27 +1225,22 @@ async fn the_deletion_of_a_failed_copy_is_said_once() {
 
 /// An answer that says that all went well, and nothing else.
 fn nothing() -> Fault {
-    Fault::answer(StatusCode::OK, "application/x-amz-json-1.1", "{}")
+    well("{}".to_owned())
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_copy_is_not_deleted_where_looking_at_it_once_more_says_nothing() {
     let today = days_ago(0);
     let bench = Bench::new(&web_with(&[copy_of_web(&today)]), Some(&policy("")));
-    // What failed has been made again since the list, as above.
-    let name = format!("web-us-west-2-{today}");
-    let stale = json!({ "instanceSnapshots": [ {
-        "name": name, "state": "error", "fromInstanceName": "web",
-        "tags": [
-            { "key": "snapshot-copier:source", "value": "us-west-2/web" },
-            { "key": "snapshot-copier:recovery-point", "value": today },
-        ] } ] });
-    let json = "application/x-amz-json-1.1";
-    let stale = Fault::answer(StatusCode::OK, json, stale.to_string());
     let emulator = &bench.emulator;
-    emulator.fault_next(Operation::GetInstanceSnapshots, 1, stale);
+    emulator.fault_next(
+        Operation::GetInstanceSnapshots,
+        1,
+        list_before_it_was_made_again(&today),
+    );
     emulator.fault_next(Operation::GetInstanceSnapshot, 1, nothing());
     bench.run().await;
+    let name = format!("web-us-west-2-{today}");
     assert_eq!(bench.names("us-east-1", Available), [name]);
 }
 
