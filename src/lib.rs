@@ -13,7 +13,7 @@
 //! - [`region`], [`fields`]: Lightsail's Regions; JSON read with all its mistakes collected.
 //! - [`lightsail`]: AWS's side. A client per Region, retries, the service's errors in classes.
 //! - [`credentials`]: what calls are signed with, until Lightsail refuses it.
-//! - [`https`]: connections to Lightsail, and whom they trust.
+//! - [`https`], [`trust`]: connections to Lightsail, and whose certificates they trust.
 //! - [`observe`]: reads what a policy's run has to know, Region by Region.
 //! - [`copy`]: one copy, and what has its name where that is taken.
 //! - [`run`]: carries copies and plans out. The only place that changes anything in AWS.
@@ -48,3 +48,4 @@ pub mod report;
 pub mod request;
 pub mod retention;
 pub mod run;
+pub mod trust;

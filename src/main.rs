@@ -19,6 +19,7 @@ use lightsail_snapshot_copier::lightsail::Lightsail;
 use lightsail_snapshot_copier::logging;
 use lightsail_snapshot_copier::policy::Policy;
 use lightsail_snapshot_copier::region::Region;
+use lightsail_snapshot_copier::trust;
 use rustls::RootCertStore;
 use tower::{ServiceBuilder, service_fn};
 
@@ -34,7 +35,7 @@ async fn main() -> Result<(), Error> {
         return Err("this is an AWS Lambda function: it runs where AWS_LAMBDA_RUNTIME_API names a Lambda Runtime API".into());
     }
     // Read now, when Lambda gives a whole processor, and not in the first invocation.
-    let trusted = https::trusted(|name| env::var_os(name)).unwrap_or_else(|error| {
+    let trusted = trust::roots(|name| env::var_os(name)).unwrap_or_else(|error| {
         // An endpoint without TLS, an emulator's, needs none; every call to another will fail.
         tracing::warn!(
             event = "no_trusted_certificates",

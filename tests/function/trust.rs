@@ -14,16 +14,21 @@ use crate::tls::Tls;
 /// What stands in a file of certificates.
 type Text = fn(&Tls) -> String;
 
-/// A Lightsail behind TLS, and the function with variables that name files of certificates.
+/// A Lightsail behind TLS, and the function with variables that say where certificates are.
 async fn stand(variables: &[(&str, Text)]) -> (Stand, Tls, TempDir) {
     let emulator = Emulator::new(world());
     let tls = Tls::start(emulator.clone()).await.unwrap();
     let folder = TempDir::new().unwrap();
     let mut named = Vec::new();
     for (name, text) in variables {
-        let file = folder.path().join(name);
-        fs::write(&file, text(&tls)).unwrap();
-        named.push((*name, file.to_str().unwrap().to_owned()));
+        let place = folder.path().join(name);
+        if *name == "SSL_CERT_DIR" {
+            fs::create_dir(&place).unwrap();
+            fs::write(place.join("0123abcd.0"), text(&tls)).unwrap();
+        } else {
+            fs::write(&place, text(&tls)).unwrap();
+        }
+        named.push((*name, place.to_str().unwrap().to_owned()));
     }
     let named: Vec<_> = named
         .iter()
@@ -53,8 +58,8 @@ fn another_authority(_: &Tls) -> String {
 }
 
 #[tokio::test]
-async fn a_private_authority_is_trusted_where_either_variable_names_it() {
-    for variable in ["SSL_CERT_FILE", "AWS_CA_BUNDLE"] {
+async fn a_private_authority_is_trusted_where_any_variable_names_it() {
+    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_CA_BUNDLE"] {
         let (mut stand, tls, _folder) = stand(&[(variable, authority)]).await;
         for target in ["copy-1", "copy-2"] {
             let copy = stand.copy(&dated(target, "us-east-1")).await;
