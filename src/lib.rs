@@ -13,6 +13,7 @@
 //! - [`region`], [`fields`]: Lightsail's Regions; JSON read with all its mistakes collected.
 //! - [`lightsail`]: AWS's side. A client per Region, retries, the service's errors in classes.
 //! - [`credentials`]: what calls are signed with, until Lightsail refuses it.
+//! - [`settings`]: what the environment says to the AWS SDK.
 //! - [`https`], [`trust`]: connections to Lightsail, and whose certificates they trust.
 //! - [`observe`]: reads what a policy's run has to know, Region by Region.
 //! - [`copy`]: one copy, and what has its name where that is taken.
@@ -48,4 +49,5 @@ pub mod report;
 pub mod request;
 pub mod retention;
 pub mod run;
+pub mod settings;
 pub mod trust;

@@ -10,8 +10,6 @@
 use std::env;
 use std::sync::Arc;
 
-use aws_config::BehaviorVersion;
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use lambda_runtime::{Error, LambdaEvent, Runtime};
 use lightsail_snapshot_copier::function::{self, Function, Payload};
 use lightsail_snapshot_copier::https;
@@ -19,6 +17,7 @@ use lightsail_snapshot_copier::lightsail::Lightsail;
 use lightsail_snapshot_copier::logging;
 use lightsail_snapshot_copier::policy::Policy;
 use lightsail_snapshot_copier::region::Region;
+use lightsail_snapshot_copier::settings;
 use lightsail_snapshot_copier::trust;
 use rustls::RootCertStore;
 use tower::{ServiceBuilder, service_fn};
@@ -26,7 +25,7 @@ use tower::{ServiceBuilder, service_fn};
 // One thread is all that Lambda gives below 1,769 MB, and the work is waiting for answers.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let variable = |name| env::var(name).ok();
+    let variable = |name: &str| env::var(name).ok();
     logging::init(logging::level(
         variable("AWS_LAMBDA_LOG_LEVEL").as_deref(),
         variable("RUST_LOG").as_deref(),
@@ -43,16 +42,8 @@ async fn main() -> Result<(), Error> {
         );
         RootCertStore::empty()
     });
-    let mut config =
-        aws_config::defaults(BehaviorVersion::latest()).http_client(https::client(trusted)?);
-    let is_set = |name| variable(name).is_some_and(|value| !value.trim().is_empty());
-    if is_set("AWS_ACCESS_KEY_ID") && is_set("AWS_SECRET_ACCESS_KEY") {
-        // As Lambda hands them over. The SDK would look here first too, but would make all other
-        // places ready before.
-        config = config.credentials_provider(EnvironmentVariableCredentialsProvider::new());
-    }
-    let config = config.load().await;
-    let lightsail = Lightsail::new((&config).into(), fastrand::u64(..));
+    let settings = settings::of_environment(variable, https::client(trusted)?);
+    let lightsail = Lightsail::new(settings, fastrand::u64(..));
     let region = variable("AWS_REGION").and_then(|name| Region::parse(&name).ok());
     if let Some(region) = region {
         lightsail.prepare(region);

@@ -190,3 +190,17 @@ async fn credentials_that_cannot_be_had_are_an_honest_failure_in_time() {
     });
     join_all(cases).await;
 }
+
+#[tokio::test]
+async fn without_credentials_nothing_is_called_and_the_failure_says_so() {
+    let mut stand = Stand::new().await;
+    let lightsail = stand.emulator.clone().start().await.unwrap();
+    let settings = Settings::default().variable("AWS_ENDPOINT_URL_LIGHTSAIL", &lightsail.url());
+    stand.function = LocalFunction::spawn(BINARY, settings).await.unwrap();
+    let invocation = stand.send(&dated("x1", "us-east-1")).await;
+    let line = invocation.line_of("x1");
+    assert_eq!(line["outcome"], "failed", "{line:#}");
+    let message = line["errorMessage"].as_str().unwrap();
+    assert!(message.contains("credential"), "{message}");
+    assert_eq!(stand.emulator.call_count(), 0);
+}
