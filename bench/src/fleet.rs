@@ -8,16 +8,14 @@ use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use lightsail_emulator::world::{InstanceSnapshot, Source};
-use lightsail_emulator::{AutoSnapshotStatus, Call, Fault, Operation, Region};
+use lightsail_emulator::{AutoSnapshotStatus, Call, Operation, Region};
 use local_lambda::LocalFunction;
 use serde_json::json;
 
-use crate::lightsail::Lightsail;
+use crate::lightsail::{self, ANSWER, AT_ONCE, Lightsail};
 use crate::programs::Program;
-use crate::{Error, answered, id, process};
+use crate::{Error, answered, id, ms, process};
 
-const ANSWER: Duration = Duration::from_millis(50);
-const AT_ONCE: usize = 8;
 const LAMBDAS_LONGEST: Duration = Duration::from_secs(900);
 const HOMES: [Region; 5] = [
     Region::UsWest2,
@@ -30,24 +28,26 @@ const DESTINATIONS: [Region; 3] = [Region::UsEast1, Region::EuWest1, Region::ApN
 
 /// Three runs of a policy for each size of fleet.
 pub async fn measure(function: &Program, sizes: &[usize]) -> Result<(), Error> {
+    let answer = lightsail::answer_time().await;
     println!("\n## Fleets\n");
     println!(
-        "A policy of five source Regions and three destinations, {} ms for an answer, at most {AT_ONCE} calls at once in a Region, which sets the bound. Each size has a process of its own; the memory is the most up to then.\n",
-        ANSWER.as_millis()
+        "A policy of five source Regions and three destinations, {} ms for an answer ({:.1} ms by the machine's timer), at most {AT_ONCE} calls at once in a Region, which sets the bound. Each size has a process of its own; the memory is the most up to then.\n",
+        ANSWER.as_millis(),
+        ms(answer)
     );
     println!(
         "| sources | run | calls | time | bound | time / bound | CPU per call | peak memory |"
     );
     println!("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |");
-    idle(function, sizes).await?;
+    idle(function, sizes, answer).await?;
     for size in sizes {
-        runs(function, *size).await?;
+        runs(function, *size, answer).await?;
     }
     Ok(())
 }
 
 /// A first run, one with new recovery points, and one with nothing to do.
-async fn runs(function: &Program, size: usize) -> Result<(), Error> {
+async fn runs(function: &Program, size: usize, answer: Duration) -> Result<(), Error> {
     let lightsail = fleet(size).await?;
     let mut process = start(function, &lightsail).await?;
     for run in ["first", "a new day", "nothing new"] {
@@ -62,14 +62,14 @@ async fn runs(function: &Program, size: usize) -> Result<(), Error> {
                 )?;
             }
         }
-        measure_run(&mut process, &lightsail, size, run).await?;
+        measure_run(&mut process, &lightsail, size, run, answer).await?;
     }
     Ok(())
 }
 
 /// The run that there is most of the time, in a process that has done nothing else: of each
 /// source, the copies of two days are there.
-async fn idle(function: &Program, sizes: &[usize]) -> Result<(), Error> {
+async fn idle(function: &Program, sizes: &[usize], answer: Duration) -> Result<(), Error> {
     for size in sizes {
         let lightsail = fleet(*size).await?;
         for index in 0..*size {
@@ -101,6 +101,7 @@ async fn idle(function: &Program, sizes: &[usize]) -> Result<(), Error> {
             &lightsail,
             *size,
             "nothing new, fresh process",
+            answer,
         )
         .await?;
     }
@@ -116,9 +117,7 @@ async fn fleet(size: usize) -> Result<Lightsail, Error> {
             Source::named(&name(index)).with_auto_snapshot(yesterday, AutoSnapshotStatus::Success);
         lightsail.emulator.add_instance(home(index), &source)?;
     }
-    lightsail
-        .emulator
-        .on_call(|_: &Call| Fault::None.after(ANSWER));
+    lightsail.answer_late();
     Ok(lightsail)
 }
 
@@ -139,6 +138,7 @@ async fn measure_run(
     lightsail: &Lightsail,
     size: usize,
     run: &str,
+    answer: Duration,
 ) -> Result<(), Error> {
     let process = id(function)?;
     lightsail.emulator.take_calls();
@@ -150,14 +150,14 @@ async fn measure_run(
     if summary["deferred"] != 0 {
         return Err(format!("the run did not go through: {summary}").into());
     }
-    let bound = bound(&calls);
+    let bound = bound(&calls, answer);
     println!(
         "| {size} | {run} | {} | {:.2} s | {:.2} s | {:.2} | {:.3} ms | {:.1} MB |",
         calls.len(),
         invocation.duration.as_secs_f64(),
         bound.as_secs_f64(),
         invocation.duration.as_secs_f64() / bound.as_secs_f64(),
-        crate::ms(used) / calls.len() as f64,
+        ms(used) / calls.len() as f64,
         process::peak_memory(process)?,
     );
     Ok(())
@@ -178,7 +178,7 @@ fn today() -> jiff::civil::Date {
 /// The time that these calls' answers take at the least: pages of a list come one after the
 /// other, what does not depend on each other comes eight at once in a Region, and the slowest
 /// Region counts. First the lists, then the automatic snapshots, then copies, then tags.
-fn bound(calls: &[Call]) -> Duration {
+fn bound(calls: &[Call], answer: Duration) -> Duration {
     let count = |region: Region, operation: Operation| {
         calls
             .iter()
@@ -200,5 +200,5 @@ fn bound(calls: &[Call]) -> Duration {
         + at_once(Operation::GetAutoSnapshots)
         + at_once(Operation::CopySnapshot)
         + at_once(Operation::TagResource);
-    ANSWER * u32::try_from(answers).unwrap_or(u32::MAX)
+    answer * u32::try_from(answers).unwrap_or(u32::MAX)
 }

@@ -29,7 +29,7 @@ pub async fn measure(programs: &[&Program]) -> Result<(), Error> {
         return Ok(());
     }
     println!(
-        "Counted by callgrind, in user space: until the first event is asked for; the first copy, with the connection that it makes; a copy after that, of {FURTHER}. The next two only answer.\n"
+        "Counted by callgrind, in user space: until the first event is asked for; the first copy, with the connection that it makes; a copy after that, of {FURTHER}. The next two only answer; the one after them makes one HTTPS request besides, without a signature.\n"
     );
     println!("| | start | first copy | each further copy |");
     println!("| --- | ---: | ---: | ---: |");

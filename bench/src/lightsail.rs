@@ -5,19 +5,21 @@ mod tls;
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 use jiff::civil::{Date, date};
 use lightsail_emulator::world::Source;
 use lightsail_emulator::{
-    ACCESS_KEY_ID, AutoSnapshotStatus, Emulator, Region, SECRET_ACCESS_KEY, World,
+    ACCESS_KEY_ID, AutoSnapshotStatus, Call, Emulator, Fault, Region, SECRET_ACCESS_KEY, World,
 };
 use local_lambda::Settings;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tls::Tls;
+use tokio::time::sleep;
 
-use crate::Error;
+use crate::{Error, median};
 
 /// Where Debian, and Amazon Linux as a link, keep the certificates that they trust.
 const SYSTEMS_CERTIFICATES: &[&str] = &[
@@ -28,6 +30,22 @@ const SYSTEMS_CERTIFICATES: &[&str] = &[
 /// The source that single copies are made of, in us-west-2, and the day of its automatic snapshot.
 const SOURCE: &str = "WordPress-1";
 const DAY: Date = date(2026, 11, 22);
+
+/// How long an answer takes where that is what a run waits for, and how many calls the function
+/// makes at once in a Region.
+pub const ANSWER: Duration = Duration::from_millis(50);
+pub const AT_ONCE: usize = 8;
+
+/// How long an answer really takes: the emulator waits by a timer that rounds up.
+pub async fn answer_time() -> Duration {
+    let mut times = Vec::new();
+    for _ in 0..21 {
+        let started = Instant::now();
+        sleep(ANSWER).await;
+        times.push(started.elapsed().as_secs_f64());
+    }
+    Duration::from_secs_f64(median(times.into_iter()))
+}
 
 /// An emulator behind TLS, and the certificates that a function is to trust.
 pub struct Lightsail {
@@ -68,6 +86,11 @@ impl Lightsail {
         let source = Source::named(SOURCE).with_auto_snapshot(DAY, AutoSnapshotStatus::Success);
         lightsail.emulator.add_instance(Region::UsWest2, &source)?;
         Ok(lightsail)
+    }
+
+    /// Takes [`ANSWER`] for each answer from now on.
+    pub fn answer_late(&self) {
+        self.emulator.on_call(|_: &Call| Fault::None.after(ANSWER));
     }
 
     /// What a function needs to reach it.

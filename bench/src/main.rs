@@ -40,6 +40,7 @@ async fn main() -> Result<(), Error> {
     }
     let function = programs::function()?;
     let floor = programs::floor()?;
+    let wire = programs::wire()?;
     let hello = programs::hello()?;
     let sdk_defaults = programs::sdk_defaults()?;
     let boto3 = programs::boto3(&python);
@@ -47,9 +48,9 @@ async fn main() -> Result<(), Error> {
     for part in &parts {
         match part.as_str() {
             "cold" => cold::measure(&[&function, &floor, &hello, &sdk_defaults, &boto3]).await?,
-            "warm" => warm::measure(&[&function, &floor, &sdk_defaults, &boto3]).await?,
+            "warm" => warm::measure(&[&function, &floor, &wire, &sdk_defaults, &boto3]).await?,
             "instructions" => {
-                instructions::measure(&[&function, &floor, &hello, &sdk_defaults]).await?
+                instructions::measure(&[&function, &floor, &hello, &wire, &sdk_defaults]).await?
             }
             "builds" => builds::measure()?,
             "soak" => soak::measure(&function).await?,

@@ -59,6 +59,11 @@ pub fn floor() -> Result<Program, Error> {
     rust("an empty `lambda_runtime`", "compared/Cargo.toml", "floor")
 }
 
+/// The least that a function can be that makes one HTTPS request for each event.
+pub fn wire() -> Result<Program, Error> {
+    rust("one HTTPS request", "compared/Cargo.toml", "wire")
+}
+
 /// A first function as the runtime's documentation has it.
 pub fn hello() -> Result<Program, Error> {
     rust(
