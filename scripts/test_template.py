@@ -406,7 +406,7 @@ def test_alarms_and_their_metrics(parameters, destinations):
     alarms = resources(expand(**parameters), "AWS::CloudWatch::Alarm")
     assert len(alarms) <= 10
     charged = [metric for alarm in alarms.values() for metric in metrics_of(alarm)]
-    assert len(charged) == 7 + 2 * destinations
+    assert len(charged) == 7 + 3 * destinations
     if destinations == 1:
         assert len(charged) <= 10
     for alarm in alarms.values():
@@ -417,9 +417,18 @@ def test_alarms_and_their_metrics(parameters, destinations):
         if namespace == "LightsailSnapshotCopier":
             assert name in METRICS
             assert set(dimensions) == ({"DestinationRegion"} if name in METRICS_OF_A_DESTINATION else set())
-    for name, metric in (("SourcesStale", "SourcesStale"), ("SourcesUnprotected", "SourcesUnprotected")):
-        watched = [dimensions["DestinationRegion"] for _, _, dimensions in metrics_of(alarms[name])]
+    for name in ("SourcesStale", "SourcesUnprotected", "CopiesDeferred"):
+        watched = [dimensions["DestinationRegion"] for _, metric, dimensions in metrics_of(alarms[name]) if metric == name]
         assert watched == parameters["DestinationRegions"].split(",")
+
+
+def test_copies_that_every_run_of_two_days_defers_raise_an_alarm():
+    alarm = resources(expand(**TWO), "AWS::CloudWatch::Alarm")["CopiesDeferred"]
+    of_destinations = [q["MetricStat"] for q in alarm["Metrics"] if "MetricStat" in q]
+    # The least of a day is that of its best run.
+    assert {(q["Stat"], int(q["Period"])) for q in of_destinations} == {("Minimum", 86400)}
+    assert (int(alarm["EvaluationPeriods"]), int(alarm["Threshold"])) == (2, 1)
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
 def test_the_custom_metrics_of_one_destination_are_free():
