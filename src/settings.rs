@@ -2,7 +2,7 @@
 //!
 //! The SDK can find that out by itself, and then looks into profiles, roles and an instance's
 //! metadata too, none of which a Lambda function has. That makes it larger by a sixth, and every
-//! start longer by a tenth.
+//! start longer by a twelfth.
 
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
@@ -20,15 +20,18 @@ use aws_sdk_lightsail::config::{BehaviorVersion, Builder, SharedHttpClient};
 ///   the endpoint that `AWS_CONTAINER_CREDENTIALS_FULL_URI` names. They are read when a call
 ///   first needs them
 ///
-/// A variable that is set to nothing is not set.
+/// A variable that is set to nothing is not set, and blanks around a value are none of it.
 ///
 /// [the AWS tools]: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 pub fn of_environment(
     variable: impl Fn(&str) -> Option<String>,
     http: SharedHttpClient,
 ) -> Builder {
-    let set = |name| variable(name).filter(|value| !value.trim().is_empty());
-    let is_true = |name| set(name).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
+    let set = |name| {
+        let value = variable(name)?.trim().to_owned();
+        (!value.is_empty()).then_some(value)
+    };
+    let is_true = |name| set(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let endpoint = match is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
         true => None,
         false => set("AWS_ENDPOINT_URL_LIGHTSAIL").or_else(|| set("AWS_ENDPOINT_URL")),
@@ -100,6 +103,10 @@ mod tests {
             (&[][..], of_the_region),
             (&[all], "http://all.example/"),
             (&[all, own], "http://own.example/"),
+            (
+                &[("AWS_ENDPOINT_URL", " http://all.example\n")],
+                "http://all.example/",
+            ),
             (
                 &[all, ("AWS_ENDPOINT_URL_LIGHTSAIL", " ")],
                 "http://all.example/",
