@@ -132,7 +132,8 @@ async fn run_policy(
     let run = run::policy(lightsail, policy, now, dry_run, deadline, log).await;
     if !dry_run {
         let throttles = lightsail.take_throttles();
-        logging::write_lines(&metrics::records(request_id, now, &run, throttles));
+        let records = metrics::records(request_id, now, &policy.destinations, &run, throttles);
+        logging::write_lines(&records);
     }
     match report::failures(&run) {
         Some(message) => Err(function_error("CopyFailed", message)),

@@ -87,14 +87,25 @@ struct Definition {
     unit: &'static str,
 }
 
-/// The lines that say what a run came to: one for each destination, and one for the run.
+/// The lines that say what a run of a policy with these destinations came to: one for each
+/// destination, and one for the run.
 pub fn records(
     request_id: &str,
     now: Timestamp,
+    destinations: &[Region],
     results: &RunResults,
     throttles: u64,
 ) -> Vec<String> {
-    let mut destinations: BTreeMap<Region, DestinationMetrics> = BTreeMap::new();
+    // Where there is nothing to tell, that is told, and an alarm of yesterday's ends. Unless
+    // something could not be read: then nothing may be all that was seen.
+    let known = match results.unread.is_empty() {
+        true => destinations,
+        false => &[],
+    };
+    let mut destinations: BTreeMap<Region, DestinationMetrics> = known
+        .iter()
+        .map(|region| (*region, DestinationMetrics::default()))
+        .collect();
     for copy in &results.copies {
         let metrics = destinations.entry(copy.copy.destination).or_default();
         match copy.outcome {

@@ -6,12 +6,13 @@ use jsonschema::Validator;
 use lightsail_snapshot_copier::copy::{CopyResult, Outcome};
 use lightsail_snapshot_copier::lightsail::SnapshotState;
 use lightsail_snapshot_copier::metrics::records;
+use lightsail_snapshot_copier::observe::Unread;
 use lightsail_snapshot_copier::plan::{Coverage, ExistingCopy, Status};
 use lightsail_snapshot_copier::request::{Copy, SnapshotName, Source};
 use lightsail_snapshot_copier::run::{DeletionResult, RunResults};
 use serde_json::{Value, json};
 
-use crate::world::{copy_name, date, instance, noon, region};
+use crate::world::{copy_name, date, instance, noon, region, unreadable};
 
 /// All metrics of one destination, while a source has a copy there.
 pub const OF_A_DESTINATION: [&str; 8] = [
@@ -111,8 +112,9 @@ fn covered(destination: &str, status: Status, age_hours: Option<f64>) -> Coverag
     }
 }
 
-fn records_of(results: &RunResults, throttles: u64) -> Vec<Value> {
-    let lines = records("the-request", noon(), results, throttles);
+fn records_of(destinations: &[&str], results: &RunResults, throttles: u64) -> Vec<Value> {
+    let destinations: Vec<_> = destinations.iter().map(|name| region(name)).collect();
+    let lines = records("the-request", noon(), &destinations, results, throttles);
     let records = lines.iter().map(|line| {
         assert!(!line.contains('\n'));
         serde_json::from_str(line).unwrap()
@@ -156,7 +158,7 @@ fn each_destination_has_its_metrics_and_the_run_has_one() {
         ],
         ..RunResults::default()
     };
-    let records = records_of(&results, 11);
+    let records = records_of(&["us-east-1", "eu-west-1"], &results, 11);
     let [eu_west_1, us_east_1, run] = &records[..] else {
         panic!("{records:#?}")
     };
@@ -205,13 +207,44 @@ fn each_destination_has_its_metrics_and_the_run_has_one() {
 }
 
 #[test]
-fn a_run_that_found_nothing_still_tells_of_throttling() {
-    let records = records_of(&RunResults::default(), 0);
-    assert_eq!(records.len(), 1);
+fn a_run_that_found_nothing_says_so_of_each_destination() {
+    let records = records_of(&["us-east-1", "eu-west-1"], &RunResults::default(), 0);
+    let [eu_west_1, us_east_1, run] = &records[..] else {
+        panic!("{records:#?}")
+    };
+    assert_eq!(eu_west_1["DestinationRegion"], "eu-west-1");
+    assert_eq!(us_east_1["DestinationRegion"], "us-east-1");
+    for record in [eu_west_1, us_east_1] {
+        let metrics = checked(record);
+        assert_eq!(metrics.len(), 7);
+        assert!(metrics.values().all(|value| *value == 0.0), "{metrics:?}");
+    }
     assert_eq!(
-        checked(&records[0]),
+        checked(run),
         BTreeMap::from([("ApiThrottles".to_owned(), 0.0)])
     );
+}
+
+#[test]
+fn nothing_is_said_of_a_destination_that_may_only_look_empty() {
+    let results = RunResults {
+        unread: vec![Unread {
+            region: region("us-west-2"),
+            operation: "GetInstances",
+            source: None,
+            failure: unreadable(),
+        }],
+        ..RunResults::default()
+    };
+    assert_eq!(records_of(&["us-east-1"], &results, 0).len(), 1);
+    // What is known is told all the same.
+    let results = RunResults {
+        coverage: vec![covered("us-east-1", Status::Stale, None)],
+        ..results
+    };
+    let records = records_of(&["us-east-1", "eu-west-1"], &results, 0);
+    assert_eq!(records.len(), 2);
+    assert_eq!(checked(&records[0])["SourcesStale"], 1.0);
 }
 
 #[test]
