@@ -20,7 +20,8 @@ use aws_sdk_lightsail::config::{BehaviorVersion, Builder, SharedHttpClient};
 ///   the endpoint that `AWS_CONTAINER_CREDENTIALS_FULL_URI` names. They are read when a call
 ///   first needs them
 ///
-/// A variable that is set to nothing is not set, and blanks around a value are none of it.
+/// A variable that is set to nothing is not set. Blanks around an endpoint are none of it; credentials
+/// are taken as they are.
 ///
 /// [the AWS tools]: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 pub fn of_environment(

@@ -156,6 +156,18 @@ async fn throttling_is_counted() {
 }
 
 #[tokio::test]
+async fn a_policy_that_selects_nothing_has_metrics_of_its_destinations() {
+    let policy = r#"{ "sources": [ { "region": "us-west-2", "names": ["nobody"] } ], "destinations": ["us-east-1"] }"#;
+    let mut machine = Machine::start(WORLD, Some(policy)).await;
+    let (ending, lines) = machine.run("{}").await;
+    assert_eq!(answer(ending)["coverage"], serde_json::json!([]));
+    let records = records(&lines);
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[0]["DestinationRegion"], "us-east-1");
+    assert_eq!(records[0]["SourcesStale"], 0);
+}
+
+#[tokio::test]
 async fn a_dry_run_writes_no_metrics() {
     let mut machine = Machine::start(WORLD, Some(POLICY)).await;
     let (ending, lines) = machine.run(r#"{ "dryRun": true }"#).await;
