@@ -1,8 +1,7 @@
 //! What fuzzing has come across, once more and without a fuzzer: every input in `fuzz/corpus/`
 //! keeps what `fuzz/` demands of all inputs.
 
-#[path = "../fuzz/src/checks/mod.rs"]
-mod checks;
+use test_support::checks;
 
 /// Checks every input of a target; how many there are.
 fn check_all(target: &str, check: impl Fn(&[u8])) -> usize {

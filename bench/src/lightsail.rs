@@ -1,8 +1,5 @@
 //! Lightsail behind TLS: the emulator, with a certificate that only this machine's functions trust.
 
-#[path = "../../tests/common/tls.rs"]
-mod tls;
-
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -16,7 +13,7 @@ use lightsail_emulator::{
 use local_lambda::Settings;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tls::Tls;
+use test_support::tls::Tls;
 use tokio::time::sleep;
 
 use crate::{Error, median};

@@ -1,5 +1,5 @@
-//! Fuzzes `fuzzed::checks::answer`.
+//! Fuzzes `test_support::checks::answer`.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzzed::checks::answer::check(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| test_support::checks::answer::check(input));

@@ -1,5 +1,5 @@
-//! Fuzzes `fuzzed::checks::event`.
+//! Fuzzes `test_support::checks::event`.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzzed::checks::event::check(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| test_support::checks::event::check(input));

@@ -1,5 +1,5 @@
-//! Fuzzes `fuzzed::checks::policy`.
+//! Fuzzes `test_support::checks::policy`.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzzed::checks::policy::check(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| test_support::checks::policy::check(input));

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use test_support::deployed::{Outcome, Stand, dated};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
+use crate::BINARY;
 use crate::server::{Server, answer_json, request, write};
-use crate::support::{Outcome, Stand, dated};
 
 /// Long enough for every attempt at what is answered at once.
 const SHORT: Duration = Duration::from_secs(5);
@@ -204,7 +205,7 @@ async fn what_is_no_answer_is_a_failure_in_time_and_takes_no_memory() {
     let cases = wrongs().into_iter().map(|(what, wrong, code)| async move {
         let wrong = Arc::new(wrong);
         let server = Server::start(move |stream| do_wrong(stream, Arc::clone(&wrong))).await;
-        let mut stand = Stand::at(server.url()).await;
+        let mut stand = Stand::at(BINARY, server.url()).await;
         let event = dated("x1", "us-east-1").to_string();
         let invocation = stand.function.invoke(event, SHORT).await;
         let line = invocation.line_of("x1");
@@ -229,7 +230,7 @@ async fn an_answer_in_an_old_version_of_http_is_an_answer() {
         write(&mut stream, format!("{head}\r\n{ACCEPTED}")).await;
     })
     .await;
-    let mut stand = Stand::at(server.url()).await;
+    let mut stand = Stand::at(BINARY, server.url()).await;
     assert_eq!(
         stand.copy(&dated("x1", "us-east-1")).await["outcome"],
         "started"
@@ -258,7 +259,7 @@ async fn nobody_is_followed_elsewhere_with_a_signed_request() {
                 }
             })
             .await;
-            let mut stand = Stand::at(server.url()).await;
+            let mut stand = Stand::at(BINARY, server.url()).await;
             let event = dated("x1", "us-east-1").to_string();
             let invocation = stand.function.invoke(event, SHORT).await;
             let line = invocation.line_of("x1");
@@ -296,7 +297,7 @@ async fn the_largest_page_that_lightsail_could_send_is_read() {
         }
     })
     .await;
-    let mut stand = Stand::at(server.url()).await;
+    let mut stand = Stand::at(BINARY, server.url()).await;
     let policy = json!({
         "sources": [{ "region": "us-west-2", "names": ["server-77"] }],
         "destinations": ["us-east-1"],

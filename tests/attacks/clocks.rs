@@ -7,12 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use lightsail_emulator::{Emulator, Fault, Operation, StatusCode};
 use local_lambda::Ending;
 use serde_json::json;
+use test_support::deployed::{Outcome, Stand, TIMEOUT, dated, world};
 
-use crate::support::{Outcome, Stand, TIMEOUT, dated, world};
+use crate::BINARY;
 
 #[tokio::test]
 async fn a_deadline_in_the_far_future_or_past_is_neither_a_panic_nor_a_hang() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let now = Timestamp::now().as_millisecond() as u64;
     let hour = 3_600_000;
     let copy = dated("x1", "us-east-1").to_string();
@@ -53,7 +54,7 @@ async fn without_a_deadline_that_can_be_read_the_process_ends_rather_than_hang()
         Some("soon"),
         Some("18446744073709551616"),
     ] {
-        let mut stand = Stand::new().await;
+        let mut stand = Stand::new(BINARY).await;
         let invocation = stand
             .function
             .invoke_told(dated("x1", "us-east-1").to_string(), absurd, TIMEOUT)
@@ -75,7 +76,7 @@ async fn with_clock() -> (Stand, Arc<AtomicI64>, lightsail_emulator::Running) {
         Timestamp::now() + SignedDuration::from_hours(hours.load(Ordering::Relaxed))
     });
     let running = emulator.clone().start().await.unwrap();
-    let mut stand = Stand::at(&running.url()).await;
+    let mut stand = Stand::at(BINARY, &running.url()).await;
     stand.emulator = emulator;
     (stand, ahead, running)
 }
@@ -119,7 +120,7 @@ async fn a_clock_that_jumps_in_the_middle_of_an_invocation_makes_no_call_fail() 
 
 #[tokio::test]
 async fn a_clock_that_lightsail_never_agrees_with_is_an_honest_failure() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     for (code, message) in [
         ("RequestTimeTooSkewed", "The difference is too large."),
         (

@@ -6,9 +6,10 @@ use futures_util::future::join_all;
 use lightsail_emulator::{Emulator, Fault, Running, World};
 use local_lambda::Invocation;
 use serde_json::{Value, json};
+use test_support::deployed::{Outcome, Stand, dated, world};
 
+use crate::BINARY;
 use crate::server::Gateway;
-use crate::support::{Outcome, Stand, dated, world};
 
 /// A timeout that many users will have.
 const USUAL: Duration = Duration::from_secs(30);
@@ -35,7 +36,7 @@ async fn with_idle_connections() -> (Stand, Gateway, Running) {
     emulator.on_call(|_| Fault::None.after(Duration::from_millis(50)));
     let running = emulator.clone().start().await.unwrap();
     let gateway = Gateway::to(&running).await;
-    let mut stand = Stand::at(gateway.url()).await;
+    let mut stand = Stand::at(BINARY, gateway.url()).await;
     stand.emulator = emulator;
     let invocation = stand
         .function

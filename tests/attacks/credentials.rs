@@ -11,9 +11,10 @@ use lightsail_emulator::{
 };
 use local_lambda::{LocalFunction, Settings};
 use serde_json::json;
+use test_support::deployed::{Outcome, SESSION_TOKEN, Stand, dated};
 
+use crate::BINARY;
 use crate::server::{Server, answer_json, request, write};
-use crate::support::{BINARY, Outcome, SESSION_TOKEN, Stand, dated};
 
 const AUTHORIZATION: &str = "authorization-of-this-process";
 
@@ -87,7 +88,7 @@ impl Endpoint {
 /// A function that has its credentials from an endpoint.
 async fn stand(first: Next) -> (Stand, Endpoint, Running) {
     let endpoint = Endpoint::start(first).await;
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let lightsail = stand.emulator.clone().start().await.unwrap();
     let settings = Settings::default()
         .variable("AWS_ENDPOINT_URL_LIGHTSAIL", &lightsail.url())
@@ -193,7 +194,7 @@ async fn credentials_that_cannot_be_had_are_an_honest_failure_in_time() {
 
 #[tokio::test]
 async fn without_credentials_nothing_is_called_and_the_failure_says_so() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let lightsail = stand.emulator.clone().start().await.unwrap();
     let settings = Settings::default().variable("AWS_ENDPOINT_URL_LIGHTSAIL", &lightsail.url());
     stand.function = LocalFunction::spawn(BINARY, settings).await.unwrap();

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use lightsail_emulator::{Fault, Operation, Region};
 use local_lambda::Invocation;
 use serde_json::{Value, json};
+use test_support::deployed::{Outcome, Stand, TIMEOUT, dated, world, world_of_instant_copies};
 
-use crate::support::{Outcome, Stand, TIMEOUT, dated, world, world_of_instant_copies};
+use crate::BINARY;
 
 /// One job of each kind that calls Lightsail.
 fn jobs() -> Vec<Value> {
@@ -42,7 +43,7 @@ fn out_of_time(invocation: &Invocation, what: &str) {
 #[tokio::test]
 async fn one_second_is_enough_to_say_that_nothing_answers() {
     for job in jobs() {
-        let mut stand = Stand::with(world(), &[("COPY_POLICY", DEPLOYED)]).await;
+        let mut stand = Stand::with(BINARY, world(), &[("COPY_POLICY", DEPLOYED)]).await;
         stand.emulator.on_call(|_| Fault::Hang);
         let second = Duration::from_secs(1);
         let invocation = stand.function.invoke(job.to_string(), second).await;
@@ -60,7 +61,7 @@ fn deadline(milliseconds: i64) -> String {
 #[tokio::test]
 async fn a_fifth_of_a_second_and_less_is_enough_too() {
     for milliseconds in [200, 150, 1, 0, -1, -1000] {
-        let mut stand = Stand::with(world(), &[("COPY_POLICY", DEPLOYED)]).await;
+        let mut stand = Stand::with(BINARY, world(), &[("COPY_POLICY", DEPLOYED)]).await;
         stand.emulator.on_call(|_| Fault::Hang);
         for job in jobs() {
             let what = format!("{milliseconds} ms: {job}");
@@ -84,7 +85,7 @@ async fn a_fifth_of_a_second_and_less_is_enough_too() {
 
 #[tokio::test]
 async fn a_mistake_is_told_however_little_time_there_is() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     for milliseconds in [150, 1, 0, -1000] {
         for event in ["", "[]", "{\"copies\": 1}"] {
             let told = deadline(milliseconds);
@@ -100,7 +101,7 @@ async fn a_mistake_is_told_however_little_time_there_is() {
 
 #[tokio::test]
 async fn a_copy_that_was_asked_for_in_the_last_moment_is_found_by_the_retry() {
-    let mut stand = Stand::with(world_of_instant_copies(), &[]).await;
+    let mut stand = Stand::with(BINARY, world_of_instant_copies(), &[]).await;
     // Each copy is started, and its answer is never heard of.
     stand
         .emulator

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use lightsail_emulator::{Fault, Operation, StatusCode};
 use serde_json::{Value, json};
+use test_support::deployed::{Outcome, Stand};
 
+use crate::BINARY;
 use crate::server::{Server, answer_json, request};
-use crate::support::{Outcome, Stand};
 
 fn policy() -> Value {
     json!({ "policy": {
@@ -35,7 +36,7 @@ const LISTS: [(Operation, &str); 4] = [
 async fn a_list_that_begins_again_is_given_up_at_once() {
     for (operation, member) in LISTS {
         for tokens in [&["a"][..], &["a", "b", "c"]] {
-            let mut stand = Stand::new().await;
+            let mut stand = Stand::new(BINARY).await;
             stand.emulator.on_call(move |call| {
                 if call.operation != operation {
                     return Fault::None;
@@ -62,7 +63,7 @@ async fn a_list_that_begins_again_is_given_up_at_once() {
 
 #[tokio::test]
 async fn a_list_that_never_ends_is_given_up_in_time() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     stand.emulator.record_calls(false);
     stand.emulator.on_call(|call| match call.operation {
         Operation::GetInstances => {
@@ -93,7 +94,7 @@ async fn an_answer_without_a_list_that_is_not_lightsails_is_no_empty_list() {
             }
         })
         .await;
-        let mut stand = Stand::at(server.url()).await;
+        let mut stand = Stand::at(BINARY, server.url()).await;
         let invocation = stand.send(&policy()).await;
         let (error_type, message) = invocation.error();
         assert_eq!(error_type, "CopyFailed");

@@ -12,7 +12,6 @@
 //! - [`output`]: nobody reads what the function writes.
 //! - [`deadlines`]: hardly any time, and none.
 //! - [`server`]: a server that does to each connection whatever a test wants.
-//! - [`support`]: what these tests and those in `tests/function` stand on.
 
 mod answers;
 mod clocks;
@@ -22,5 +21,6 @@ mod deadlines;
 mod lists;
 mod output;
 mod server;
-#[path = "../function/support.rs"]
-mod support;
+
+/// The binary under test.
+const BINARY: &str = env!("CARGO_BIN_EXE_lightsail-snapshot-copier");

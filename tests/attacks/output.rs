@@ -10,8 +10,9 @@ use std::time::Duration;
 use lightsail_emulator::{ACCESS_KEY_ID, Running, SECRET_ACCESS_KEY};
 use local_lambda::{Ending, LocalFunction, Settings};
 use serde_json::json;
+use test_support::deployed::{Outcome, Stand, TIMEOUT, dated, world};
 
-use crate::support::{BINARY, Outcome, Stand, TIMEOUT, dated, world};
+use crate::BINARY;
 
 /// A program that does `script`, in which `$function` is the function's binary.
 fn program(name: &str, script: &str) -> PathBuf {
@@ -35,7 +36,7 @@ fn program(name: &str, script: &str) -> PathBuf {
 }
 
 async fn stand(name: &str, script: &str) -> (Stand, Running) {
-    let mut stand = Stand::with(world(), &[]).await;
+    let mut stand = Stand::with(BINARY, world(), &[]).await;
     let lightsail = stand.emulator.clone().start().await.unwrap();
     let settings = Settings::default()
         .variable("PATH", "/usr/local/bin:/usr/bin:/bin")

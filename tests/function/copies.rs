@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use lightsail_emulator::{Fault, Operation, Region, SnapshotState, world};
 use serde_json::{Value, json};
+use test_support::deployed::{Outcome, Stand, dated, world, world_of_instant_copies};
 
-use crate::support::{Outcome, Stand, dated, world, world_of_instant_copies};
+use crate::BINARY;
 
 /// The sample requests on CopySnapshot's page.
 fn sample_requests() -> [Value; 2] {
@@ -26,7 +27,7 @@ fn sample_requests() -> [Value; 2] {
 #[tokio::test]
 async fn the_api_pages_sample_requests_are_sent_member_for_member() {
     for request in sample_requests() {
-        let mut stand = Stand::new().await;
+        let mut stand = Stand::new(BINARY).await;
         assert_eq!(stand.copy(&request).await["outcome"], "started");
         let calls = stand.emulator.calls();
         assert_eq!(calls.len(), 1);
@@ -94,7 +95,7 @@ async fn a_request_becomes_one_call_for_each_destination() {
             &[Region::EuWest1, Region::UsWest2, Region::UsEast1],
         ),
     ] {
-        let mut stand = Stand::new().await;
+        let mut stand = Stand::new(BINARY).await;
         let answer = stand.answer(&event).await;
         assert_eq!(answer["summary"]["started"], regions.len(), "{event}");
         let destinations: Vec<_> = answer["copies"]
@@ -118,7 +119,7 @@ async fn a_request_becomes_one_call_for_each_destination() {
 async fn the_default_destination_is_the_region_that_the_function_runs_in() {
     let request =
         json!({ "sourceRegion": "us-west-2", "sourceSnapshotName": "WordPress-1-1569608575" });
-    let mut stand = Stand::with(world(), &[("AWS_REGION", "ca-central-1")]).await;
+    let mut stand = Stand::with(BINARY, world(), &[("AWS_REGION", "ca-central-1")]).await;
     assert_eq!(
         stand.copy(&request).await["destinationRegion"],
         "ca-central-1"
@@ -126,7 +127,7 @@ async fn the_default_destination_is_the_region_that_the_function_runs_in() {
     assert_eq!(stand.emulator.calls()[0].region, Region::CaCentral1);
 
     // Lambda is in Regions that Lightsail is not in.
-    let mut stand = Stand::with(world(), &[("AWS_REGION", "me-south-1")]).await;
+    let mut stand = Stand::with(BINARY, world(), &[("AWS_REGION", "me-south-1")]).await;
     let invocation = stand.send(&request).await;
     let (error_type, message) = invocation.error();
     assert_eq!(error_type, "InvalidEvent");
@@ -180,7 +181,7 @@ async fn a_copy_without_a_name_is_given_one() {
             .unwrap()
             .instances
             .push(source);
-        let mut stand = Stand::with(world, &[]).await;
+        let mut stand = Stand::with(BINARY, world, &[]).await;
         let mut request = request;
         request["sourceRegion"] = "us-west-2".into();
         request["time"] = "2026-11-22T06:30:00Z".into();
@@ -195,7 +196,7 @@ async fn a_copy_without_a_name_is_given_one() {
 #[tokio::test]
 async fn resources_of_one_name_in_two_regions_do_not_collide() {
     let of = |region: &str| json!({ "sourceRegion": region, "sourceResourceName": "WordPress-1", "restoreDate": "2019-09-25" });
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let event = json!({ "copies": [of("us-west-2"), of("eu-central-1")] });
     assert_eq!(stand.answer(&event).await["summary"]["started"], 2);
     assert_eq!(
@@ -209,7 +210,7 @@ async fn resources_of_one_name_in_two_regions_do_not_collide() {
 
 #[tokio::test]
 async fn an_accepted_copy_is_answered_with_all_that_lightsail_returned() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let mut event = sample_requests()[0].clone();
     event["destinationRegion"] = "eu-west-1".into();
     let mut answer = stand.answer(&event).await;
@@ -258,7 +259,7 @@ async fn every_member_of_every_operation_is_answered() {
           "operationType": "CopySnapshot", "resourceName": "x1", "resourceType": "InstanceSnapshot" },
         { "id": "second" },
     ] });
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let body = returned.to_string();
     let fault = Fault::answer(
         lightsail_emulator::StatusCode::OK,
@@ -289,7 +290,7 @@ async fn a_requests_own_fields_come_back_as_they_were_sent() {
         { "sourceRegion": "us-west-2", "sourceResourceName": "WordPress-1", "restoreDate": "2019-09-24", "useLatestRestorableAutoSnapshot": false },
         { "sourceRegion": "us-west-2", "sourceSnapshotName": "Data-1-1569608600", "destinationRegions": ["us-west-2"] },
     ] });
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let answer = stand.answer(&event).await;
     let calls = stand.emulator.calls();
     for copy in answer["copies"].as_array().unwrap() {
@@ -310,6 +311,7 @@ async fn copies_are_answered_in_the_order_of_the_event() {
         .map(|(index, target)| dated(target, ["us-east-1", "eu-west-1", "ap-south-1"][index % 3]))
         .collect();
     let mut stand = Stand::with(
+        BINARY,
         lightsail_emulator::World {
             copy_limit: 100,
             ..world()
@@ -340,7 +342,7 @@ async fn copies_are_answered_in_the_order_of_the_event() {
 #[tokio::test]
 async fn an_event_that_comes_twice_makes_one_copy() {
     for (world, second) in [(world(), "pending"), (world_of_instant_copies(), "exists")] {
-        let mut stand = Stand::with(world, &[]).await;
+        let mut stand = Stand::with(BINARY, world, &[]).await;
         let event = json!({ "time": "2026-11-22T06:30:00Z", "copies": [
             { "sourceRegion": "us-west-2", "sourceResourceName": "WordPress-1" },
             { "sourceRegion": "us-west-2", "sourceResourceName": "Data-1", "restoreDate": "2019-09-25" },
@@ -421,7 +423,7 @@ fn taken_names() -> Vec<(&'static str, world::InstanceSnapshot, &'static str)> {
 async fn a_taken_name_counts_as_the_copy_only_if_it_is_one_of_this_source() {
     for (what, snapshot, expected) in taken_names() {
         for dry_run in [false, true] {
-            let mut stand = Stand::new().await;
+            let mut stand = Stand::new(BINARY).await;
             stand
                 .emulator
                 .add_instance_snapshot(Region::UsEast1, &snapshot)
@@ -458,7 +460,7 @@ async fn a_taken_name_counts_as_the_copy_only_if_it_is_one_of_this_source() {
 
 #[tokio::test]
 async fn a_name_that_another_kind_of_resource_has_is_in_use() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let invocation = stand.send(&dated("Standby-1", "us-east-1")).await;
     assert_eq!(invocation.line_of("Standby-1")["errorCode"], "NameInUse");
     assert_eq!(invocation.error().0, "CopyFailed");
@@ -471,7 +473,7 @@ async fn a_disks_copy_is_known_by_its_disk() {
         "targetSnapshotName": "taken",
     });
     for (from, expected) in [("Data-1", "exists"), ("Data-2", "failed")] {
-        let mut stand = Stand::new().await;
+        let mut stand = Stand::new(BINARY).await;
         let snapshot = world::DiskSnapshot {
             name: "taken".to_owned(),
             from_disk_name: Some(from.to_owned()),
@@ -493,7 +495,7 @@ async fn a_manual_snapshots_copy_is_known_by_what_the_snapshot_was_made_of() {
         "sourceRegion": "us-west-2", "sourceSnapshotName": "WordPress-1-1569608575", "targetSnapshotName": "taken",
     });
     for (what, snapshot, expected) in taken_names() {
-        let mut stand = Stand::new().await;
+        let mut stand = Stand::new(BINARY).await;
         stand
             .emulator
             .add_instance_snapshot(Region::UsEast1, &snapshot)
@@ -511,7 +513,7 @@ async fn a_manual_snapshots_copy_is_known_by_what_the_snapshot_was_made_of() {
 
 #[tokio::test]
 async fn a_dry_run_changes_nothing_and_says_what_would_be_done() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let request = |name: &str, value: &str, date: Option<&str>| {
         let mut request = json!({ "sourceRegion": "us-west-2", "targetSnapshotName": format!("copy-of-{value}").replace('.', "-") });
         request[name] = value.into();
@@ -567,6 +569,7 @@ async fn a_dry_run_changes_nothing_and_says_what_would_be_done() {
 #[tokio::test]
 async fn an_answer_too_large_for_lambda_leaves_out_what_needs_no_attention() {
     let mut stand = Stand::with(
+        BINARY,
         lightsail_emulator::World {
             copy_limit: 1000,
             ..world_of_instant_copies()
@@ -606,7 +609,7 @@ async fn an_answer_too_large_for_lambda_leaves_out_what_needs_no_attention() {
 
 #[tokio::test]
 async fn a_failure_too_large_for_lambda_is_cut_and_says_so() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let requests: Vec<_> = (0..600)
         .map(|number| {
             let mut request = dated(&format!("{}-{number}", "n".repeat(200)), "us-east-1");

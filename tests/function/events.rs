@@ -7,8 +7,9 @@ use std::path::Path;
 use lightsail_emulator::{Operation, Region, World};
 use local_lambda::Ending;
 use serde_json::{Value, json};
+use test_support::deployed::{Outcome, Stand, TIMEOUT, world};
 
-use crate::support::{Outcome, Stand, TIMEOUT, world};
+use crate::BINARY;
 
 /// The policy that is deployed where a test needs one.
 const POLICY: &str = r#"{
@@ -112,7 +113,7 @@ const SAMPLES: &[(&str, &[&str])] = &[
 #[tokio::test]
 async fn every_sample_event_does_what_its_name_says() {
     for (file, expected) in SAMPLES {
-        let mut stand = Stand::with(World::demo(), &[("COPY_POLICY", POLICY)]).await;
+        let mut stand = Stand::with(BINARY, World::demo(), &[("COPY_POLICY", POLICY)]).await;
         let answer = stand.answer(&sample(file)).await;
         let mut copies: Vec<_> = answer["copies"]
             .as_array()
@@ -194,7 +195,7 @@ fn runs_of_the_deployed_policy() -> Vec<Value> {
 
 #[tokio::test]
 async fn a_run_of_the_deployed_policy_needs_one() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     for event in runs_of_the_deployed_policy() {
         let invocation = stand.send(&event).await;
         let (error_type, _) = invocation.error();
@@ -207,7 +208,7 @@ async fn a_run_of_the_deployed_policy_needs_one() {
 #[tokio::test]
 async fn a_run_of_the_deployed_policy_runs_it() {
     for event in runs_of_the_deployed_policy() {
-        let mut stand = Stand::with(world(), &[("COPY_POLICY", POLICY)]).await;
+        let mut stand = Stand::with(BINARY, world(), &[("COPY_POLICY", POLICY)]).await;
         let answer = stand.answer(&event).await;
         let dry_run = [&event["dryRun"], &event["detail"]["dryRun"]].contains(&&Value::Bool(true));
         assert_eq!(answer["dryRun"], dry_run, "{event}");
@@ -226,7 +227,7 @@ async fn a_run_of_the_deployed_policy_runs_it() {
 #[tokio::test]
 async fn a_deployed_policy_with_mistakes_stops_only_its_own_runs() {
     let policy = r#"{ "sources": [], "destinations": ["us-east-1", "mars-1"], "keep": 7 }"#;
-    let mut stand = Stand::with(world(), &[("COPY_POLICY", policy)]).await;
+    let mut stand = Stand::with(BINARY, world(), &[("COPY_POLICY", policy)]).await;
     for event in runs_of_the_deployed_policy() {
         let invocation = stand.send(&event).await;
         let (error_type, message) = invocation.error();
@@ -245,7 +246,7 @@ async fn a_deployed_policy_with_mistakes_stops_only_its_own_runs() {
 
 #[tokio::test]
 async fn a_policy_in_the_event_takes_the_place_of_the_deployed_one() {
-    let mut stand = Stand::with(world(), &[("COPY_POLICY", POLICY)]).await;
+    let mut stand = Stand::with(BINARY, world(), &[("COPY_POLICY", POLICY)]).await;
     let job = json!({ "policy": {
         "sources": [ { "region": "us-west-2", "types": ["Disk"] } ], "destinations": ["eu-west-1"],
     } });
@@ -273,7 +274,7 @@ async fn the_time_of_an_event_is_part_of_a_latest_copys_name() {
         }
         event
     };
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     for (event, expected) in [
         (
             custom(json!("2026-11-22T06:12:45Z"), &request),
@@ -527,7 +528,7 @@ fn broken_requests() -> Vec<(Value, &'static str)> {
 
 #[tokio::test]
 async fn every_broken_rule_of_a_request_is_named_by_its_path() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let good = request_with(&[("targetSnapshotName", json!("of-its-own"))]);
     for (request, expected) in broken_requests() {
         let custom = json!({ "detail-type": "Copy", "source": "com.example", "detail": request });
@@ -564,7 +565,7 @@ async fn jobs_that_are_none_are_refused_by_their_paths() {
         |detail: Value| json!({ "detail-type": "Copy", "source": "com.example", "detail": detail });
     let schedule = |detail: Value| json!({ "detail-type": "Scheduled Event", "source": "aws.events", "detail": detail });
     let with = |name: &str, value: Value| request_with(&[(name, value)]);
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     for (event, expected) in [
         (json!([]), "expected an object, found a list"),
         (json!([request]), "expected an object, found a list"),
@@ -706,7 +707,7 @@ async fn all_mistakes_of_an_event_are_reported_together() {
         ],
         "verbose": true,
     });
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let invocation = stand.send(&event).await;
     let (_, message) = invocation.error();
     let paths: Vec<_> = message
@@ -730,7 +731,7 @@ async fn all_mistakes_of_an_event_are_reported_together() {
 
 #[tokio::test]
 async fn two_requests_for_the_same_target_are_a_mistake() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let named = |target: &str, destination: &str| {
         request_with(&[
             ("targetSnapshotName", json!(target)),
@@ -753,7 +754,7 @@ async fn two_requests_for_the_same_target_are_a_mistake() {
 
 #[tokio::test]
 async fn bytes_that_are_no_json_are_refused_and_the_next_event_is_served() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let deep = [b"[".repeat(500_000), b"]".repeat(500_000)].concat();
     let deep_job = [
         br#"{"copies":"#.repeat(1000),
@@ -850,7 +851,7 @@ const FOREIGN_EVENTS: &[(&str, &str)] = &[
 
 #[tokio::test]
 async fn events_of_other_services_are_refused() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     for (service, event) in FOREIGN_EVENTS {
         let event: Value = serde_json::from_str(event).unwrap();
         let invocation = stand.send(&event).await;

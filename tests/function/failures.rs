@@ -7,8 +7,9 @@ use futures_util::future::join_all;
 use lightsail_emulator::{Fault, Operation, Region, SnapshotState, StatusCode, World};
 use local_lambda::Invocation;
 use serde_json::{Value, json};
+use test_support::deployed::{Outcome, Stand, dated, world, world_of_instant_copies};
 
-use crate::support::{Outcome, Stand, dated, world, world_of_instant_copies};
+use crate::BINARY;
 
 /// Long enough for a few retries, short enough to wait for.
 const SHORT: Duration = Duration::from_secs(4);
@@ -68,7 +69,7 @@ const REFUSALS: &[(u16, &str, bool)] = &[
 
 #[tokio::test]
 async fn a_refusal_fails_with_lightsails_own_code_and_is_not_tried_again() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     for (status, code, retryable) in REFUSALS {
         let fault = refusal(*status, code, "No, and this is why.");
         stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
@@ -92,7 +93,7 @@ const OUT_OF_DATE: &[(u16, &str)] = &[
 
 #[tokio::test]
 async fn what_is_refused_as_out_of_date_is_signed_anew_once() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     for (status, code) in OUT_OF_DATE {
         let fault = refusal(*status, code, "Too late.");
         stand.emulator.fault_next(Operation::CopySnapshot, 2, fault);
@@ -141,7 +142,7 @@ const SERVICE_FAULTS: &[(u16, &str)] = &[
 async fn throttling_and_faults_of_the_service_are_tried_again_until_they_pass() {
     let cases = THROTTLINGS.iter().chain(SERVICE_FAULTS);
     let cases = cases.map(|(status, code)| async move {
-        let mut stand = Stand::new().await;
+        let mut stand = Stand::new(BINARY).await;
         let fault = refusal(*status, code, "Later.");
         stand.emulator.fault_next(Operation::CopySnapshot, 2, fault);
         let copy = stand.copy(&dated("x1", "us-east-1")).await;
@@ -164,7 +165,7 @@ async fn throttling_that_does_not_pass_fails_when_time_is_up() {
             dated(&target(index), region.as_str())
         })
         .collect();
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let of_call = cases.clone();
     stand.emulator.on_call(move |call| {
         if call.operation != Operation::CopySnapshot {
@@ -210,7 +211,7 @@ async fn the_limit_of_copies_in_progress_is_known_by_its_wording_under_any_code(
         ),
         (500, "ServiceException", LIMIT),
     ] {
-        let mut stand = Stand::new().await;
+        let mut stand = Stand::new(BINARY).await;
         stand
             .emulator
             .fault_next(Operation::CopySnapshot, 1, refusal(status, code, message));
@@ -225,6 +226,7 @@ async fn the_limit_of_copies_in_progress_is_known_by_its_wording_under_any_code(
     }
     // And as the emulator itself has it.
     let mut stand = Stand::with(
+        BINARY,
         World {
             copy_limit: 2,
             ..world()
@@ -263,7 +265,7 @@ fn lost_answers() -> Vec<(&'static str, Fault)> {
 async fn a_lost_answer_never_makes_a_second_copy_or_a_false_failure() {
     for (what, fault) in lost_answers() {
         for (world, expected) in [(world(), "pending"), (world_of_instant_copies(), "exists")] {
-            let mut stand = Stand::with(world, &[]).await;
+            let mut stand = Stand::with(BINARY, world, &[]).await;
             stand
                 .emulator
                 .fault_next(Operation::CopySnapshot, 1, fault.clone());
@@ -278,7 +280,7 @@ async fn a_lost_answer_never_makes_a_second_copy_or_a_false_failure() {
 #[tokio::test]
 async fn a_lost_answer_is_found_out_even_if_no_other_comes_after_it() {
     let cases = lost_answers().into_iter().map(|(what, lost)| async move {
-        let mut stand = Stand::new().await;
+        let mut stand = Stand::new(BINARY).await;
         stand.emulator.fault_next(Operation::CopySnapshot, 1, lost);
         stand
             .emulator
@@ -298,7 +300,7 @@ async fn a_copy_that_failed_since_is_not_taken_for_one_that_is_there() {
         copy_time: jiff::SignedDuration::from_millis(100),
         ..world()
     };
-    let mut stand = Stand::with(world, &[]).await;
+    let mut stand = Stand::with(BINARY, world, &[]).await;
     stand
         .emulator
         .fault_next(Operation::CopySnapshot, 1, Fault::CopyFails);
@@ -327,7 +329,7 @@ async fn a_copy_that_failed_since_is_not_taken_for_one_that_is_there() {
 #[tokio::test]
 async fn a_copy_that_is_refused_in_its_own_operation_failed() {
     // Its time is over at once, and so the answer to CopySnapshot tells its end.
-    let mut stand = Stand::with(world_of_instant_copies(), &[]).await;
+    let mut stand = Stand::with(BINARY, world_of_instant_copies(), &[]).await;
     stand
         .emulator
         .fault_next(Operation::CopySnapshot, 1, Fault::CopyFails);
@@ -362,7 +364,7 @@ async fn calls_that_come_to_nothing_on_the_way_are_made_again() {
             page(429, "text/html", "<html>Slow down</html>"),
         ),
     ] {
-        let mut stand = Stand::new().await;
+        let mut stand = Stand::new(BINARY).await;
         stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
         assert_eq!(
             stand.copy(&dated("x1", "us-east-1")).await["outcome"],
@@ -376,7 +378,7 @@ async fn calls_that_come_to_nothing_on_the_way_are_made_again() {
 #[tokio::test]
 async fn an_answer_that_says_nothing_is_no_acceptance() {
     for body in ["", "{}", "{\"message\": \"Welcome\"}"] {
-        let mut stand = Stand::new().await;
+        let mut stand = Stand::new(BINARY).await;
         let fault = page(200, "application/x-amz-json-1.1", body);
         stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
         let invocation = stand.send(&dated("x1", "us-east-1")).await;
@@ -432,7 +434,7 @@ async fn what_never_gets_better_ends_in_its_own_failure() {
     ];
     // Each one waits for its deadline, so they wait together.
     let cases = cases.map(|(what, fault, code)| async move {
-        let mut stand = Stand::new().await;
+        let mut stand = Stand::new(BINARY).await;
         stand
             .emulator
             .fault_next(Operation::CopySnapshot, 1000, fault);
@@ -453,7 +455,7 @@ async fn what_never_gets_better_ends_in_its_own_failure() {
 #[tokio::test]
 async fn an_endpoint_that_nobody_listens_at_is_a_connection_failure() {
     // Port 1 of this machine: reserved, and used by nobody.
-    let mut stand = Stand::at("http://127.0.0.1:1").await;
+    let mut stand = Stand::at(BINARY, "http://127.0.0.1:1").await;
     let event = dated("x1", "us-east-1").to_string();
     let invocation = stand.function.invoke(event, SHORT).await;
     let line = failed_line(&invocation, "x1");
@@ -474,7 +476,7 @@ async fn an_endpoint_that_resets_connections_is_a_connection_failure() {
             drop(stream);
         }
     });
-    let mut stand = Stand::at(&url).await;
+    let mut stand = Stand::at(BINARY, &url).await;
     let event = dated("x1", "us-east-1").to_string();
     let invocation = stand.function.invoke(event, SHORT).await;
     let line = failed_line(&invocation, "x1");
@@ -506,7 +508,7 @@ async fn credentials_that_are_expired_or_wrong_are_told_apart() {
             false,
         ),
     ] {
-        let mut stand = Stand::with(world(), &[(variable, value)]).await;
+        let mut stand = Stand::with(BINARY, world(), &[(variable, value)]).await;
         let invocation = stand.send(&dated("x1", "us-east-1")).await;
         let line = failed_line(&invocation, "x1");
         assert_eq!(
@@ -533,7 +535,7 @@ async fn a_taken_name_that_cannot_be_looked_up_is_a_failure_and_no_false_success
         (Fault::Hang, "Timeout", true),
     ];
     let cases = cases.map(|(fault, code, retryable)| async move {
-        let mut stand = Stand::new().await;
+        let mut stand = Stand::new(BINARY).await;
         stand.copy(&dated("x1", "us-east-1")).await;
         stand
             .emulator
@@ -549,7 +551,7 @@ async fn a_taken_name_that_cannot_be_looked_up_is_a_failure_and_no_false_success
 
 #[tokio::test]
 async fn one_failure_does_not_keep_other_copies_from_being_made() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let missing = json!({
         "sourceRegion": "eu-west-3", "sourceSnapshotName": "Missing-1", "destinationRegions": ["us-east-1", "eu-west-1"],
     });
@@ -593,7 +595,7 @@ async fn one_failure_does_not_keep_other_copies_from_being_made() {
 
 #[tokio::test]
 async fn an_error_message_of_several_lines_is_still_one_line_of_the_failure() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let fault = refusal(400, "InvalidInputException", "First.\nSecond.\r\nThird.");
     stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
     let invocation = stand.send(&dated("x1", "us-east-1")).await;

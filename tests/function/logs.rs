@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use lightsail_emulator::{Fault, Operation, SECRET_ACCESS_KEY, StatusCode};
 use local_lambda::{Invocation, LocalFunction, Settings};
 use serde_json::{Value, json};
+use test_support::deployed::{Outcome, SESSION_TOKEN, Stand, dated, world};
 
-use crate::support::{BINARY, Outcome, SESSION_TOKEN, Stand, dated, world};
+use crate::BINARY;
 
 /// The log line of a copy, whole.
 fn whole_line_of(invocation: &Invocation, target: &str) -> Value {
@@ -17,7 +18,7 @@ fn whole_line_of(invocation: &Invocation, target: &str) -> Value {
 
 #[tokio::test]
 async fn an_operation_is_a_line_with_all_twelve_members() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let returned = json!({ "operations": [ {
         "id": "0710de23-b848-4146-887d-ec12093c049d", "operationType": "CopySnapshot", "status": "Started",
         "isTerminal": false, "resourceName": "x1", "resourceType": "InstanceSnapshot",
@@ -57,7 +58,7 @@ async fn an_operation_is_a_line_with_all_twelve_members() {
 
 #[tokio::test]
 async fn every_operation_of_a_copy_has_a_line() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let returned = json!({ "operations": [ { "id": "first" }, { "id": "second" } ] });
     let fault = Fault::answer(
         StatusCode::OK,
@@ -76,7 +77,7 @@ async fn every_operation_of_a_copy_has_a_line() {
 
 #[tokio::test]
 async fn a_copy_without_an_operation_has_a_line_too() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     stand.copy(&dated("x1", "us-east-1")).await;
     let manual = json!({
         "sourceRegion": "us-west-2", "sourceSnapshotName": "Data-1-1569608600", "targetSnapshotName": "x2", "dryRun": true,
@@ -118,7 +119,7 @@ async fn a_copy_without_an_operation_has_a_line_too() {
 
 #[tokio::test]
 async fn a_failure_is_an_error_with_code_and_message() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let mut event = dated("x1", "us-east-1");
     event["sourceResourceName"] = "Missing-1".into();
     let invocation = stand.send(&event).await;
@@ -136,7 +137,7 @@ async fn a_failure_is_an_error_with_code_and_message() {
 
 #[tokio::test]
 async fn an_event_that_is_refused_is_an_error_line_with_its_mistakes() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let invocation = stand.send(&json!({ "sourceRegion": "us-west-2" })).await;
     let lines = invocation.lines();
     assert_eq!(lines.len(), 1, "{lines:#?}");
@@ -151,7 +152,7 @@ async fn an_event_that_is_refused_is_an_error_line_with_its_mistakes() {
 
 #[tokio::test]
 async fn each_invocations_lines_carry_its_own_request_id() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let mut ids = Vec::new();
     for _ in 0..3 {
         let invocation = stand.send(&dated("x1", "us-east-1")).await;
@@ -188,7 +189,7 @@ async fn lambdas_log_level_is_kept() {
         (&[("AWS_LAMBDA_LOG_LEVEL", "nonsense")], true, true),
         (&[], true, true),
     ] {
-        let mut stand = Stand::with(world(), variables).await;
+        let mut stand = Stand::with(BINARY, world(), variables).await;
         let started = stand.send(&dated("x1", "us-east-1")).await;
         assert_eq!(
             !started.events("copy_result").is_empty(),
@@ -219,7 +220,7 @@ async fn no_credential_token_or_signature_is_written_at_any_level() {
             ("RUST_LOG", "trace,aws=trace,hyper=trace"),
         ],
     ] {
-        let mut stand = Stand::with(world(), &variables).await;
+        let mut stand = Stand::with(BINARY, world(), &variables).await;
         stand
             .emulator
             .fault_next(Operation::CopySnapshot, 1, Fault::LoseAnswer);
@@ -260,11 +261,11 @@ async fn no_credential_token_or_signature_is_written_at_any_level() {
 
 #[tokio::test]
 async fn nothing_is_written_beside_the_log() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     stand.copy(&dated("x1", "us-east-1")).await;
     stand
         .function
-        .invoke("not json", crate::support::TIMEOUT)
+        .invoke("not json", test_support::deployed::TIMEOUT)
         .await;
     assert_eq!(stand.function.stderr().await, [""; 0]);
 }
@@ -272,7 +273,7 @@ async fn nothing_is_written_beside_the_log() {
 #[tokio::test]
 async fn a_policy_with_mistakes_is_said_at_start_up() {
     let policy = r#"{ "sources": [] }"#;
-    let mut stand = Stand::with(world(), &[("COPY_POLICY", policy)]).await;
+    let mut stand = Stand::with(BINARY, world(), &[("COPY_POLICY", policy)]).await;
     let mut said = stand.function.log().await;
     said.retain(|line| line.contains("invalid_policy"));
     assert_eq!(said.len(), 1);

@@ -10,15 +10,14 @@
 //! - [`time`]: deadlines, concurrency, and connections that grow old.
 //! - [`policy`]: runs of a policy.
 //! - [`trust`]: whose certificates are trusted.
-//! - [`support`]: what the tests stand on.
 
 mod copies;
 mod events;
 mod failures;
 mod logs;
 mod policy;
-mod support;
 mod time;
-#[path = "../common/tls.rs"]
-mod tls;
 mod trust;
+
+/// The binary under test.
+const BINARY: &str = env!("CARGO_BIN_EXE_lightsail-snapshot-copier");

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use lightsail_emulator::{Fault, Operation, Region, StatusCode, World};
 use serde_json::{Value, json};
+use test_support::deployed::{Outcome, Stand, world, world_of_instant_copies};
 
-use crate::support::{Outcome, Stand, world, world_of_instant_copies};
+use crate::BINARY;
 
 /// All sources of us-west-2, into two Regions.
 fn policy() -> Value {
@@ -13,7 +14,7 @@ fn policy() -> Value {
 }
 
 async fn stand(world: World, policy: &Value) -> Stand {
-    Stand::with(world, &[("COPY_POLICY", &policy.to_string())]).await
+    Stand::with(BINARY, world, &[("COPY_POLICY", &policy.to_string())]).await
 }
 
 fn refused(code: &str) -> Fault {

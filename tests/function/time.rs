@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use lightsail_emulator::{Emulator, Fault, Operation, Region, World};
 use serde_json::{Value, json};
+use test_support::deployed::{Outcome, Stand, dated, world};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
-use crate::support::{Outcome, Stand, dated, world};
+use crate::BINARY;
 
 /// Timeouts as short as anybody would give the function.
 const TIMEOUTS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(5)];
@@ -33,7 +34,7 @@ fn many(number: usize, destinations: &[&str]) -> Value {
 #[tokio::test]
 async fn the_answer_leaves_before_the_deadline_even_if_nothing_ever_answers() {
     for timeout in TIMEOUTS {
-        let mut stand = Stand::with(roomy(), &[]).await;
+        let mut stand = Stand::with(BINARY, roomy(), &[]).await;
         stand.emulator.on_call(|_| Fault::Hang);
         // More than can be asked for at once, so that some are never asked for.
         let event = many(30, &["us-east-1", "eu-west-1"]).to_string();
@@ -57,7 +58,7 @@ async fn the_answer_leaves_before_the_deadline_even_if_nothing_ever_answers() {
 
 #[tokio::test]
 async fn a_dry_run_that_nothing_answers_ends_in_time_too() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     stand.emulator.on_call(|_| Fault::Hang);
     let mut event = many(10, &["us-east-1"]);
     event["dryRun"] = true.into();
@@ -73,7 +74,7 @@ async fn a_dry_run_that_nothing_answers_ends_in_time_too() {
 
 #[tokio::test]
 async fn one_region_that_never_answers_leaves_the_others_their_time() {
-    let mut stand = Stand::with(roomy(), &[]).await;
+    let mut stand = Stand::with(BINARY, roomy(), &[]).await;
     stand.emulator.on_call(|call| match call.region {
         Region::EuWest1 => Fault::Hang,
         _ => Fault::None,
@@ -88,7 +89,7 @@ async fn one_region_that_never_answers_leaves_the_others_their_time() {
 #[tokio::test]
 async fn an_answer_that_comes_after_a_retry_with_little_time_left_is_not_lost() {
     // The first attempt is throttled for as long as there is time to spare, the last one works.
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     stand
         .emulator
         .fault_next(Operation::CopySnapshot, 3, Fault::throttled());
@@ -103,7 +104,7 @@ async fn the_last_answer_is_told_when_time_is_up_before_another_comes() {
         (Operation::CopySnapshot, false),
         (Operation::GetInstanceSnapshot, true),
     ] {
-        let mut stand = Stand::new().await;
+        let mut stand = Stand::new(BINARY).await;
         stand.emulator.fault_next(call, 1, Fault::internal());
         stand.emulator.fault_next(call, 100, Fault::Hang);
         let mut event = dated("x1", "us-east-1");
@@ -122,7 +123,7 @@ async fn the_last_answer_is_told_when_time_is_up_before_another_comes() {
 
 #[tokio::test]
 async fn at_most_eight_calls_are_under_way_at_once_in_a_region() {
-    let mut stand = Stand::with(roomy(), &[]).await;
+    let mut stand = Stand::with(BINARY, roomy(), &[]).await;
     stand
         .emulator
         .on_call(|_| Fault::None.after(Duration::from_millis(30)));
@@ -156,7 +157,7 @@ async fn serve(emulator: &Emulator, address: &str) -> (String, AbortHandle) {
 async fn connections_that_were_closed_while_the_function_was_frozen_are_made_anew() {
     let emulator = Emulator::new(world());
     let (address, server) = serve(&emulator, "127.0.0.1:0").await;
-    let mut stand = Stand::at(&format!("http://{address}")).await;
+    let mut stand = Stand::at(BINARY, &format!("http://{address}")).await;
     assert_eq!(
         stand.copy(&dated("x1", "us-east-1")).await["outcome"],
         "started"
@@ -184,7 +185,7 @@ async fn connections_that_were_closed_while_the_function_was_frozen_are_made_ane
 
 #[tokio::test]
 async fn a_function_that_was_frozen_goes_on_in_the_same_process() {
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     for target in ["x1", "x2", "x3"] {
         assert_eq!(
             stand.copy(&dated(target, "us-east-1")).await["outcome"],
@@ -198,7 +199,7 @@ async fn a_function_that_was_frozen_goes_on_in_the_same_process() {
 #[tokio::test]
 async fn clients_are_kept_from_one_invocation_to_the_next() {
     // A server that counts connections: what comes in on one goes out to the emulator on another.
-    let mut stand = Stand::new().await;
+    let mut stand = Stand::new(BINARY).await;
     let emulator = stand.emulator.clone();
     let (address, _server) = serve(&emulator, "127.0.0.1:0").await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -214,7 +215,7 @@ async fn clients_are_kept_from_one_invocation_to_the_next() {
             });
         }
     });
-    stand = Stand::at(&url).await;
+    stand = Stand::at(BINARY, &url).await;
     for target in ["x1", "x2", "x3"] {
         assert_eq!(
             stand.copy(&dated(target, "us-east-1")).await["outcome"],

@@ -6,10 +6,11 @@ use std::time::Duration;
 use lightsail_emulator::{Emulator, Region};
 use serde_json::Value;
 use tempfile::TempDir;
+use test_support::deployed::{Outcome, Stand, dated, world};
+use test_support::tls::Tls;
 use tokio::net::TcpListener;
 
-use crate::support::{Outcome, Stand, dated, world};
-use crate::tls::Tls;
+use crate::BINARY;
 
 /// What stands in a file of certificates.
 type Text = fn(&Tls) -> String;
@@ -34,7 +35,7 @@ async fn stand(variables: &[(&str, Text)]) -> (Stand, Tls, TempDir) {
         .iter()
         .map(|(name, file)| (*name, file.as_str()))
         .collect();
-    let stand = Stand::served(&tls.url, emulator, &named).await;
+    let stand = Stand::served(BINARY, &tls.url, emulator, &named).await;
     (stand, tls, folder)
 }
 
@@ -110,7 +111,7 @@ async fn a_file_without_certificates_is_said_at_start_up_and_trusts_nobody() {
 async fn a_handshake_that_nobody_answers_does_not_use_up_the_attempt() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
-    let mut stand = Stand::at(&url).await;
+    let mut stand = Stand::at(BINARY, &url).await;
     let accepted = tokio::spawn(async move {
         let first = listener.accept().await.unwrap();
         (first, listener.accept().await.unwrap())

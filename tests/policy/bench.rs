@@ -15,9 +15,8 @@ use lightsail_snapshot_copier::lightsail::Lightsail;
 use lightsail_snapshot_copier::policy::Policy;
 use lightsail_snapshot_copier::request::utc_date;
 use serde_json::Value;
+use test_support::in_process;
 use tracing_subscriber::fmt::MakeWriter;
-
-use crate::in_process;
 
 /// Lambda's longest time-out.
 pub const A_QUARTER_OF_AN_HOUR: Duration = Duration::from_secs(900);

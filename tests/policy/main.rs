@@ -5,11 +5,7 @@ mod bench;
 mod binary;
 mod generate;
 mod guide;
-#[path = "../common/in_process.rs"]
-mod in_process;
 mod metrics;
-#[path = "../common/retention_model.rs"]
-mod model;
 mod plan;
 mod properties;
 mod runs;

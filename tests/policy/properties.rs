@@ -15,9 +15,9 @@ use lightsail_snapshot_copier::policy::Policy;
 use lightsail_snapshot_copier::region::Region;
 use lightsail_snapshot_copier::request::parse_date;
 use proptest::prelude::*;
+use test_support::retention_model;
 
 use crate::generate::{self, NAMES, SOURCE_REGIONS};
-use crate::model;
 use crate::world::{World, copy_name, deferred, made, region};
 
 /// A snapshot that is a copy of the function's.
@@ -146,7 +146,7 @@ fn not_kept(world: &World, region: Region) -> BTreeSet<String> {
         }
         let copies = available(&known, source);
         let dates: Vec<Date> = copies.iter().map(|copy| copy.date).collect();
-        let keeps = model::keeps(retention, &dates);
+        let keeps = retention_model::keeps(retention, &dates);
         for (copy, keep) in copies.iter().zip(keeps).skip(1) {
             if !keep && copy.tagged {
                 not_kept.insert(copy.snapshot.name.clone());
@@ -381,7 +381,7 @@ proptest! {
                     .collect();
                 let dates: Vec<Date> = dates.into_iter().rev().collect();
                 let index = dates.iter().position(|date| *date == wanted.date).unwrap();
-                prop_assert!(model::keeps(&retention, &dates)[index], "{:?}", wanted);
+                prop_assert!(retention_model::keeps(&retention, &dates)[index], "{:?}", wanted);
             }
         }
     }
@@ -570,7 +570,7 @@ proptest! {
         newest_first in generate::newest_first(),
     ) {
         let kept = retention.keeps(&newest_first);
-        prop_assert_eq!(&kept, &model::keeps(&retention, &newest_first));
+        prop_assert_eq!(&kept, &retention_model::keeps(&retention, &newest_first));
         // What is not kept can go, and the rest is kept all the same.
         let rest: Vec<Date> =
             newest_first.iter().zip(&kept).filter(|(_, keep)| **keep).map(|(date, _)| *date).collect();

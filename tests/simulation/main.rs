@@ -12,10 +12,6 @@
 //! `SIMULATION_SEED=42 cargo test --test simulation -- --nocapture` replays one and tells its story.
 
 mod clock;
-#[path = "../common/in_process.rs"]
-mod in_process;
-#[path = "../common/retention_model.rs"]
-mod model;
 mod story;
 
 use std::env;

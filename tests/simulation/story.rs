@@ -21,10 +21,10 @@ use lightsail_snapshot_copier::policy::Policy;
 use lightsail_snapshot_copier::retention::Retention;
 use lightsail_snapshot_copier::run::{self, Deadline, RunResults};
 use serde_json::json;
+use test_support::{in_process, retention_model};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::{in_process, model};
 
 /// What happened, over all stories: a proof that the faults do occur.
 #[derive(Clone, Debug, Default)]
@@ -766,7 +766,7 @@ impl Chaos {
 /// The dates that retention keeps, by the model: all of them, where there is none.
 fn kept(keep: Option<Retention>, dates: &BTreeSet<Date>) -> BTreeSet<Date> {
     let newest_first: Vec<Date> = dates.iter().rev().copied().collect();
-    let keeps = keep.map(|keep| model::keeps(&keep, &newest_first));
+    let keeps = keep.map(|keep| retention_model::keeps(&keep, &newest_first));
     let keeps = keeps.unwrap_or_else(|| vec![true; dates.len()]);
     let kept = newest_first.into_iter().zip(keeps);
     kept.filter_map(|(date, keep)| keep.then_some(date))

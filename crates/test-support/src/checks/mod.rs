@@ -7,6 +7,3 @@
 pub mod answer;
 pub mod event;
 pub mod policy;
-
-#[path = "../../../tests/common/retention_model.rs"]
-mod retention_model;

@@ -19,7 +19,7 @@ use lightsail_snapshot_copier::request::SnapshotName;
 use lightsail_snapshot_copier::retention::Retention;
 
 use super::event::check_mistakes;
-use super::retention_model::keeps;
+use crate::retention_model::keeps;
 
 /// Reads any bytes as a policy, and plans with it if it is one.
 pub fn check(input: &[u8]) {

@@ -8,9 +8,6 @@ use lightsail_emulator::{
 use local_lambda::{Ending, Invocation, LocalFunction, Settings};
 use serde_json::{Value, json};
 
-/// The binary under test.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_lightsail-snapshot-copier");
-
 /// The function's timeout where a test is not about time.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -57,22 +54,24 @@ pub fn world_of_instant_copies() -> World {
 
 /// A function and its Lightsail.
 pub struct Stand {
+    /// The process of the binary.
     pub function: LocalFunction,
+    /// The Lightsail that it calls.
     pub emulator: Emulator,
     _running: Option<Running>,
 }
 
 impl Stand {
     /// The function in us-east-1, without a policy.
-    pub async fn new() -> Self {
-        Self::with(world(), &[]).await
+    pub async fn new(binary: &str) -> Self {
+        Self::with(binary, world(), &[]).await
     }
 
     /// The same with another world and more environment variables.
-    pub async fn with(world: World, variables: &[(&str, &str)]) -> Self {
+    pub async fn with(binary: &str, world: World, variables: &[(&str, &str)]) -> Self {
         let emulator = Emulator::new(world);
         let running = emulator.clone().start().await.unwrap();
-        let function = function(&running.url(), variables).await;
+        let function = function(binary, &running.url(), variables).await;
         Self {
             function,
             emulator,
@@ -81,14 +80,19 @@ impl Stand {
     }
 
     /// A function whose Lightsail is at another URL than that of the emulator.
-    pub async fn at(url: &str) -> Self {
-        Self::served(url, Emulator::new(world()), &[]).await
+    pub async fn at(binary: &str, url: &str) -> Self {
+        Self::served(binary, url, Emulator::new(world()), &[]).await
     }
 
     /// The function with more environment variables, and a Lightsail that is served by somebody else.
-    pub async fn served(url: &str, emulator: Emulator, variables: &[(&str, &str)]) -> Self {
+    pub async fn served(
+        binary: &str,
+        url: &str,
+        emulator: Emulator,
+        variables: &[(&str, &str)],
+    ) -> Self {
         Self {
-            function: function(url, variables).await,
+            function: function(binary, url, variables).await,
             emulator,
             _running: None,
         }
@@ -140,7 +144,7 @@ impl Stand {
     }
 }
 
-async fn function(url: &str, variables: &[(&str, &str)]) -> LocalFunction {
+async fn function(binary: &str, url: &str, variables: &[(&str, &str)]) -> LocalFunction {
     let mut settings = Settings::default()
         .variable("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
         .variable("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
@@ -149,7 +153,7 @@ async fn function(url: &str, variables: &[(&str, &str)]) -> LocalFunction {
     for (name, value) in variables {
         settings = settings.variable(name, value);
     }
-    LocalFunction::spawn(BINARY, settings).await.unwrap()
+    LocalFunction::spawn(binary, settings).await.unwrap()
 }
 
 /// Short ways to ask how an invocation went.

@@ -1,0 +1,18 @@
+//! What several test binaries, the fuzz targets and the benchmarks share.
+//!
+//! - [`deployed`]: the real binary under the local Lambda, with an emulator on a port.
+//! - [`in_process`]: the AWS SDK's client configuration for an emulator in the same process.
+//! - [`tls`]: an emulator behind TLS.
+//! - [`retention_model`]: retention, implemented a second time from its definition.
+//! - [`checks`]: the properties that hold for every input; for the fuzz targets and `tests/corpus.rs`.
+
+#[cfg(feature = "checks")]
+pub mod checks;
+#[cfg(feature = "fixtures")]
+pub mod deployed;
+#[cfg(feature = "fixtures")]
+pub mod in_process;
+#[cfg(feature = "checks")]
+pub mod retention_model;
+#[cfg(feature = "tls")]
+pub mod tls;
