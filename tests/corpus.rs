@@ -1,16 +1,15 @@
-//! What fuzzing has come across, once more and without a fuzzer: every input in `fuzz/corpus/`
-//! keeps what `fuzz/` demands of all inputs.
+//! Runs the fuzz targets' checks on every input in `fuzz/corpus/`, without a fuzzer.
 
 use test_support::checks;
 
-/// Checks every input of a target; how many there are.
+/// Checks every input of a target and returns their number.
 fn check_all(target: &str, check: impl Fn(&[u8])) -> usize {
     let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
     let inputs = std::fs::read_dir(folder).unwrap();
     inputs
         .map(|input| {
             let path = input.unwrap().path();
-            // Shown if the check fails.
+            // The test harness shows this if the check fails.
             println!("{}", path.display());
             check(&std::fs::read(path).unwrap());
         })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use test_support::deployed::{Outcome, Stand, dated};
+use test_support::deployed::{Deployed, Outcome, dated};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
@@ -193,8 +193,8 @@ fn wrongs() -> Vec<(&'static str, Wrong, &'static str)> {
 }
 
 /// The most memory that a function has had in use; `None` where the system does not tell it.
-fn peak_memory_kb(stand: &Stand) -> Option<u64> {
-    let process = stand.function.process_id()?;
+fn peak_memory_kb(deployed: &Deployed) -> Option<u64> {
+    let process = deployed.function.process_id()?;
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse().ok()
@@ -205,9 +205,9 @@ async fn what_is_no_answer_is_a_failure_in_time_and_takes_no_memory() {
     let cases = wrongs().into_iter().map(|(what, wrong, code)| async move {
         let wrong = Arc::new(wrong);
         let server = Server::start(move |stream| do_wrong(stream, Arc::clone(&wrong))).await;
-        let mut stand = Stand::at(BINARY, server.url()).await;
+        let mut deployed = Deployed::at(BINARY, server.url()).await;
         let event = dated("x1", "us-east-1").to_string();
-        let invocation = stand.function.invoke(event, SHORT).await;
+        let invocation = deployed.function.invoke(event, SHORT).await;
         let line = invocation.line_of("x1");
         assert_eq!(line["outcome"], "failed", "{what}");
         assert_eq!(
@@ -215,7 +215,7 @@ async fn what_is_no_answer_is_a_failure_in_time_and_takes_no_memory() {
             (&json!(code), &json!(true)),
             "{what}: {line:#}"
         );
-        if let Some(memory) = peak_memory_kb(&stand) {
+        if let Some(memory) = peak_memory_kb(&deployed) {
             assert!(memory < MOST_MEMORY_KB, "{what}: {memory} kB");
         }
     });
@@ -230,9 +230,9 @@ async fn an_answer_in_an_old_version_of_http_is_an_answer() {
         write(&mut stream, format!("{head}\r\n{ACCEPTED}")).await;
     })
     .await;
-    let mut stand = Stand::at(BINARY, server.url()).await;
+    let mut deployed = Deployed::at(BINARY, server.url()).await;
     assert_eq!(
-        stand.copy(&dated("x1", "us-east-1")).await["outcome"],
+        deployed.copy(&dated("x1", "us-east-1")).await["outcome"],
         "started"
     );
 }
@@ -259,9 +259,9 @@ async fn nobody_is_followed_elsewhere_with_a_signed_request() {
                 }
             })
             .await;
-            let mut stand = Stand::at(BINARY, server.url()).await;
+            let mut deployed = Deployed::at(BINARY, server.url()).await;
             let event = dated("x1", "us-east-1").to_string();
-            let invocation = stand.function.invoke(event, SHORT).await;
+            let invocation = deployed.function.invoke(event, SHORT).await;
             let line = invocation.line_of("x1");
             assert_eq!(
                 (&line["errorCode"], &line["retryable"]),
@@ -297,17 +297,17 @@ async fn the_largest_page_that_lightsail_could_send_is_read() {
         }
     })
     .await;
-    let mut stand = Stand::at(BINARY, server.url()).await;
+    let mut deployed = Deployed::at(BINARY, server.url()).await;
     let policy = json!({
         "sources": [{ "region": "us-west-2", "names": ["server-77"] }],
         "destinations": ["us-east-1"],
     });
-    let answer = stand.answer(&json!({ "policy": policy })).await;
+    let answer = deployed.answer(&json!({ "policy": policy })).await;
     assert_eq!(
         answer["coverage"][0]["sourceResourceName"], "server-77",
         "{answer:#}"
     );
-    if let Some(memory) = peak_memory_kb(&stand) {
+    if let Some(memory) = peak_memory_kb(&deployed) {
         assert!(memory < MOST_MEMORY_KB, "{memory} kB");
     }
 }

@@ -7,13 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use lightsail_emulator::{Emulator, Fault, Operation, StatusCode};
 use local_lambda::Ending;
 use serde_json::json;
-use test_support::deployed::{Outcome, Stand, TIMEOUT, dated, world};
+use test_support::deployed::{Deployed, Outcome, TIMEOUT, dated, world};
 
 use crate::BINARY;
 
 #[tokio::test]
 async fn a_deadline_in_the_far_future_or_past_is_neither_a_panic_nor_a_hang() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let now = Timestamp::now().as_millisecond() as u64;
     let hour = 3_600_000;
     let copy = dated("x1", "us-east-1").to_string();
@@ -23,7 +23,7 @@ async fn a_deadline_in_the_far_future_or_past_is_neither_a_panic_nor_a_hang() {
         u64::MAX / 1000,
         u64::MAX,
     ] {
-        let invocation = stand
+        let invocation = deployed
             .function
             .invoke_told(copy.clone(), Some(&future.to_string()), TIMEOUT)
             .await;
@@ -31,7 +31,7 @@ async fn a_deadline_in_the_far_future_or_past_is_neither_a_panic_nor_a_hang() {
         assert_ne!(copied["outcome"], "failed", "{future}");
     }
     for past in [0, 1, now - 1, now - hour, now - 20 * 365 * 24 * hour] {
-        let invocation = stand
+        let invocation = deployed
             .function
             .invoke_told(copy.clone(), Some(&past.to_string()), TIMEOUT)
             .await;
@@ -42,7 +42,7 @@ async fn a_deadline_in_the_far_future_or_past_is_neither_a_panic_nor_a_hang() {
             "{past}"
         );
     }
-    stand.still_serves().await;
+    deployed.still_serves().await;
 }
 
 #[tokio::test]
@@ -54,8 +54,8 @@ async fn without_a_deadline_that_can_be_read_the_process_ends_rather_than_hang()
         Some("soon"),
         Some("18446744073709551616"),
     ] {
-        let mut stand = Stand::new(BINARY).await;
-        let invocation = stand
+        let mut deployed = Deployed::new(BINARY).await;
+        let invocation = deployed
             .function
             .invoke_told(dated("x1", "us-east-1").to_string(), absurd, TIMEOUT)
             .await;
@@ -64,40 +64,40 @@ async fn without_a_deadline_that_can_be_read_the_process_ends_rather_than_hang()
             matches!(&invocation.ending, Ending::Exited(status) if !status.success()),
             "{absurd:?}: {invocation:#?}"
         );
-        assert_eq!(stand.emulator.call_count(), 0);
+        assert_eq!(deployed.emulator.call_count(), 0);
     }
 }
 
 /// A function whose Lightsail has another clock, which is this far ahead, in hours.
-async fn with_clock() -> (Stand, Arc<AtomicI64>, lightsail_emulator::Running) {
+async fn with_clock() -> (Deployed, Arc<AtomicI64>, lightsail_emulator::Running) {
     let ahead = Arc::new(AtomicI64::new(0));
     let hours = Arc::clone(&ahead);
     let emulator = Emulator::with_clock(world(), move || {
         Timestamp::now() + SignedDuration::from_hours(hours.load(Ordering::Relaxed))
     });
     let running = emulator.clone().start().await.unwrap();
-    let mut stand = Stand::at(BINARY, &running.url()).await;
-    stand.emulator = emulator;
-    (stand, ahead, running)
+    let mut deployed = Deployed::at(BINARY, &running.url()).await;
+    deployed.emulator = emulator;
+    (deployed, ahead, running)
 }
 
 #[tokio::test]
 async fn a_clock_that_jumps_by_hours_makes_no_call_fail() {
-    let (mut stand, ahead, _running) = with_clock().await;
+    let (mut deployed, ahead, _running) = with_clock().await;
     for (index, hours) in [0, 3, 0, -5, 7, 0].into_iter().enumerate() {
         ahead.store(hours, Ordering::Relaxed);
         // Several at once, none of which knows the clock from another's answer.
         let copies: Vec<_> = ["a", "b", "c", "d"]
             .map(|name| dated(&format!("{name}-{index}"), "us-east-1"))
             .into();
-        let answer = stand
+        let answer = deployed
             .answer(&json!({ "copies": copies, "dryRun": true }))
             .await;
         assert_eq!(
             answer["summary"]["planned"], 4,
             "{hours} h ahead: {answer:#}"
         );
-        let copy = stand
+        let copy = deployed
             .copy(&dated(&format!("copy-{index}"), "eu-west-1"))
             .await;
         assert_eq!(copy["outcome"], "started", "{hours} h ahead: {copy:#}");
@@ -106,21 +106,21 @@ async fn a_clock_that_jumps_by_hours_makes_no_call_fail() {
 
 #[tokio::test]
 async fn a_clock_that_jumps_in_the_middle_of_an_invocation_makes_no_call_fail() {
-    let (mut stand, ahead, _running) = with_clock().await;
-    stand.emulator.on_call(move |call| {
+    let (mut deployed, ahead, _running) = with_clock().await;
+    deployed.emulator.on_call(move |call| {
         // Every other call: the next one's signature is off.
         ahead.store((call.number % 2) as i64 * 4, Ordering::Relaxed);
         Fault::None
     });
     for name in ["x1", "x2", "x3", "x4", "x5", "x6"] {
-        let copy = stand.copy(&dated(name, "us-east-1")).await;
+        let copy = deployed.copy(&dated(name, "us-east-1")).await;
         assert_eq!(copy["outcome"], "started", "{copy:#}");
     }
 }
 
 #[tokio::test]
 async fn a_clock_that_lightsail_never_agrees_with_is_an_honest_failure() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     for (code, message) in [
         ("RequestTimeTooSkewed", "The difference is too large."),
         (
@@ -133,17 +133,17 @@ async fn a_clock_that_lightsail_never_agrees_with_is_an_honest_failure() {
         ),
     ] {
         let refusal = Fault::error(StatusCode::FORBIDDEN, code, message);
-        stand
+        deployed
             .emulator
             .fault_next(Operation::CopySnapshot, 2, refusal);
-        let invocation = stand.send(&dated("x1", "us-east-1")).await;
+        let invocation = deployed.send(&dated("x1", "us-east-1")).await;
         let line = invocation.line_of("x1");
         assert_eq!(
             (&line["outcome"], &line["errorCode"], &line["retryable"]),
             (&json!("failed"), &json!(code), &json!(true))
         );
         assert_eq!(line["errorMessage"], message);
-        assert_eq!(stand.emulator.take_calls().len(), 2);
+        assert_eq!(deployed.emulator.take_calls().len(), 2);
     }
-    stand.still_serves().await;
+    deployed.still_serves().await;
 }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use lightsail_emulator::{Emulator, Fault, Running, World};
 use local_lambda::Invocation;
 use serde_json::{Value, json};
-use test_support::deployed::{Outcome, Stand, dated, world};
+use test_support::deployed::{Deployed, Outcome, dated, world};
 
 use crate::BINARY;
 use crate::server::Gateway;
@@ -27,7 +27,7 @@ fn attempts(invocation: &Invocation) -> u64 {
 }
 
 /// A function with as many idle connections as it ever has to a Region.
-async fn with_idle_connections() -> (Stand, Gateway, Running) {
+async fn with_idle_connections() -> (Deployed, Gateway, Running) {
     let roomy = World {
         copy_limit: 1000,
         ..world()
@@ -36,39 +36,39 @@ async fn with_idle_connections() -> (Stand, Gateway, Running) {
     emulator.on_call(|_| Fault::None.after(Duration::from_millis(50)));
     let running = emulator.clone().start().await.unwrap();
     let gateway = Gateway::to(&running).await;
-    let mut stand = Stand::at(BINARY, gateway.url()).await;
-    stand.emulator = emulator;
-    let invocation = stand
+    let mut deployed = Deployed::at(BINARY, gateway.url()).await;
+    deployed.emulator = emulator;
+    let invocation = deployed
         .function
         .invoke(copies("before", 40).to_string(), USUAL)
         .await;
     assert_eq!(invocation.answer()["summary"]["started"], 40);
     assert_eq!(gateway.connections(), 8);
-    (stand, gateway, running)
+    (deployed, gateway, running)
 }
 
 #[tokio::test]
 async fn connections_forgotten_during_a_long_freeze_cost_nothing() {
-    let (mut stand, gateway, _running) = with_idle_connections().await;
-    stand.function.freeze().await;
+    let (mut deployed, gateway, _running) = with_idle_connections().await;
+    deployed.function.freeze().await;
     gateway.forget();
     tokio::time::sleep(Duration::from_secs(6)).await;
-    let invocation = stand
+    let invocation = deployed
         .function
         .invoke(copies("after", 20).to_string(), USUAL)
         .await;
     assert_eq!(invocation.answer()["summary"]["started"], 20);
     assert_eq!(attempts(&invocation), 20);
-    stand.still_serves().await;
+    deployed.still_serves().await;
 }
 
 #[tokio::test]
 async fn connections_forgotten_in_the_middle_cost_each_call_one_attempt_at_most() {
     let cases = [8, 1].map(|number| async move {
-        let (mut stand, gateway, _running) = with_idle_connections().await;
+        let (mut deployed, gateway, _running) = with_idle_connections().await;
         gateway.forget();
         let event = copies("after", number).to_string();
-        let invocation = stand.function.invoke(event, USUAL).await;
+        let invocation = deployed.function.invoke(event, USUAL).await;
         assert_eq!(invocation.answer()["summary"]["started"], number);
         // One that is asked for alone finds all that were idle gone by its second attempt.
         assert_eq!(attempts(&invocation), 2 * number as u64);

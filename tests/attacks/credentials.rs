@@ -11,7 +11,7 @@ use lightsail_emulator::{
 };
 use local_lambda::{LocalFunction, Settings};
 use serde_json::json;
-use test_support::deployed::{Outcome, SESSION_TOKEN, Stand, dated};
+use test_support::deployed::{Deployed, Outcome, SESSION_TOKEN, dated};
 
 use crate::BINARY;
 use crate::server::{Server, answer_json, request, write};
@@ -86,62 +86,67 @@ impl Endpoint {
 }
 
 /// A function that has its credentials from an endpoint.
-async fn stand(first: Next) -> (Stand, Endpoint, Running) {
+async fn deployed(first: Next) -> (Deployed, Endpoint, Running) {
     let endpoint = Endpoint::start(first).await;
-    let mut stand = Stand::new(BINARY).await;
-    let lightsail = stand.emulator.clone().start().await.unwrap();
+    let mut deployed = Deployed::new(BINARY).await;
+    let lightsail = deployed.emulator.clone().start().await.unwrap();
     let settings = Settings::default()
         .variable("AWS_ENDPOINT_URL_LIGHTSAIL", &lightsail.url())
         .variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", endpoint.server.url())
         .variable("AWS_CONTAINER_AUTHORIZATION_TOKEN", AUTHORIZATION);
-    stand.function = LocalFunction::spawn(BINARY, settings).await.unwrap();
-    (stand, endpoint, lightsail)
+    deployed.function = LocalFunction::spawn(BINARY, settings).await.unwrap();
+    (deployed, endpoint, lightsail)
 }
 
 const HOUR: i64 = 3600;
 
 #[tokio::test]
 async fn credentials_are_asked_for_once_and_kept() {
-    let (mut stand, endpoint, _lightsail) = stand(Next::Credentials(SESSION_TOKEN, HOUR)).await;
+    let (mut deployed, endpoint, _lightsail) =
+        deployed(Next::Credentials(SESSION_TOKEN, HOUR)).await;
     for (name, region) in [
         ("x1", "us-east-1"),
         ("x2", "eu-west-1"),
         ("x3", "us-east-1"),
     ] {
-        assert_eq!(stand.copy(&dated(name, region)).await["outcome"], "started");
+        assert_eq!(
+            deployed.copy(&dated(name, region)).await["outcome"],
+            "started"
+        );
     }
     assert_eq!(endpoint.take_asked(), 1);
 }
 
 #[tokio::test]
 async fn credentials_that_lightsail_calls_expired_are_renewed_in_the_same_invocation() {
-    let (mut stand, endpoint, _lightsail) = stand(Next::Credentials(SESSION_TOKEN, HOUR)).await;
+    let (mut deployed, endpoint, _lightsail) =
+        deployed(Next::Credentials(SESSION_TOKEN, HOUR)).await;
     assert_eq!(
-        stand.copy(&dated("x1", "us-east-1")).await["outcome"],
+        deployed.copy(&dated("x1", "us-east-1")).await["outcome"],
         "started"
     );
     assert_eq!(endpoint.take_asked(), 1);
     // By their own date they are good for an hour.
     let refusal = Fault::error(StatusCode::BAD_REQUEST, "ExpiredTokenException", "Expired.");
-    stand
+    deployed
         .emulator
         .fault_next(Operation::CopySnapshot, 8, refusal);
     let copies: Vec<_> = (0..8)
         .map(|index| dated(&format!("copy-{index}"), "us-east-1"))
         .collect();
-    let answer = stand.answer(&json!({ "copies": copies })).await;
+    let answer = deployed.answer(&json!({ "copies": copies })).await;
     assert_eq!(answer["summary"]["started"], 8, "{answer:#}");
     assert!(endpoint.take_asked() >= 1);
     // What was had anew is kept.
-    stand.still_serves().await;
+    deployed.still_serves().await;
     assert_eq!(endpoint.take_asked(), 0);
 }
 
 #[tokio::test]
 async fn a_process_does_not_keep_credentials_that_are_refused() {
     let expired = Next::Credentials(EXPIRED_SESSION_TOKEN, HOUR);
-    let (mut stand, endpoint, _lightsail) = stand(expired).await;
-    let invocation = stand.send(&dated("x1", "us-east-1")).await;
+    let (mut deployed, endpoint, _lightsail) = deployed(expired).await;
+    let invocation = deployed.send(&dated("x1", "us-east-1")).await;
     let line = invocation.line_of("x1");
     assert_eq!(
         (&line["errorCode"], &line["retryable"]),
@@ -151,7 +156,7 @@ async fn a_process_does_not_keep_credentials_that_are_refused() {
     assert_eq!(endpoint.take_asked(), 2);
     endpoint.give(Next::Credentials(SESSION_TOKEN, HOUR));
     assert_eq!(
-        stand.copy(&dated("x1", "us-east-1")).await["outcome"],
+        deployed.copy(&dated("x1", "us-east-1")).await["outcome"],
         "started"
     );
     assert_eq!(endpoint.take_asked(), 1);
@@ -159,10 +164,10 @@ async fn a_process_does_not_keep_credentials_that_are_refused() {
 
 #[tokio::test]
 async fn credentials_that_are_about_to_expire_are_renewed_without_a_failure() {
-    let (mut stand, endpoint, _lightsail) = stand(Next::Credentials(SESSION_TOKEN, 2)).await;
+    let (mut deployed, endpoint, _lightsail) = deployed(Next::Credentials(SESSION_TOKEN, 2)).await;
     for name in ["x1", "x2", "x3"] {
         assert_eq!(
-            stand.copy(&dated(name, "us-east-1")).await["outcome"],
+            deployed.copy(&dated(name, "us-east-1")).await["outcome"],
             "started"
         );
         assert_eq!(endpoint.take_asked(), 1);
@@ -173,9 +178,12 @@ async fn credentials_that_are_about_to_expire_are_renewed_without_a_failure() {
 async fn credentials_that_cannot_be_had_are_an_honest_failure_in_time() {
     let cases = [(Next::Fault, "credential"), (Next::Silence, "identity")];
     let cases = cases.map(|(next, said)| async move {
-        let (mut stand, endpoint, _lightsail) = stand(next.clone()).await;
+        let (mut deployed, endpoint, _lightsail) = deployed(next.clone()).await;
         let event = dated("x1", "us-east-1").to_string();
-        let invocation = stand.function.invoke(event, Duration::from_secs(12)).await;
+        let invocation = deployed
+            .function
+            .invoke(event, Duration::from_secs(12))
+            .await;
         let line = invocation.line_of("x1");
         assert_eq!(
             (&line["outcome"], &line["errorCode"], &line["retryable"]),
@@ -183,10 +191,10 @@ async fn credentials_that_cannot_be_had_are_an_honest_failure_in_time() {
         );
         let message = line["errorMessage"].as_str().unwrap();
         assert!(message.contains(said), "{next:?}: {message}");
-        assert_eq!(stand.emulator.call_count(), 0);
+        assert_eq!(deployed.emulator.call_count(), 0);
         // The next invocation has them, if they can be had by then.
         endpoint.give(Next::Credentials(SESSION_TOKEN, HOUR));
-        let copy = stand.copy(&dated("x1", "us-east-1")).await;
+        let copy = deployed.copy(&dated("x1", "us-east-1")).await;
         assert_eq!(copy["outcome"], "started", "{next:?}");
     });
     join_all(cases).await;
@@ -194,14 +202,14 @@ async fn credentials_that_cannot_be_had_are_an_honest_failure_in_time() {
 
 #[tokio::test]
 async fn without_credentials_nothing_is_called_and_the_failure_says_so() {
-    let mut stand = Stand::new(BINARY).await;
-    let lightsail = stand.emulator.clone().start().await.unwrap();
+    let mut deployed = Deployed::new(BINARY).await;
+    let lightsail = deployed.emulator.clone().start().await.unwrap();
     let settings = Settings::default().variable("AWS_ENDPOINT_URL_LIGHTSAIL", &lightsail.url());
-    stand.function = LocalFunction::spawn(BINARY, settings).await.unwrap();
-    let invocation = stand.send(&dated("x1", "us-east-1")).await;
+    deployed.function = LocalFunction::spawn(BINARY, settings).await.unwrap();
+    let invocation = deployed.send(&dated("x1", "us-east-1")).await;
     let line = invocation.line_of("x1");
     assert_eq!(line["outcome"], "failed", "{line:#}");
     let message = line["errorMessage"].as_str().unwrap();
     assert!(message.contains("credential"), "{message}");
-    assert_eq!(stand.emulator.call_count(), 0);
+    assert_eq!(deployed.emulator.call_count(), 0);
 }

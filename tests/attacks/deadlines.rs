@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use lightsail_emulator::{Fault, Operation, Region};
 use local_lambda::Invocation;
 use serde_json::{Value, json};
-use test_support::deployed::{Outcome, Stand, TIMEOUT, dated, world, world_of_instant_copies};
+use test_support::deployed::{Deployed, Outcome, TIMEOUT, dated, world, world_of_instant_copies};
 
 use crate::BINARY;
 
@@ -43,13 +43,13 @@ fn out_of_time(invocation: &Invocation, what: &str) {
 #[tokio::test]
 async fn one_second_is_enough_to_say_that_nothing_answers() {
     for job in jobs() {
-        let mut stand = Stand::with(BINARY, world(), &[("COPY_POLICY", DEPLOYED)]).await;
-        stand.emulator.on_call(|_| Fault::Hang);
+        let mut deployed = Deployed::with(BINARY, world(), &[("COPY_POLICY", DEPLOYED)]).await;
+        deployed.emulator.on_call(|_| Fault::Hang);
         let second = Duration::from_secs(1);
-        let invocation = stand.function.invoke(job.to_string(), second).await;
+        let invocation = deployed.function.invoke(job.to_string(), second).await;
         out_of_time(&invocation, &job.to_string());
-        stand.emulator.on_call(|_| Fault::None);
-        stand.still_serves().await;
+        deployed.emulator.on_call(|_| Fault::None);
+        deployed.still_serves().await;
     }
 }
 
@@ -61,14 +61,14 @@ fn deadline(milliseconds: i64) -> String {
 #[tokio::test]
 async fn a_fifth_of_a_second_and_less_is_enough_too() {
     for milliseconds in [200, 150, 1, 0, -1, -1000] {
-        let mut stand = Stand::with(BINARY, world(), &[("COPY_POLICY", DEPLOYED)]).await;
-        stand.emulator.on_call(|_| Fault::Hang);
+        let mut deployed = Deployed::with(BINARY, world(), &[("COPY_POLICY", DEPLOYED)]).await;
+        deployed.emulator.on_call(|_| Fault::Hang);
         for job in jobs() {
             let what = format!("{milliseconds} ms: {job}");
             // The harness waits longer than the header says: a machine that is busy with other
             // things is not what this is about.
             let told = deadline(milliseconds);
-            let invocation = stand
+            let invocation = deployed
                 .function
                 .invoke_told(job.to_string(), Some(&told), TIMEOUT)
                 .await;
@@ -76,20 +76,20 @@ async fn a_fifth_of_a_second_and_less_is_enough_too() {
         }
         if milliseconds <= 150 {
             // Those 150 ms are for the answer, and so nothing was begun that could not be ended.
-            assert_eq!(stand.calls_of(Operation::CopySnapshot), []);
+            assert_eq!(deployed.calls_of(Operation::CopySnapshot), []);
         }
-        stand.emulator.on_call(|_| Fault::None);
-        stand.still_serves().await;
+        deployed.emulator.on_call(|_| Fault::None);
+        deployed.still_serves().await;
     }
 }
 
 #[tokio::test]
 async fn a_mistake_is_told_however_little_time_there_is() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     for milliseconds in [150, 1, 0, -1000] {
         for event in ["", "[]", "{\"copies\": 1}"] {
             let told = deadline(milliseconds);
-            let invocation = stand
+            let invocation = deployed
                 .function
                 .invoke_told(event, Some(&told), TIMEOUT)
                 .await;
@@ -101,9 +101,9 @@ async fn a_mistake_is_told_however_little_time_there_is() {
 
 #[tokio::test]
 async fn a_copy_that_was_asked_for_in_the_last_moment_is_found_by_the_retry() {
-    let mut stand = Stand::with(BINARY, world_of_instant_copies(), &[]).await;
+    let mut deployed = Deployed::with(BINARY, world_of_instant_copies(), &[]).await;
     // Each copy is started, and its answer is never heard of.
-    stand
+    deployed
         .emulator
         .on_call(|call| match call.body.get("targetSnapshotName") {
             Some(_) => Fault::LoseAnswer,
@@ -114,7 +114,7 @@ async fn a_copy_that_was_asked_for_in_the_last_moment_is_found_by_the_retry() {
         .collect();
     let event = json!({ "copies": copies });
     let told = deadline(400);
-    let invocation = stand
+    let invocation = deployed
         .function
         .invoke_told(event.to_string(), Some(&told), TIMEOUT)
         .await;
@@ -125,9 +125,9 @@ async fn a_copy_that_was_asked_for_in_the_last_moment_is_found_by_the_retry() {
             (&json!("failed"), &json!(true))
         );
     }
-    stand.emulator.on_call(|_| Fault::None);
-    let answer = stand.answer(&event).await;
-    assert_eq!(stand.names_in(Region::UsEast1).len(), 8);
+    deployed.emulator.on_call(|_| Fault::None);
+    let answer = deployed.answer(&event).await;
+    assert_eq!(deployed.names_in(Region::UsEast1).len(), 8);
     let done = ["exists", "started"].map(|outcome| answer["summary"][outcome].as_u64().unwrap());
     assert_eq!(done.iter().sum::<u64>(), 8);
 }

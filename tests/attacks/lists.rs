@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lightsail_emulator::{Fault, Operation, StatusCode};
 use serde_json::{Value, json};
-use test_support::deployed::{Outcome, Stand};
+use test_support::deployed::{Deployed, Outcome};
 
 use crate::BINARY;
 use crate::server::{Server, answer_json, request};
@@ -36,8 +36,8 @@ const LISTS: [(Operation, &str); 4] = [
 async fn a_list_that_begins_again_is_given_up_at_once() {
     for (operation, member) in LISTS {
         for tokens in [&["a"][..], &["a", "b", "c"]] {
-            let mut stand = Stand::new(BINARY).await;
-            stand.emulator.on_call(move |call| {
+            let mut deployed = Deployed::new(BINARY).await;
+            deployed.emulator.on_call(move |call| {
                 if call.operation != operation {
                     return Fault::None;
                 }
@@ -46,7 +46,7 @@ async fn a_list_that_begins_again_is_given_up_at_once() {
                 let next = tokens[last.map_or(0, |last| (last + 1) % tokens.len())];
                 page(&json!({ member: [], "nextPageToken": next }))
             });
-            let invocation = stand.send(&policy()).await;
+            let invocation = deployed.send(&policy()).await;
             let (error_type, message) = invocation.error();
             assert_eq!(error_type, "CopyFailed");
             let expected = format!("{operation}");
@@ -56,31 +56,34 @@ async fn a_list_that_begins_again_is_given_up_at_once() {
                     .any(|line| line.contains(&expected) && line.contains("begins again")),
                 "{message}"
             );
-            assert_eq!(stand.calls_of(operation).len(), tokens.len() + 1);
+            assert_eq!(deployed.calls_of(operation).len(), tokens.len() + 1);
         }
     }
 }
 
 #[tokio::test]
 async fn a_list_that_never_ends_is_given_up_in_time() {
-    let mut stand = Stand::new(BINARY).await;
-    stand.emulator.record_calls(false);
-    stand.emulator.on_call(|call| match call.operation {
+    let mut deployed = Deployed::new(BINARY).await;
+    deployed.emulator.record_calls(false);
+    deployed.emulator.on_call(|call| match call.operation {
         Operation::GetInstances => {
             page(&json!({ "instances": [], "nextPageToken": call.number.to_string() }))
         }
         _ => Fault::None,
     });
     let event = policy().to_string();
-    let invocation = stand.function.invoke(event, Duration::from_secs(5)).await;
+    let invocation = deployed
+        .function
+        .invoke(event, Duration::from_secs(5))
+        .await;
     let (error_type, message) = invocation.error();
     assert_eq!(error_type, "CopyFailed");
     assert!(
         message.contains("GetInstances") && message.contains("Timeout"),
         "{message}"
     );
-    stand.emulator.on_call(|_| Fault::None);
-    stand.still_serves().await;
+    deployed.emulator.on_call(|_| Fault::None);
+    deployed.still_serves().await;
 }
 
 #[tokio::test]
@@ -94,8 +97,8 @@ async fn an_answer_without_a_list_that_is_not_lightsails_is_no_empty_list() {
             }
         })
         .await;
-        let mut stand = Stand::at(BINARY, server.url()).await;
-        let invocation = stand.send(&policy()).await;
+        let mut deployed = Deployed::at(BINARY, server.url()).await;
+        let invocation = deployed.send(&policy()).await;
         let (error_type, message) = invocation.error();
         assert_eq!(error_type, "CopyFailed");
         assert!(

@@ -10,7 +10,7 @@ use std::time::Duration;
 use lightsail_emulator::{ACCESS_KEY_ID, Running, SECRET_ACCESS_KEY};
 use local_lambda::{Ending, LocalFunction, Settings};
 use serde_json::json;
-use test_support::deployed::{Outcome, Stand, TIMEOUT, dated, world};
+use test_support::deployed::{Deployed, Outcome, TIMEOUT, dated, world};
 
 use crate::BINARY;
 
@@ -35,18 +35,18 @@ fn program(name: &str, script: &str) -> PathBuf {
     folder.join("function")
 }
 
-async fn stand(name: &str, script: &str) -> (Stand, Running) {
-    let mut stand = Stand::with(BINARY, world(), &[]).await;
-    let lightsail = stand.emulator.clone().start().await.unwrap();
+async fn deployed(name: &str, script: &str) -> (Deployed, Running) {
+    let mut deployed = Deployed::with(BINARY, world(), &[]).await;
+    let lightsail = deployed.emulator.clone().start().await.unwrap();
     let settings = Settings::default()
         .variable("PATH", "/usr/local/bin:/usr/bin:/bin")
         .variable("AWS_ENDPOINT_URL_LIGHTSAIL", &lightsail.url())
         .variable("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
         .variable("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);
-    stand.function = LocalFunction::spawn(program(name, script), settings)
+    deployed.function = LocalFunction::spawn(program(name, script), settings)
         .await
         .unwrap();
-    (stand, lightsail)
+    (deployed, lightsail)
 }
 
 #[tokio::test]
@@ -68,9 +68,9 @@ async fn a_log_that_nobody_takes_is_no_reason_not_to_copy() {
         outputs.push(("both-full", "exec \"$function\" >/dev/full 2>&1"));
     }
     for (name, script) in outputs {
-        let (mut stand, _lightsail) = stand(name, script).await;
+        let (mut deployed, _lightsail) = deployed(name, script).await;
         for target in ["x1", "x2"] {
-            let copy = stand.copy(&dated(target, "us-east-1")).await;
+            let copy = deployed.copy(&dated(target, "us-east-1")).await;
             assert_eq!(copy["outcome"], "started", "{name}");
         }
         // A policy's metrics go the same way.
@@ -78,13 +78,13 @@ async fn a_log_that_nobody_takes_is_no_reason_not_to_copy() {
             "sources": [{ "region": "us-west-2", "names": ["Data-*"] }], "destinations": ["us-east-1"],
         } });
         assert_eq!(
-            stand.answer(&policy).await["summary"]["started"],
+            deployed.answer(&policy).await["summary"]["started"],
             1,
             "{name}"
         );
-        let refused = stand.send(&json!({ "copies": [] })).await;
+        let refused = deployed.send(&json!({ "copies": [] })).await;
         assert_eq!(refused.error().0, "InvalidEvent", "{name}");
-        stand.still_serves().await;
+        deployed.still_serves().await;
     }
 }
 
@@ -94,7 +94,7 @@ async fn a_log_that_nobody_takes_is_no_reason_not_to_copy() {
 #[tokio::test]
 async fn a_log_that_is_stuck_ends_in_lambdas_timeout_and_loses_nothing() {
     let stuck = r#"cd "${0%/*}"; mkfifo pipe; exec 3<>pipe; head -c 65536 /dev/zero >&3; exec "$function" >&3"#;
-    let (mut stuck, lightsail) = stand("stuck", stuck).await;
+    let (mut stuck, lightsail) = deployed("stuck", stuck).await;
     let event = dated("x1", "us-east-1");
     let invocation = stuck
         .function

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lightsail_emulator::{Fault, Operation, Region, SnapshotState, world};
 use serde_json::{Value, json};
-use test_support::deployed::{Outcome, Stand, dated, world, world_of_instant_copies};
+use test_support::deployed::{Deployed, Outcome, dated, world, world_of_instant_copies};
 
 use crate::BINARY;
 
@@ -27,9 +27,9 @@ fn sample_requests() -> [Value; 2] {
 #[tokio::test]
 async fn the_api_pages_sample_requests_are_sent_member_for_member() {
     for request in sample_requests() {
-        let mut stand = Stand::new(BINARY).await;
-        assert_eq!(stand.copy(&request).await["outcome"], "started");
-        let calls = stand.emulator.calls();
+        let mut deployed = Deployed::new(BINARY).await;
+        assert_eq!(deployed.copy(&request).await["outcome"], "started");
+        let calls = deployed.emulator.calls();
         assert_eq!(calls.len(), 1);
         assert_eq!(calls[0].operation, Operation::CopySnapshot);
         // The Region that the request was signed for: the one that the function runs in.
@@ -95,8 +95,8 @@ async fn a_request_becomes_one_call_for_each_destination() {
             &[Region::EuWest1, Region::UsWest2, Region::UsEast1],
         ),
     ] {
-        let mut stand = Stand::new(BINARY).await;
-        let answer = stand.answer(&event).await;
+        let mut deployed = Deployed::new(BINARY).await;
+        let answer = deployed.answer(&event).await;
         assert_eq!(answer["summary"]["started"], regions.len(), "{event}");
         let destinations: Vec<_> = answer["copies"]
             .as_array()
@@ -106,7 +106,7 @@ async fn a_request_becomes_one_call_for_each_destination() {
             .collect();
         let expected: Vec<_> = regions.iter().map(|region| region.as_str()).collect();
         assert_eq!(destinations, expected, "{event}");
-        let calls = stand.emulator.calls();
+        let calls = deployed.emulator.calls();
         assert_eq!(calls.len(), regions.len(), "{event}");
         for region in regions {
             let call = calls.iter().find(|call| call.region == *region).unwrap();
@@ -119,25 +119,25 @@ async fn a_request_becomes_one_call_for_each_destination() {
 async fn the_default_destination_is_the_region_that_the_function_runs_in() {
     let request =
         json!({ "sourceRegion": "us-west-2", "sourceSnapshotName": "WordPress-1-1569608575" });
-    let mut stand = Stand::with(BINARY, world(), &[("AWS_REGION", "ca-central-1")]).await;
+    let mut deployed = Deployed::with(BINARY, world(), &[("AWS_REGION", "ca-central-1")]).await;
     assert_eq!(
-        stand.copy(&request).await["destinationRegion"],
+        deployed.copy(&request).await["destinationRegion"],
         "ca-central-1"
     );
-    assert_eq!(stand.emulator.calls()[0].region, Region::CaCentral1);
+    assert_eq!(deployed.emulator.calls()[0].region, Region::CaCentral1);
 
     // Lambda is in Regions that Lightsail is not in.
-    let mut stand = Stand::with(BINARY, world(), &[("AWS_REGION", "me-south-1")]).await;
-    let invocation = stand.send(&request).await;
+    let mut deployed = Deployed::with(BINARY, world(), &[("AWS_REGION", "me-south-1")]).await;
+    let invocation = deployed.send(&request).await;
     let (error_type, message) = invocation.error();
     assert_eq!(error_type, "InvalidEvent");
     assert!(
         message.starts_with("destinationRegion: required"),
         "{message}"
     );
-    assert_eq!(stand.emulator.calls(), []);
+    assert_eq!(deployed.emulator.calls(), []);
     assert_eq!(
-        stand.copy(&dated("x1", "eu-west-1")).await["outcome"],
+        deployed.copy(&dated("x1", "eu-west-1")).await["outcome"],
         "started"
     );
 }
@@ -181,26 +181,29 @@ async fn a_copy_without_a_name_is_given_one() {
             .unwrap()
             .instances
             .push(source);
-        let mut stand = Stand::with(BINARY, world, &[]).await;
+        let mut deployed = Deployed::with(BINARY, world, &[]).await;
         let mut request = request;
         request["sourceRegion"] = "us-west-2".into();
         request["time"] = "2026-11-22T06:30:00Z".into();
-        let copy = stand.copy(&request).await;
+        let copy = deployed.copy(&request).await;
         assert_eq!(copy["outcome"], "started", "{copy}");
         assert_eq!(copy["targetSnapshotName"], name);
-        assert_eq!(stand.emulator.calls()[0].body["targetSnapshotName"], name);
-        assert_eq!(stand.names_in(Region::UsEast1), [name]);
+        assert_eq!(
+            deployed.emulator.calls()[0].body["targetSnapshotName"],
+            name
+        );
+        assert_eq!(deployed.names_in(Region::UsEast1), [name]);
     }
 }
 
 #[tokio::test]
 async fn resources_of_one_name_in_two_regions_do_not_collide() {
     let of = |region: &str| json!({ "sourceRegion": region, "sourceResourceName": "WordPress-1", "restoreDate": "2019-09-25" });
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let event = json!({ "copies": [of("us-west-2"), of("eu-central-1")] });
-    assert_eq!(stand.answer(&event).await["summary"]["started"], 2);
+    assert_eq!(deployed.answer(&event).await["summary"]["started"], 2);
     assert_eq!(
-        stand.names_in(Region::UsEast1),
+        deployed.names_in(Region::UsEast1),
         [
             "WordPress-1-eu-central-1-2019-09-25",
             "WordPress-1-us-west-2-2019-09-25"
@@ -210,10 +213,10 @@ async fn resources_of_one_name_in_two_regions_do_not_collide() {
 
 #[tokio::test]
 async fn an_accepted_copy_is_answered_with_all_that_lightsail_returned() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let mut event = sample_requests()[0].clone();
     event["destinationRegion"] = "eu-west-1".into();
-    let mut answer = stand.answer(&event).await;
+    let mut answer = deployed.answer(&event).await;
     let operation = &mut answer["copies"][0]["operations"][0];
     let id = operation["id"].take();
     assert!(id.as_str().is_some_and(|id| id.len() == 36), "{id}");
@@ -259,15 +262,17 @@ async fn every_member_of_every_operation_is_answered() {
           "operationType": "CopySnapshot", "resourceName": "x1", "resourceType": "InstanceSnapshot" },
         { "id": "second" },
     ] });
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let body = returned.to_string();
     let fault = Fault::answer(
         lightsail_emulator::StatusCode::OK,
         "application/x-amz-json-1.1",
         body,
     );
-    stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
-    let copy = stand.copy(&dated("x1", "us-east-1")).await;
+    deployed
+        .emulator
+        .fault_next(Operation::CopySnapshot, 1, fault);
+    let copy = deployed.copy(&dated("x1", "us-east-1")).await;
     assert_eq!(copy["outcome"], "started");
     let mut expected = returned["operations"].clone();
     expected[0]["createdAt"] = "2019-09-27T19:42:45.890Z".into();
@@ -290,9 +295,9 @@ async fn a_requests_own_fields_come_back_as_they_were_sent() {
         { "sourceRegion": "us-west-2", "sourceResourceName": "WordPress-1", "restoreDate": "2019-09-24", "useLatestRestorableAutoSnapshot": false },
         { "sourceRegion": "us-west-2", "sourceSnapshotName": "Data-1-1569608600", "destinationRegions": ["us-west-2"] },
     ] });
-    let mut stand = Stand::new(BINARY).await;
-    let answer = stand.answer(&event).await;
-    let calls = stand.emulator.calls();
+    let mut deployed = Deployed::new(BINARY).await;
+    let answer = deployed.answer(&event).await;
+    let calls = deployed.emulator.calls();
     for copy in answer["copies"].as_array().unwrap() {
         let came_back: Value = own
             .iter()
@@ -310,7 +315,7 @@ async fn copies_are_answered_in_the_order_of_the_event() {
         .enumerate()
         .map(|(index, target)| dated(target, ["us-east-1", "eu-west-1", "ap-south-1"][index % 3]))
         .collect();
-    let mut stand = Stand::with(
+    let mut deployed = Deployed::with(
         BINARY,
         lightsail_emulator::World {
             copy_limit: 100,
@@ -320,7 +325,7 @@ async fn copies_are_answered_in_the_order_of_the_event() {
     )
     .await;
     // Those asked for first are answered last.
-    stand.emulator.on_call(|call| {
+    deployed.emulator.on_call(|call| {
         let first = call.number <= 8;
         Fault::None.after(std::time::Duration::from_millis(if first {
             200
@@ -328,7 +333,7 @@ async fn copies_are_answered_in_the_order_of_the_event() {
             0
         }))
     });
-    let answer = stand.answer(&json!({ "copies": requests })).await;
+    let answer = deployed.answer(&json!({ "copies": requests })).await;
     let answered: Vec<_> = answer["copies"]
         .as_array()
         .unwrap()
@@ -342,23 +347,23 @@ async fn copies_are_answered_in_the_order_of_the_event() {
 #[tokio::test]
 async fn an_event_that_comes_twice_makes_one_copy() {
     for (world, second) in [(world(), "pending"), (world_of_instant_copies(), "exists")] {
-        let mut stand = Stand::with(BINARY, world, &[]).await;
+        let mut deployed = Deployed::with(BINARY, world, &[]).await;
         let event = json!({ "time": "2026-11-22T06:30:00Z", "copies": [
             { "sourceRegion": "us-west-2", "sourceResourceName": "WordPress-1" },
             { "sourceRegion": "us-west-2", "sourceResourceName": "Data-1", "restoreDate": "2019-09-25" },
             { "sourceRegion": "us-west-2", "sourceSnapshotName": "WordPress-1-1569608575" },
             { "sourceRegion": "us-west-2", "sourceSnapshotName": "Data-1-1569608600" },
         ] });
-        assert_eq!(stand.answer(&event).await["summary"]["started"], 4);
-        let names = stand.names_in(Region::UsEast1);
-        let answer = stand.answer(&event).await;
+        assert_eq!(deployed.answer(&event).await["summary"]["started"], 4);
+        let names = deployed.names_in(Region::UsEast1);
+        let answer = deployed.answer(&event).await;
         assert_eq!(answer["summary"][second], 4, "{answer:#}");
         for copy in answer["copies"].as_array().unwrap() {
             assert_eq!(copy["outcome"], second);
             assert_eq!(copy["operations"], json!([]));
             assert_eq!(copy.get("error"), None);
         }
-        assert_eq!(stand.names_in(Region::UsEast1), names);
+        assert_eq!(deployed.names_in(Region::UsEast1), names);
     }
 }
 
@@ -423,14 +428,14 @@ fn taken_names() -> Vec<(&'static str, world::InstanceSnapshot, &'static str)> {
 async fn a_taken_name_counts_as_the_copy_only_if_it_is_one_of_this_source() {
     for (what, snapshot, expected) in taken_names() {
         for dry_run in [false, true] {
-            let mut stand = Stand::new(BINARY).await;
-            stand
+            let mut deployed = Deployed::new(BINARY).await;
+            deployed
                 .emulator
                 .add_instance_snapshot(Region::UsEast1, &snapshot)
                 .unwrap();
             let mut event = dated("taken", "us-east-1");
             event["dryRun"] = dry_run.into();
-            let invocation = stand.send(&event).await;
+            let invocation = deployed.send(&event).await;
             let line = invocation.line_of("taken");
             if ["exists", "pending"].contains(&expected) {
                 assert_eq!(
@@ -453,15 +458,15 @@ async fn a_taken_name_counts_as_the_copy_only_if_it_is_one_of_this_source() {
                 );
                 assert_eq!(line["retryable"], false, "{what}");
             }
-            assert_eq!(stand.names_in(Region::UsEast1), ["taken"]);
+            assert_eq!(deployed.names_in(Region::UsEast1), ["taken"]);
         }
     }
 }
 
 #[tokio::test]
 async fn a_name_that_another_kind_of_resource_has_is_in_use() {
-    let mut stand = Stand::new(BINARY).await;
-    let invocation = stand.send(&dated("Standby-1", "us-east-1")).await;
+    let mut deployed = Deployed::new(BINARY).await;
+    let invocation = deployed.send(&dated("Standby-1", "us-east-1")).await;
     assert_eq!(invocation.line_of("Standby-1")["errorCode"], "NameInUse");
     assert_eq!(invocation.error().0, "CopyFailed");
 }
@@ -473,18 +478,18 @@ async fn a_disks_copy_is_known_by_its_disk() {
         "targetSnapshotName": "taken",
     });
     for (from, expected) in [("Data-1", "exists"), ("Data-2", "failed")] {
-        let mut stand = Stand::new(BINARY).await;
+        let mut deployed = Deployed::new(BINARY).await;
         let snapshot = world::DiskSnapshot {
             name: "taken".to_owned(),
             from_disk_name: Some(from.to_owned()),
             from_disk_arn: Some("arn:aws:lightsail:us-west-2:123456789012:Disk/1".to_owned()),
             ..Default::default()
         };
-        stand
+        deployed
             .emulator
             .add_disk_snapshot(Region::UsEast1, &snapshot)
             .unwrap();
-        let invocation = stand.send(&request).await;
+        let invocation = deployed.send(&request).await;
         assert_eq!(invocation.line_of("taken")["outcome"], expected);
     }
 }
@@ -495,12 +500,12 @@ async fn a_manual_snapshots_copy_is_known_by_what_the_snapshot_was_made_of() {
         "sourceRegion": "us-west-2", "sourceSnapshotName": "WordPress-1-1569608575", "targetSnapshotName": "taken",
     });
     for (what, snapshot, expected) in taken_names() {
-        let mut stand = Stand::new(BINARY).await;
-        stand
+        let mut deployed = Deployed::new(BINARY).await;
+        deployed
             .emulator
             .add_instance_snapshot(Region::UsEast1, &snapshot)
             .unwrap();
-        let invocation = stand.send(&request).await;
+        let invocation = deployed.send(&request).await;
         let line = invocation.line_of("taken");
         let found = if line["outcome"] == "failed" {
             &line["errorCode"]
@@ -513,7 +518,7 @@ async fn a_manual_snapshots_copy_is_known_by_what_the_snapshot_was_made_of() {
 
 #[tokio::test]
 async fn a_dry_run_changes_nothing_and_says_what_would_be_done() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let request = |name: &str, value: &str, date: Option<&str>| {
         let mut request = json!({ "sourceRegion": "us-west-2", "targetSnapshotName": format!("copy-of-{value}").replace('.', "-") });
         request[name] = value.into();
@@ -528,7 +533,7 @@ async fn a_dry_run_changes_nothing_and_says_what_would_be_done() {
         request("sourceSnapshotName", "WordPress-1-1569608575", None),
         request("sourceSnapshotName", "Data-1-1569608600", None),
     ];
-    let answer = stand
+    let answer = deployed
         .answer(&json!({ "dryRun": true, "copies": good }))
         .await;
     assert_eq!(answer["dryRun"], true);
@@ -547,7 +552,9 @@ async fn a_dry_run_changes_nothing_and_says_what_would_be_done() {
         request("sourceResourceName", "Data-1", Some("2019-09-01")),
         request("sourceSnapshotName", "Missing-2", None),
     ];
-    let invocation = stand.send(&json!({ "dryRun": true, "copies": bad })).await;
+    let invocation = deployed
+        .send(&json!({ "dryRun": true, "copies": bad }))
+        .await;
     let (error_type, message) = invocation.error();
     assert_eq!(
         (error_type, message.lines().count()),
@@ -558,17 +565,17 @@ async fn a_dry_run_changes_nothing_and_says_what_would_be_done() {
         assert_eq!(line["errorCode"], "NotFoundException", "{line:#}");
         assert_eq!(line["retryable"], false);
     }
-    let changing: Vec<_> = stand.emulator.calls();
+    let changing: Vec<_> = deployed.emulator.calls();
     let changing = changing
         .iter()
         .filter(|call| !format!("{:?}", call.operation).starts_with("Get"));
     assert_eq!(changing.count(), 0);
-    assert_eq!(stand.names_in(Region::UsEast1), [""; 0]);
+    assert_eq!(deployed.names_in(Region::UsEast1), [""; 0]);
 }
 
 #[tokio::test]
 async fn an_answer_too_large_for_lambda_leaves_out_what_needs_no_attention() {
-    let mut stand = Stand::with(
+    let mut deployed = Deployed::with(
         BINARY,
         lightsail_emulator::World {
             copy_limit: 1000,
@@ -584,8 +591,10 @@ async fn an_answer_too_large_for_lambda_leaves_out_what_needs_no_attention() {
             .collect()
     };
     // All that exist already are left out before one that was started.
-    stand.answer(&json!({ "copies": requests(0..150) })).await;
-    let invocation = stand.send(&json!({ "copies": requests(0..450) })).await;
+    deployed
+        .answer(&json!({ "copies": requests(0..150) }))
+        .await;
+    let invocation = deployed.send(&json!({ "copies": requests(0..450) })).await;
     let answer = invocation.answer();
     assert!(answer.to_string().len() <= 200_000);
     assert_eq!(
@@ -609,7 +618,7 @@ async fn an_answer_too_large_for_lambda_leaves_out_what_needs_no_attention() {
 
 #[tokio::test]
 async fn a_failure_too_large_for_lambda_is_cut_and_says_so() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let requests: Vec<_> = (0..600)
         .map(|number| {
             let mut request = dated(&format!("{}-{number}", "n".repeat(200)), "us-east-1");
@@ -617,7 +626,7 @@ async fn a_failure_too_large_for_lambda_is_cut_and_says_so() {
             request
         })
         .collect();
-    let invocation = stand.send(&json!({ "copies": requests })).await;
+    let invocation = deployed.send(&json!({ "copies": requests })).await;
     let (error_type, message) = invocation.error();
     assert_eq!(error_type, "CopyFailed");
     assert!(message.len() <= 200_000);

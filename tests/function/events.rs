@@ -7,7 +7,7 @@ use std::path::Path;
 use lightsail_emulator::{Operation, Region, World};
 use local_lambda::Ending;
 use serde_json::{Value, json};
-use test_support::deployed::{Outcome, Stand, TIMEOUT, world};
+use test_support::deployed::{Deployed, Outcome, TIMEOUT, world};
 
 use crate::BINARY;
 
@@ -25,7 +25,7 @@ fn sample(name: &str) -> Value {
 }
 
 /// What each sample event comes to in the demo world: outcome, source, destination and target of
-/// each copy. `DATE` stands for the day of an automatic snapshot, which the demo world counts
+/// each copy. `DATE` is replaced by the day of an automatic snapshot, which the demo world counts
 /// from today.
 const SAMPLES: &[(&str, &[&str])] = &[
     (
@@ -113,8 +113,8 @@ const SAMPLES: &[(&str, &[&str])] = &[
 #[tokio::test]
 async fn every_sample_event_does_what_its_name_says() {
     for (file, expected) in SAMPLES {
-        let mut stand = Stand::with(BINARY, World::demo(), &[("COPY_POLICY", POLICY)]).await;
-        let answer = stand.answer(&sample(file)).await;
+        let mut deployed = Deployed::with(BINARY, World::demo(), &[("COPY_POLICY", POLICY)]).await;
+        let answer = deployed.answer(&sample(file)).await;
         let mut copies: Vec<_> = answer["copies"]
             .as_array()
             .unwrap()
@@ -127,7 +127,7 @@ async fn every_sample_event_does_what_its_name_says() {
         }
         assert_eq!(copies, *expected, "{file}");
         let started = copies.iter().filter(|copy| copy.starts_with("started"));
-        let made = stand.calls_of(Operation::CopySnapshot).len();
+        let made = deployed.calls_of(Operation::CopySnapshot).len();
         assert_eq!(made, started.count(), "{file}");
     }
 }
@@ -195,26 +195,26 @@ fn runs_of_the_deployed_policy() -> Vec<Value> {
 
 #[tokio::test]
 async fn a_run_of_the_deployed_policy_needs_one() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     for event in runs_of_the_deployed_policy() {
-        let invocation = stand.send(&event).await;
+        let invocation = deployed.send(&event).await;
         let (error_type, _) = invocation.error();
         assert_eq!(error_type, "NoPolicy", "{event}");
     }
-    assert_eq!(stand.emulator.calls(), []);
-    stand.still_serves().await;
+    assert_eq!(deployed.emulator.calls(), []);
+    deployed.still_serves().await;
 }
 
 #[tokio::test]
 async fn a_run_of_the_deployed_policy_runs_it() {
     for event in runs_of_the_deployed_policy() {
-        let mut stand = Stand::with(BINARY, world(), &[("COPY_POLICY", POLICY)]).await;
-        let answer = stand.answer(&event).await;
+        let mut deployed = Deployed::with(BINARY, world(), &[("COPY_POLICY", POLICY)]).await;
+        let answer = deployed.answer(&event).await;
         let dry_run = [&event["dryRun"], &event["detail"]["dryRun"]].contains(&&Value::Bool(true));
         assert_eq!(answer["dryRun"], dry_run, "{event}");
         let outcome = if dry_run { "planned" } else { "started" };
         assert_eq!(answer["copies"][0]["outcome"], outcome, "{event}");
-        let copies = stand.names_in(Region::UsEast1);
+        let copies = deployed.names_in(Region::UsEast1);
         let expected: &[_] = if dry_run {
             &[]
         } else {
@@ -227,9 +227,9 @@ async fn a_run_of_the_deployed_policy_runs_it() {
 #[tokio::test]
 async fn a_deployed_policy_with_mistakes_stops_only_its_own_runs() {
     let policy = r#"{ "sources": [], "destinations": ["us-east-1", "mars-1"], "keep": 7 }"#;
-    let mut stand = Stand::with(BINARY, world(), &[("COPY_POLICY", policy)]).await;
+    let mut deployed = Deployed::with(BINARY, world(), &[("COPY_POLICY", policy)]).await;
     for event in runs_of_the_deployed_policy() {
-        let invocation = stand.send(&event).await;
+        let invocation = deployed.send(&event).await;
         let (error_type, message) = invocation.error();
         assert_eq!(error_type, "InvalidPolicy", "{event}");
         for part in [
@@ -240,23 +240,23 @@ async fn a_deployed_policy_with_mistakes_stops_only_its_own_runs() {
             assert!(message.contains(part), "{part}: {message}");
         }
     }
-    assert_eq!(stand.emulator.calls(), []);
-    stand.still_serves().await;
+    assert_eq!(deployed.emulator.calls(), []);
+    deployed.still_serves().await;
 }
 
 #[tokio::test]
 async fn a_policy_in_the_event_takes_the_place_of_the_deployed_one() {
-    let mut stand = Stand::with(BINARY, world(), &[("COPY_POLICY", POLICY)]).await;
+    let mut deployed = Deployed::with(BINARY, world(), &[("COPY_POLICY", POLICY)]).await;
     let job = json!({ "policy": {
         "sources": [ { "region": "us-west-2", "types": ["Disk"] } ], "destinations": ["eu-west-1"],
     } });
-    let answer = stand.answer(&job).await;
+    let answer = deployed.answer(&job).await;
     assert_eq!(answer["summary"]["started"], 1);
     assert_eq!(
-        stand.names_in(Region::EuWest1),
+        deployed.names_in(Region::EuWest1),
         ["Data-1-us-west-2-2019-09-25"]
     );
-    assert_eq!(stand.names_in(Region::UsEast1), [""; 0]);
+    assert_eq!(deployed.names_in(Region::UsEast1), [""; 0]);
 }
 
 #[tokio::test]
@@ -274,7 +274,7 @@ async fn the_time_of_an_event_is_part_of_a_latest_copys_name() {
         }
         event
     };
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     for (event, expected) in [
         (
             custom(json!("2026-11-22T06:12:45Z"), &request),
@@ -306,13 +306,13 @@ async fn the_time_of_an_event_is_part_of_a_latest_copys_name() {
             Some(detail) => detail["dryRun"] = true.into(),
             None => event["dryRun"] = true.into(),
         }
-        let copy = stand.copy(&event).await;
+        let copy = deployed.copy(&event).await;
         let expected = format!("WordPress-1-us-west-2-{expected}");
         assert_eq!(copy["targetSnapshotName"], expected, "{event}");
     }
     // Without a time of its own, an event's time is now.
     for event in [request.clone(), custom(Value::Null, &request)] {
-        let copy = stand.copy(&event).await;
+        let copy = deployed.copy(&event).await;
         let name = copy["targetSnapshotName"].as_str().unwrap();
         assert_eq!(without_instant(name), "WordPress-1-us-west-2-");
     }
@@ -528,7 +528,7 @@ fn broken_requests() -> Vec<(Value, &'static str)> {
 
 #[tokio::test]
 async fn every_broken_rule_of_a_request_is_named_by_its_path() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let good = request_with(&[("targetSnapshotName", json!("of-its-own"))]);
     for (request, expected) in broken_requests() {
         let custom = json!({ "detail-type": "Copy", "source": "com.example", "detail": request });
@@ -538,7 +538,7 @@ async fn every_broken_rule_of_a_request_is_named_by_its_path() {
             (custom, "detail."),
             (second, "copies[1]."),
         ] {
-            let invocation = stand.send(&event).await;
+            let invocation = deployed.send(&event).await;
             let (error_type, message) = invocation.error();
             assert_eq!(error_type, "InvalidEvent", "{event}");
             let expected = format!("{prefix}{expected}");
@@ -554,8 +554,8 @@ async fn every_broken_rule_of_a_request_is_named_by_its_path() {
             );
         }
     }
-    assert_eq!(stand.emulator.calls(), []);
-    stand.still_serves().await;
+    assert_eq!(deployed.emulator.calls(), []);
+    deployed.still_serves().await;
 }
 
 #[tokio::test]
@@ -565,7 +565,7 @@ async fn jobs_that_are_none_are_refused_by_their_paths() {
         |detail: Value| json!({ "detail-type": "Copy", "source": "com.example", "detail": detail });
     let schedule = |detail: Value| json!({ "detail-type": "Scheduled Event", "source": "aws.events", "detail": detail });
     let with = |name: &str, value: Value| request_with(&[(name, value)]);
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     for (event, expected) in [
         (json!([]), "expected an object, found a list"),
         (json!([request]), "expected an object, found a list"),
@@ -686,14 +686,14 @@ async fn jobs_that_are_none_are_refused_by_their_paths() {
             "detail: a schedule runs the deployed policy and carries no job",
         ),
     ] {
-        let invocation = stand.send(&event).await;
+        let invocation = deployed.send(&event).await;
         let (error_type, message) = invocation.error();
         assert_eq!(error_type, "InvalidEvent", "{event}");
         let found = message.lines().any(|line| line.starts_with(expected));
         assert!(found, "{expected:?} of {event}: {message}");
     }
-    assert_eq!(stand.emulator.calls(), []);
-    stand.still_serves().await;
+    assert_eq!(deployed.emulator.calls(), []);
+    deployed.still_serves().await;
 }
 
 #[tokio::test]
@@ -707,8 +707,8 @@ async fn all_mistakes_of_an_event_are_reported_together() {
         ],
         "verbose": true,
     });
-    let mut stand = Stand::new(BINARY).await;
-    let invocation = stand.send(&event).await;
+    let mut deployed = Deployed::new(BINARY).await;
+    let invocation = deployed.send(&event).await;
     let (_, message) = invocation.error();
     let paths: Vec<_> = message
         .lines()
@@ -726,12 +726,12 @@ async fn all_mistakes_of_an_event_are_reported_together() {
             "copies[2].destinationRegions[1]",
         ]
     );
-    assert_eq!(stand.emulator.calls(), []);
+    assert_eq!(deployed.emulator.calls(), []);
 }
 
 #[tokio::test]
 async fn two_requests_for_the_same_target_are_a_mistake() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let named = |target: &str, destination: &str| {
         request_with(&[
             ("targetSnapshotName", json!(target)),
@@ -739,22 +739,22 @@ async fn two_requests_for_the_same_target_are_a_mistake() {
         ])
     };
     let event = json!({ "copies": [named("x1", "us-east-1"), named("x2", "us-east-1"), named("x1", "us-east-1")] });
-    let invocation = stand.send(&event).await;
+    let invocation = deployed.send(&event).await;
     let (error_type, message) = invocation.error();
     assert_eq!(error_type, "InvalidEvent");
     assert_eq!(
         message,
         "copies[2].targetSnapshotName: x1 in us-east-1 is what copies[0] asks for already"
     );
-    assert_eq!(stand.emulator.calls(), []);
+    assert_eq!(deployed.emulator.calls(), []);
     // The same name in two destinations is two copies.
     let event = json!({ "copies": [named("x1", "us-east-1"), named("x1", "eu-west-1")] });
-    assert_eq!(stand.answer(&event).await["summary"]["started"], 2);
+    assert_eq!(deployed.answer(&event).await["summary"]["started"], 2);
 }
 
 #[tokio::test]
 async fn bytes_that_are_no_json_are_refused_and_the_next_event_is_served() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let deep = [b"[".repeat(500_000), b"]".repeat(500_000)].concat();
     let deep_job = [
         br#"{"copies":"#.repeat(1000),
@@ -796,15 +796,15 @@ async fn bytes_that_are_no_json_are_refused_and_the_next_event_is_served() {
     ];
     for (payload, expected) in cases {
         let shown = String::from_utf8_lossy(&payload[..payload.len().min(40)]).into_owned();
-        let invocation = stand.function.invoke(payload, TIMEOUT).await;
+        let invocation = deployed.function.invoke(payload, TIMEOUT).await;
         let (error_type, message) = invocation.error();
         assert_eq!(error_type, "InvalidEvent", "{shown}");
         assert!(message.starts_with(expected), "{shown}: {message}");
         // What is said about an event never outgrows what may be said.
         assert!(message.len() < 20_000, "{shown}");
     }
-    assert_eq!(stand.emulator.calls(), []);
-    stand.still_serves().await;
+    assert_eq!(deployed.emulator.calls(), []);
+    deployed.still_serves().await;
 }
 
 /// The events of other services, as they arrive when a function is wired up wrongly.
@@ -851,10 +851,10 @@ const FOREIGN_EVENTS: &[(&str, &str)] = &[
 
 #[tokio::test]
 async fn events_of_other_services_are_refused() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     for (service, event) in FOREIGN_EVENTS {
         let event: Value = serde_json::from_str(event).unwrap();
-        let invocation = stand.send(&event).await;
+        let invocation = deployed.send(&event).await;
         let Ending::Error {
             error_type,
             error_message,
@@ -868,6 +868,6 @@ async fn events_of_other_services_are_refused() {
             "{service}: {error_message}"
         );
     }
-    assert_eq!(stand.emulator.calls(), []);
-    stand.still_serves().await;
+    assert_eq!(deployed.emulator.calls(), []);
+    deployed.still_serves().await;
 }

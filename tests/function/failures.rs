@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use lightsail_emulator::{Fault, Operation, Region, SnapshotState, StatusCode, World};
 use local_lambda::Invocation;
 use serde_json::{Value, json};
-use test_support::deployed::{Outcome, Stand, dated, world, world_of_instant_copies};
+use test_support::deployed::{Deployed, Outcome, dated, world, world_of_instant_copies};
 
 use crate::BINARY;
 
@@ -69,18 +69,20 @@ const REFUSALS: &[(u16, &str, bool)] = &[
 
 #[tokio::test]
 async fn a_refusal_fails_with_lightsails_own_code_and_is_not_tried_again() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     for (status, code, retryable) in REFUSALS {
         let fault = refusal(*status, code, "No, and this is why.");
-        stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
-        let invocation = stand.send(&dated("x1", "us-east-1")).await;
+        deployed
+            .emulator
+            .fault_next(Operation::CopySnapshot, 1, fault);
+        let invocation = deployed.send(&dated("x1", "us-east-1")).await;
         let line = failed_line(&invocation, "x1");
         assert_eq!(line["errorCode"], *code);
         assert_eq!(line["errorMessage"], "No, and this is why.", "{code}");
         assert_eq!(line["retryable"], *retryable, "{code}");
-        assert_eq!(stand.emulator.take_calls().len(), 1, "{code}");
+        assert_eq!(deployed.emulator.take_calls().len(), 1, "{code}");
     }
-    stand.still_serves().await;
+    deployed.still_serves().await;
 }
 
 /// Refusals of a signature that is out of date.
@@ -93,19 +95,21 @@ const OUT_OF_DATE: &[(u16, &str)] = &[
 
 #[tokio::test]
 async fn what_is_refused_as_out_of_date_is_signed_anew_once() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     for (status, code) in OUT_OF_DATE {
         let fault = refusal(*status, code, "Too late.");
-        stand.emulator.fault_next(Operation::CopySnapshot, 2, fault);
-        let invocation = stand.send(&dated("x1", "us-east-1")).await;
+        deployed
+            .emulator
+            .fault_next(Operation::CopySnapshot, 2, fault);
+        let invocation = deployed.send(&dated("x1", "us-east-1")).await;
         let line = failed_line(&invocation, "x1");
         assert_eq!(
             (&line["errorCode"], &line["retryable"]),
             (&json!(code), &json!(true))
         );
-        assert_eq!(stand.emulator.take_calls().len(), 2, "{code}");
+        assert_eq!(deployed.emulator.take_calls().len(), 2, "{code}");
     }
-    stand.still_serves().await;
+    deployed.still_serves().await;
 }
 
 /// The ways in which AWS services say "too many requests".
@@ -142,13 +146,19 @@ const SERVICE_FAULTS: &[(u16, &str)] = &[
 async fn throttling_and_faults_of_the_service_are_tried_again_until_they_pass() {
     let cases = THROTTLINGS.iter().chain(SERVICE_FAULTS);
     let cases = cases.map(|(status, code)| async move {
-        let mut stand = Stand::new(BINARY).await;
+        let mut deployed = Deployed::new(BINARY).await;
         let fault = refusal(*status, code, "Later.");
-        stand.emulator.fault_next(Operation::CopySnapshot, 2, fault);
-        let copy = stand.copy(&dated("x1", "us-east-1")).await;
+        deployed
+            .emulator
+            .fault_next(Operation::CopySnapshot, 2, fault);
+        let copy = deployed.copy(&dated("x1", "us-east-1")).await;
         assert_eq!(copy["outcome"], "started", "{code}");
-        assert_eq!(stand.calls_of(Operation::CopySnapshot).len(), 3, "{code}");
-        assert_eq!(stand.names_in(Region::UsEast1), ["x1"]);
+        assert_eq!(
+            deployed.calls_of(Operation::CopySnapshot).len(),
+            3,
+            "{code}"
+        );
+        assert_eq!(deployed.names_in(Region::UsEast1), ["x1"]);
     });
     join_all(cases).await;
 }
@@ -165,9 +175,9 @@ async fn throttling_that_does_not_pass_fails_when_time_is_up() {
             dated(&target(index), region.as_str())
         })
         .collect();
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let of_call = cases.clone();
-    stand.emulator.on_call(move |call| {
+    deployed.emulator.on_call(move |call| {
         if call.operation != Operation::CopySnapshot {
             return Fault::None;
         }
@@ -177,20 +187,20 @@ async fn throttling_that_does_not_pass_fails_when_time_is_up() {
         refusal(status, code, "Later.")
     });
     let event = json!({ "copies": requests }).to_string();
-    let invocation = stand.function.invoke(event, SHORT).await;
+    let invocation = deployed.function.invoke(event, SHORT).await;
     for (index, (status, code)) in cases.iter().enumerate() {
         let line = failed_line(&invocation, &target(index));
         assert_eq!(line["errorCode"], *code, "{status}");
         assert_eq!(line["retryable"], true, "{status} {code}");
-        let calls = stand.calls_of(Operation::CopySnapshot);
+        let calls = deployed.calls_of(Operation::CopySnapshot);
         let attempts = calls
             .iter()
             .filter(|call| call.body["targetSnapshotName"] == target(index));
         assert!(attempts.count() >= 3, "{status} {code}");
     }
     assert_eq!(invocation.error().1.lines().count(), cases.len());
-    stand.emulator.on_call(|_| Fault::None);
-    stand.still_serves().await;
+    deployed.emulator.on_call(|_| Fault::None);
+    deployed.still_serves().await;
 }
 
 /// What EC2 says when a destination has as many copies in progress as it may.
@@ -211,21 +221,25 @@ async fn the_limit_of_copies_in_progress_is_known_by_its_wording_under_any_code(
         ),
         (500, "ServiceException", LIMIT),
     ] {
-        let mut stand = Stand::new(BINARY).await;
-        stand
+        let mut deployed = Deployed::new(BINARY).await;
+        deployed
             .emulator
             .fault_next(Operation::CopySnapshot, 1, refusal(status, code, message));
-        let invocation = stand.send(&dated("x1", "us-east-1")).await;
+        let invocation = deployed.send(&dated("x1", "us-east-1")).await;
         let line = failed_line(&invocation, "x1");
         assert_eq!(
             (&line["errorCode"], &line["retryable"]),
             (&json!(code), &json!(true))
         );
         assert_eq!(line["errorMessage"], message);
-        assert_eq!(stand.calls_of(Operation::CopySnapshot).len(), 1, "{code}");
+        assert_eq!(
+            deployed.calls_of(Operation::CopySnapshot).len(),
+            1,
+            "{code}"
+        );
     }
     // And as the emulator itself has it.
-    let mut stand = Stand::with(
+    let mut deployed = Deployed::with(
         BINARY,
         World {
             copy_limit: 2,
@@ -238,7 +252,7 @@ async fn the_limit_of_copies_in_progress_is_known_by_its_wording_under_any_code(
         .iter()
         .map(|name| dated(name, "us-east-1"))
         .collect();
-    let invocation = stand.send(&json!({ "copies": requests })).await;
+    let invocation = deployed.send(&json!({ "copies": requests })).await;
     let outcomes: Vec<_> = invocation.events("copy_result");
     let failed: Vec<_> = outcomes
         .iter()
@@ -246,7 +260,7 @@ async fn the_limit_of_copies_in_progress_is_known_by_its_wording_under_any_code(
         .collect();
     assert_eq!((outcomes.len(), failed.len()), (3, 1));
     assert_eq!(failed[0]["retryable"], true);
-    assert_eq!(stand.names_in(Region::UsEast1).len(), 2);
+    assert_eq!(deployed.names_in(Region::UsEast1).len(), 2);
 }
 
 /// Answers that are lost on their way: the copy was started, and the client cannot know it.
@@ -265,14 +279,14 @@ fn lost_answers() -> Vec<(&'static str, Fault)> {
 async fn a_lost_answer_never_makes_a_second_copy_or_a_false_failure() {
     for (what, fault) in lost_answers() {
         for (world, expected) in [(world(), "pending"), (world_of_instant_copies(), "exists")] {
-            let mut stand = Stand::with(BINARY, world, &[]).await;
-            stand
+            let mut deployed = Deployed::with(BINARY, world, &[]).await;
+            deployed
                 .emulator
                 .fault_next(Operation::CopySnapshot, 1, fault.clone());
-            let copy = stand.copy(&dated("x1", "us-east-1")).await;
+            let copy = deployed.copy(&dated("x1", "us-east-1")).await;
             assert_eq!(copy["outcome"], expected, "{what}");
             assert_eq!(copy.get("error"), None, "{what}");
-            assert_eq!(stand.names_in(Region::UsEast1), ["x1"], "{what}");
+            assert_eq!(deployed.names_in(Region::UsEast1), ["x1"], "{what}");
         }
     }
 }
@@ -280,16 +294,18 @@ async fn a_lost_answer_never_makes_a_second_copy_or_a_false_failure() {
 #[tokio::test]
 async fn a_lost_answer_is_found_out_even_if_no_other_comes_after_it() {
     let cases = lost_answers().into_iter().map(|(what, lost)| async move {
-        let mut stand = Stand::new(BINARY).await;
-        stand.emulator.fault_next(Operation::CopySnapshot, 1, lost);
-        stand
+        let mut deployed = Deployed::new(BINARY).await;
+        deployed
+            .emulator
+            .fault_next(Operation::CopySnapshot, 1, lost);
+        deployed
             .emulator
             .fault_next(Operation::CopySnapshot, 100, Fault::Hang);
         let event = dated("x1", "us-east-1").to_string();
-        let invocation = stand.function.invoke(event, SHORT).await;
+        let invocation = deployed.function.invoke(event, SHORT).await;
         let answer = invocation.answer();
         assert_eq!(answer["copies"][0]["outcome"], "pending", "{what}");
-        assert_eq!(stand.names_in(Region::UsEast1), ["x1"], "{what}");
+        assert_eq!(deployed.names_in(Region::UsEast1), ["x1"], "{what}");
     });
     join_all(cases).await;
 }
@@ -300,25 +316,25 @@ async fn a_copy_that_failed_since_is_not_taken_for_one_that_is_there() {
         copy_time: jiff::SignedDuration::from_millis(100),
         ..world()
     };
-    let mut stand = Stand::with(BINARY, world, &[]).await;
-    stand
+    let mut deployed = Deployed::with(BINARY, world, &[]).await;
+    deployed
         .emulator
         .fault_next(Operation::CopySnapshot, 1, Fault::CopyFails);
     assert_eq!(
-        stand.copy(&dated("x1", "us-east-1")).await["outcome"],
+        deployed.copy(&dated("x1", "us-east-1")).await["outcome"],
         "started"
     );
-    let state = |stand: &Stand| {
-        stand
+    let state = |deployed: &Deployed| {
+        deployed
             .emulator
             .snapshot(Region::UsEast1, "x1")
             .unwrap()
             .state
     };
-    while state(&stand) == SnapshotState::Pending {
+    while state(&deployed) == SnapshotState::Pending {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let invocation = stand.send(&dated("x1", "us-east-1")).await;
+    let invocation = deployed.send(&dated("x1", "us-east-1")).await;
     let line = failed_line(&invocation, "x1");
     assert_eq!(
         (&line["errorCode"], &line["retryable"]),
@@ -329,11 +345,11 @@ async fn a_copy_that_failed_since_is_not_taken_for_one_that_is_there() {
 #[tokio::test]
 async fn a_copy_that_is_refused_in_its_own_operation_failed() {
     // Its time is over at once, and so the answer to CopySnapshot tells its end.
-    let mut stand = Stand::with(BINARY, world_of_instant_copies(), &[]).await;
-    stand
+    let mut deployed = Deployed::with(BINARY, world_of_instant_copies(), &[]).await;
+    deployed
         .emulator
         .fault_next(Operation::CopySnapshot, 1, Fault::CopyFails);
-    let invocation = stand.send(&dated("x1", "us-east-1")).await;
+    let invocation = deployed.send(&dated("x1", "us-east-1")).await;
     let line = failed_line(&invocation, "x1");
     assert_eq!(
         (&line["errorCode"], &line["operationStatus"]),
@@ -364,24 +380,28 @@ async fn calls_that_come_to_nothing_on_the_way_are_made_again() {
             page(429, "text/html", "<html>Slow down</html>"),
         ),
     ] {
-        let mut stand = Stand::new(BINARY).await;
-        stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
+        let mut deployed = Deployed::new(BINARY).await;
+        deployed
+            .emulator
+            .fault_next(Operation::CopySnapshot, 1, fault);
         assert_eq!(
-            stand.copy(&dated("x1", "us-east-1")).await["outcome"],
+            deployed.copy(&dated("x1", "us-east-1")).await["outcome"],
             "started",
             "{what}"
         );
-        assert_eq!(stand.names_in(Region::UsEast1), ["x1"], "{what}");
+        assert_eq!(deployed.names_in(Region::UsEast1), ["x1"], "{what}");
     }
 }
 
 #[tokio::test]
 async fn an_answer_that_says_nothing_is_no_acceptance() {
     for body in ["", "{}", "{\"message\": \"Welcome\"}"] {
-        let mut stand = Stand::new(BINARY).await;
+        let mut deployed = Deployed::new(BINARY).await;
         let fault = page(200, "application/x-amz-json-1.1", body);
-        stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
-        let invocation = stand.send(&dated("x1", "us-east-1")).await;
+        deployed
+            .emulator
+            .fault_next(Operation::CopySnapshot, 1, fault);
+        let invocation = deployed.send(&dated("x1", "us-east-1")).await;
         let line = failed_line(&invocation, "x1");
         assert_eq!(
             (&line["errorCode"], &line["retryable"]),
@@ -434,12 +454,12 @@ async fn what_never_gets_better_ends_in_its_own_failure() {
     ];
     // Each one waits for its deadline, so they wait together.
     let cases = cases.map(|(what, fault, code)| async move {
-        let mut stand = Stand::new(BINARY).await;
-        stand
+        let mut deployed = Deployed::new(BINARY).await;
+        deployed
             .emulator
             .fault_next(Operation::CopySnapshot, 1000, fault);
         let event = dated("x1", "us-east-1").to_string();
-        let invocation = stand.function.invoke(event, SHORT).await;
+        let invocation = deployed.function.invoke(event, SHORT).await;
         let line = failed_line(&invocation, "x1");
         let expected = (&json!(code), &json!(true));
         assert_eq!(
@@ -447,7 +467,7 @@ async fn what_never_gets_better_ends_in_its_own_failure() {
             expected,
             "{what}: {line:#}"
         );
-        assert_eq!(stand.names_in(Region::UsEast1), [""; 0], "{what}");
+        assert_eq!(deployed.names_in(Region::UsEast1), [""; 0], "{what}");
     });
     join_all(cases).await;
 }
@@ -455,9 +475,9 @@ async fn what_never_gets_better_ends_in_its_own_failure() {
 #[tokio::test]
 async fn an_endpoint_that_nobody_listens_at_is_a_connection_failure() {
     // Port 1 of this machine: reserved, and used by nobody.
-    let mut stand = Stand::at(BINARY, "http://127.0.0.1:1").await;
+    let mut deployed = Deployed::at(BINARY, "http://127.0.0.1:1").await;
     let event = dated("x1", "us-east-1").to_string();
-    let invocation = stand.function.invoke(event, SHORT).await;
+    let invocation = deployed.function.invoke(event, SHORT).await;
     let line = failed_line(&invocation, "x1");
     assert_eq!(
         (&line["errorCode"], &line["retryable"]),
@@ -476,9 +496,9 @@ async fn an_endpoint_that_resets_connections_is_a_connection_failure() {
             drop(stream);
         }
     });
-    let mut stand = Stand::at(BINARY, &url).await;
+    let mut deployed = Deployed::at(BINARY, &url).await;
     let event = dated("x1", "us-east-1").to_string();
-    let invocation = stand.function.invoke(event, SHORT).await;
+    let invocation = deployed.function.invoke(event, SHORT).await;
     let line = failed_line(&invocation, "x1");
     assert_eq!(
         (&line["errorCode"], &line["retryable"]),
@@ -508,14 +528,14 @@ async fn credentials_that_are_expired_or_wrong_are_told_apart() {
             false,
         ),
     ] {
-        let mut stand = Stand::with(BINARY, world(), &[(variable, value)]).await;
-        let invocation = stand.send(&dated("x1", "us-east-1")).await;
+        let mut deployed = Deployed::with(BINARY, world(), &[(variable, value)]).await;
+        let invocation = deployed.send(&dated("x1", "us-east-1")).await;
         let line = failed_line(&invocation, "x1");
         assert_eq!(
             (&line["errorCode"], &line["retryable"]),
             (&json!(code), &json!(retryable))
         );
-        assert_eq!(stand.names_in(Region::UsEast1), [""; 0]);
+        assert_eq!(deployed.names_in(Region::UsEast1), [""; 0]);
     }
 }
 
@@ -535,13 +555,13 @@ async fn a_taken_name_that_cannot_be_looked_up_is_a_failure_and_no_false_success
         (Fault::Hang, "Timeout", true),
     ];
     let cases = cases.map(|(fault, code, retryable)| async move {
-        let mut stand = Stand::new(BINARY).await;
-        stand.copy(&dated("x1", "us-east-1")).await;
-        stand
+        let mut deployed = Deployed::new(BINARY).await;
+        deployed.copy(&dated("x1", "us-east-1")).await;
+        deployed
             .emulator
             .fault_next(Operation::GetInstanceSnapshot, 1000, fault);
         let event = dated("x1", "us-east-1").to_string();
-        let invocation = stand.function.invoke(event, SHORT).await;
+        let invocation = deployed.function.invoke(event, SHORT).await;
         let line = failed_line(&invocation, "x1");
         let expected = (&json!(code), &json!(retryable));
         assert_eq!((&line["errorCode"], &line["retryable"]), expected);
@@ -551,17 +571,17 @@ async fn a_taken_name_that_cannot_be_looked_up_is_a_failure_and_no_false_success
 
 #[tokio::test]
 async fn one_failure_does_not_keep_other_copies_from_being_made() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let missing = json!({
         "sourceRegion": "eu-west-3", "sourceSnapshotName": "Missing-1", "destinationRegions": ["us-east-1", "eu-west-1"],
     });
-    stand.emulator.fault_next_in(
+    deployed.emulator.fault_next_in(
         Region::ApSouth1,
         Operation::CopySnapshot,
         1,
         refusal(400, "AccessDeniedException", "Not in this Region."),
     );
-    let invocation = stand
+    let invocation = deployed
         .send(&json!({ "copies": [
             dated("x1", "us-east-1"), missing, dated("x2", "ap-south-1"), dated("x3", "eu-west-1"),
         ] }))
@@ -578,8 +598,8 @@ async fn one_failure_does_not_keep_other_copies_from_being_made() {
             "CopySnapshot of WordPress-1 from us-west-2 to ap-south-1 as x2: AccessDeniedException: Not in this Region.".to_owned(),
         ]
     );
-    assert_eq!(stand.names_in(Region::UsEast1), ["x1"]);
-    assert_eq!(stand.names_in(Region::EuWest1), ["x3"]);
+    assert_eq!(deployed.names_in(Region::UsEast1), ["x1"]);
+    assert_eq!(deployed.names_in(Region::EuWest1), ["x3"]);
     let mut outcomes: Vec<_> = invocation
         .events("copy_result")
         .iter()
@@ -590,15 +610,17 @@ async fn one_failure_does_not_keep_other_copies_from_being_made() {
         outcomes,
         ["failed", "failed", "failed", "started", "started"]
     );
-    stand.still_serves().await;
+    deployed.still_serves().await;
 }
 
 #[tokio::test]
 async fn an_error_message_of_several_lines_is_still_one_line_of_the_failure() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let fault = refusal(400, "InvalidInputException", "First.\nSecond.\r\nThird.");
-    stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
-    let invocation = stand.send(&dated("x1", "us-east-1")).await;
+    deployed
+        .emulator
+        .fault_next(Operation::CopySnapshot, 1, fault);
+    let invocation = deployed.send(&dated("x1", "us-east-1")).await;
     let (_, message) = invocation.error();
     assert_eq!(message.lines().count(), 1, "{message}");
 }

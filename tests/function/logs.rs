@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lightsail_emulator::{Fault, Operation, SECRET_ACCESS_KEY, StatusCode};
 use local_lambda::{Invocation, LocalFunction, Settings};
 use serde_json::{Value, json};
-use test_support::deployed::{Outcome, SESSION_TOKEN, Stand, dated, world};
+use test_support::deployed::{Deployed, Outcome, SESSION_TOKEN, dated, world};
 
 use crate::BINARY;
 
@@ -18,7 +18,7 @@ fn whole_line_of(invocation: &Invocation, target: &str) -> Value {
 
 #[tokio::test]
 async fn an_operation_is_a_line_with_all_twelve_members() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let returned = json!({ "operations": [ {
         "id": "0710de23-b848-4146-887d-ec12093c049d", "operationType": "CopySnapshot", "status": "Started",
         "isTerminal": false, "resourceName": "x1", "resourceType": "InstanceSnapshot",
@@ -31,8 +31,10 @@ async fn an_operation_is_a_line_with_all_twelve_members() {
         "application/x-amz-json-1.1",
         returned.to_string(),
     );
-    stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
-    let invocation = stand.send(&dated("x1", "us-east-1")).await;
+    deployed
+        .emulator
+        .fault_next(Operation::CopySnapshot, 1, fault);
+    let invocation = deployed.send(&dated("x1", "us-east-1")).await;
     let line = whole_line_of(&invocation, "x1");
     assert_eq!(line["level"], "INFO");
     line["timestamp"]
@@ -58,15 +60,17 @@ async fn an_operation_is_a_line_with_all_twelve_members() {
 
 #[tokio::test]
 async fn every_operation_of_a_copy_has_a_line() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let returned = json!({ "operations": [ { "id": "first" }, { "id": "second" } ] });
     let fault = Fault::answer(
         StatusCode::OK,
         "application/x-amz-json-1.1",
         returned.to_string(),
     );
-    stand.emulator.fault_next(Operation::CopySnapshot, 1, fault);
-    let invocation = stand.send(&dated("x1", "us-east-1")).await;
+    deployed
+        .emulator
+        .fault_next(Operation::CopySnapshot, 1, fault);
+    let invocation = deployed.send(&dated("x1", "us-east-1")).await;
     let ids: Vec<_> = invocation
         .events("copy_result")
         .iter()
@@ -77,8 +81,8 @@ async fn every_operation_of_a_copy_has_a_line() {
 
 #[tokio::test]
 async fn a_copy_without_an_operation_has_a_line_too() {
-    let mut stand = Stand::new(BINARY).await;
-    stand.copy(&dated("x1", "us-east-1")).await;
+    let mut deployed = Deployed::new(BINARY).await;
+    deployed.copy(&dated("x1", "us-east-1")).await;
     let manual = json!({
         "sourceRegion": "us-west-2", "sourceSnapshotName": "Data-1-1569608600", "targetSnapshotName": "x2", "dryRun": true,
     });
@@ -96,7 +100,7 @@ async fn a_copy_without_an_operation_has_a_line_too() {
             ("sourceSnapshotName", "Data-1-1569608600"),
         ),
     ] {
-        let invocation = stand.send(&event).await;
+        let invocation = deployed.send(&event).await;
         let line = whole_line_of(&invocation, target);
         assert_eq!(line["level"], "INFO");
         let fields = &line["fields"];
@@ -119,10 +123,10 @@ async fn a_copy_without_an_operation_has_a_line_too() {
 
 #[tokio::test]
 async fn a_failure_is_an_error_with_code_and_message() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let mut event = dated("x1", "us-east-1");
     event["sourceResourceName"] = "Missing-1".into();
-    let invocation = stand.send(&event).await;
+    let invocation = deployed.send(&event).await;
     let line = whole_line_of(&invocation, "x1");
     assert_eq!(line["level"], "ERROR");
     let fields = &line["fields"];
@@ -137,8 +141,8 @@ async fn a_failure_is_an_error_with_code_and_message() {
 
 #[tokio::test]
 async fn an_event_that_is_refused_is_an_error_line_with_its_mistakes() {
-    let mut stand = Stand::new(BINARY).await;
-    let invocation = stand.send(&json!({ "sourceRegion": "us-west-2" })).await;
+    let mut deployed = Deployed::new(BINARY).await;
+    let invocation = deployed.send(&json!({ "sourceRegion": "us-west-2" })).await;
     let lines = invocation.lines();
     assert_eq!(lines.len(), 1, "{lines:#?}");
     assert_eq!(lines[0]["level"], "ERROR");
@@ -152,10 +156,10 @@ async fn an_event_that_is_refused_is_an_error_line_with_its_mistakes() {
 
 #[tokio::test]
 async fn each_invocations_lines_carry_its_own_request_id() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     let mut ids = Vec::new();
     for _ in 0..3 {
-        let invocation = stand.send(&dated("x1", "us-east-1")).await;
+        let invocation = deployed.send(&dated("x1", "us-east-1")).await;
         for line in invocation.lines() {
             assert_eq!(
                 line["fields"]["requestId"],
@@ -189,8 +193,8 @@ async fn lambdas_log_level_is_kept() {
         (&[("AWS_LAMBDA_LOG_LEVEL", "nonsense")], true, true),
         (&[], true, true),
     ] {
-        let mut stand = Stand::with(BINARY, world(), variables).await;
-        let started = stand.send(&dated("x1", "us-east-1")).await;
+        let mut deployed = Deployed::with(BINARY, world(), variables).await;
+        let started = deployed.send(&dated("x1", "us-east-1")).await;
         assert_eq!(
             !started.events("copy_result").is_empty(),
             info,
@@ -198,7 +202,7 @@ async fn lambdas_log_level_is_kept() {
         );
         let mut failing = dated("x2", "us-east-1");
         failing["sourceResourceName"] = "Missing-1".into();
-        let failed = stand.send(&failing).await;
+        let failed = deployed.send(&failing).await;
         assert_eq!(
             !failed.events("copy_result").is_empty(),
             error,
@@ -210,7 +214,7 @@ async fn lambdas_log_level_is_kept() {
 #[tokio::test]
 async fn no_credential_token_or_signature_is_written_at_any_level() {
     // The emulator's secret is a word that log lines may well hold. So what is looked for is the
-    // session token, whatever is part of a signature, and the words under which a secret stands.
+    // session token, whatever is part of a signature, and the words that name a secret.
     assert_eq!(SECRET_ACCESS_KEY, "emulator");
     for variables in [
         [("AWS_LAMBDA_LOG_LEVEL", "TRACE"), ("RUST_LOG", "trace")],
@@ -220,26 +224,26 @@ async fn no_credential_token_or_signature_is_written_at_any_level() {
             ("RUST_LOG", "trace,aws=trace,hyper=trace"),
         ],
     ] {
-        let mut stand = Stand::with(BINARY, world(), &variables).await;
-        stand
+        let mut deployed = Deployed::with(BINARY, world(), &variables).await;
+        deployed
             .emulator
             .fault_next(Operation::CopySnapshot, 1, Fault::LoseAnswer);
-        stand
+        deployed
             .emulator
             .fault_next(Operation::CopySnapshot, 1, Fault::throttled());
-        stand
+        deployed
             .emulator
             .fault_next(Operation::CopySnapshot, 1, Fault::GarbledAnswer);
         let mut missing = dated("x2", "us-east-1");
         missing["sourceResourceName"] = "Missing-1".into();
-        let invocation = stand
+        let invocation = deployed
             .send(&json!({ "copies": [dated("x1", "us-east-1"), missing] }))
             .await;
         assert!(!invocation.log.is_empty());
         // Also at these levels each line is one JSON object.
         assert_eq!(invocation.lines().len(), invocation.log.len());
         let mut written = invocation.log.join("\n");
-        written.push_str(&stand.function.stderr().await.join("\n"));
+        written.push_str(&deployed.function.stderr().await.join("\n"));
         let written = written.to_ascii_lowercase();
         for secret in [
             SESSION_TOKEN,
@@ -261,20 +265,20 @@ async fn no_credential_token_or_signature_is_written_at_any_level() {
 
 #[tokio::test]
 async fn nothing_is_written_beside_the_log() {
-    let mut stand = Stand::new(BINARY).await;
-    stand.copy(&dated("x1", "us-east-1")).await;
-    stand
+    let mut deployed = Deployed::new(BINARY).await;
+    deployed.copy(&dated("x1", "us-east-1")).await;
+    deployed
         .function
         .invoke("not json", test_support::deployed::TIMEOUT)
         .await;
-    assert_eq!(stand.function.stderr().await, [""; 0]);
+    assert_eq!(deployed.function.stderr().await, [""; 0]);
 }
 
 #[tokio::test]
 async fn a_policy_with_mistakes_is_said_at_start_up() {
     let policy = r#"{ "sources": [] }"#;
-    let mut stand = Stand::with(BINARY, world(), &[("COPY_POLICY", policy)]).await;
-    let mut said = stand.function.log().await;
+    let mut deployed = Deployed::with(BINARY, world(), &[("COPY_POLICY", policy)]).await;
+    let mut said = deployed.function.log().await;
     said.retain(|line| line.contains("invalid_policy"));
     assert_eq!(said.len(), 1);
     assert!(said[0].contains("destinations: required"), "{}", said[0]);

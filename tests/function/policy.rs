@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lightsail_emulator::{Fault, Operation, Region, StatusCode, World};
 use serde_json::{Value, json};
-use test_support::deployed::{Outcome, Stand, world, world_of_instant_copies};
+use test_support::deployed::{Deployed, Outcome, world, world_of_instant_copies};
 
 use crate::BINARY;
 
@@ -13,8 +13,8 @@ fn policy() -> Value {
     json!({ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "eu-west-1"] })
 }
 
-async fn stand(world: World, policy: &Value) -> Stand {
-    Stand::with(BINARY, world, &[("COPY_POLICY", &policy.to_string())]).await
+async fn deployed(world: World, policy: &Value) -> Deployed {
+    Deployed::with(BINARY, world, &[("COPY_POLICY", &policy.to_string())]).await
 }
 
 fn refused(code: &str) -> Fault {
@@ -23,19 +23,19 @@ fn refused(code: &str) -> Fault {
 
 #[tokio::test]
 async fn a_run_copies_the_latest_automatic_snapshot_of_each_source_and_tags_the_copies() {
-    let mut stand = stand(world(), &policy()).await;
-    let answer = stand.answer(&json!({})).await;
+    let mut deployed = deployed(world(), &policy()).await;
+    let answer = deployed.answer(&json!({})).await;
     assert_eq!(answer["summary"]["started"], 6);
     for region in [Region::UsEast1, Region::EuWest1] {
         assert_eq!(
-            stand.names_in(region),
+            deployed.names_in(region),
             [
                 "Data-1-us-west-2-2019-09-25",
                 "WordPress-1-us-west-2-2019-09-25",
                 "shop_2E_example_2E_com-us-west-2-2019-09-25",
             ]
         );
-        let copy = stand
+        let copy = deployed
             .emulator
             .snapshot(region, "WordPress-1-us-west-2-2019-09-25")
             .unwrap();
@@ -52,7 +52,7 @@ async fn a_run_copies_the_latest_automatic_snapshot_of_each_source_and_tags_the_
             ]
         );
     }
-    for call in stand.calls_of(Operation::CopySnapshot) {
+    for call in deployed.calls_of(Operation::CopySnapshot) {
         assert_eq!(call.body["restoreDate"], "2019-09-25", "pinned by its date");
     }
 }
@@ -60,12 +60,12 @@ async fn a_run_copies_the_latest_automatic_snapshot_of_each_source_and_tags_the_
 #[tokio::test]
 async fn a_second_run_makes_no_second_copy() {
     for (world, outcome) in [(world(), "pending"), (world_of_instant_copies(), "exists")] {
-        let mut stand = stand(world, &policy()).await;
-        stand.answer(&json!({})).await;
-        stand.emulator.take_calls();
-        let answer = stand.answer(&json!({})).await;
+        let mut deployed = deployed(world, &policy()).await;
+        deployed.answer(&json!({})).await;
+        deployed.emulator.take_calls();
+        let answer = deployed.answer(&json!({})).await;
         assert_eq!(answer["summary"][outcome], 6, "{answer:#}");
-        for call in stand.emulator.calls() {
+        for call in deployed.emulator.calls() {
             let name = format!("{:?}", call.operation);
             assert!(name.starts_with("Get"), "{name}");
         }
@@ -74,9 +74,9 @@ async fn a_second_run_makes_no_second_copy() {
 
 #[tokio::test]
 async fn every_selected_source_is_covered_in_the_answer_and_the_log() {
-    let mut stand = stand(world_of_instant_copies(), &policy()).await;
-    stand.answer(&json!({})).await;
-    let invocation = stand.send(&json!({})).await;
+    let mut deployed = deployed(world_of_instant_copies(), &policy()).await;
+    deployed.answer(&json!({})).await;
+    let invocation = deployed.send(&json!({})).await;
     let answer = invocation.answer();
     let coverage = answer["coverage"].as_array().unwrap();
     // Four sources in two destinations. Their copies are of 2019, and so stale.
@@ -113,9 +113,9 @@ async fn every_selected_source_is_covered_in_the_answer_and_the_log() {
 
 #[tokio::test]
 async fn copies_beyond_lightsails_limit_are_deferred_and_the_next_run_makes_them() {
-    let mut stand = stand(world_of_instant_copies(), &policy()).await;
+    let mut deployed = deployed(world_of_instant_copies(), &policy()).await;
     let limit = "Too many snapshot copies in progress. The limit is 5 for this destination region.";
-    stand
+    deployed
         .emulator
         .on_call(move |call| match (call.region, call.operation) {
             (Region::UsEast1, Operation::CopySnapshot) => {
@@ -123,7 +123,7 @@ async fn copies_beyond_lightsails_limit_are_deferred_and_the_next_run_makes_them
             }
             _ => Fault::None,
         });
-    let invocation = stand.send(&json!({})).await;
+    let invocation = deployed.send(&json!({})).await;
     let answer = invocation.answer();
     let summary = &answer["summary"];
     assert_eq!(
@@ -138,22 +138,22 @@ async fn copies_beyond_lightsails_limit_are_deferred_and_the_next_run_makes_them
         assert_eq!(line["fields"]["errorCode"], "ResourceLimitExceeded");
         assert_eq!(line["fields"]["retryable"], true);
     }
-    stand.emulator.on_call(|_| Fault::None);
-    let answer = stand.answer(&json!({})).await;
+    deployed.emulator.on_call(|_| Fault::None);
+    let answer = deployed.answer(&json!({})).await;
     let summary = &answer["summary"];
     assert_eq!(
         (&summary["started"], &summary["exists"]),
         (&json!(3), &json!(3))
     );
-    assert_eq!(stand.names_in(Region::UsEast1).len(), 3);
+    assert_eq!(deployed.names_in(Region::UsEast1).len(), 3);
 }
 
 #[tokio::test]
 async fn copies_that_the_policys_own_limit_leaves_no_room_for_are_deferred() {
     let mut policy = policy();
     policy["maxCopiesInProgress"] = 2.into();
-    let mut stand = stand(world(), &policy).await;
-    let answer = stand.answer(&json!({})).await;
+    let mut deployed = deployed(world(), &policy).await;
+    let answer = deployed.answer(&json!({})).await;
     assert_eq!(
         (
             &answer["summary"]["started"],
@@ -161,39 +161,39 @@ async fn copies_that_the_policys_own_limit_leaves_no_room_for_are_deferred() {
         ),
         (&json!(4), &json!(2))
     );
-    assert_eq!(stand.names_in(Region::UsEast1).len(), 2);
-    assert_eq!(stand.names_in(Region::EuWest1).len(), 2);
+    assert_eq!(deployed.names_in(Region::UsEast1).len(), 2);
+    assert_eq!(deployed.names_in(Region::EuWest1).len(), 2);
 }
 
 #[tokio::test]
 async fn a_region_that_cannot_be_read_fails_the_run_after_everything_else_was_done() {
-    let mut stand = stand(world(), &policy()).await;
-    stand.emulator.fault_next_in(
+    let mut deployed = deployed(world(), &policy()).await;
+    deployed.emulator.fault_next_in(
         Region::EuWest1,
         Operation::GetInstanceSnapshots,
         1,
         refused("AccessDeniedException"),
     );
-    let invocation = stand.send(&json!({})).await;
+    let invocation = deployed.send(&json!({})).await;
     let (error_type, message) = invocation.error();
     assert_eq!(error_type, "CopyFailed");
     assert_eq!(
         message,
         "eu-west-1 could not be read: GetInstanceSnapshots: AccessDeniedException: No, and this is why."
     );
-    assert_eq!(stand.names_in(Region::UsEast1).len(), 3);
+    assert_eq!(deployed.names_in(Region::UsEast1).len(), 3);
 }
 
 #[tokio::test]
 async fn a_dry_run_of_a_policy_changes_nothing() {
-    let mut stand = stand(world(), &policy()).await;
-    let invocation = stand.send(&json!({ "dryRun": true })).await;
+    let mut deployed = deployed(world(), &policy()).await;
+    let invocation = deployed.send(&json!({ "dryRun": true })).await;
     let answer = invocation.answer();
     assert_eq!(
         (&answer["dryRun"], &answer["summary"]["planned"]),
         (&json!(true), &json!(6))
     );
-    for call in stand.emulator.calls() {
+    for call in deployed.emulator.calls() {
         let name = format!("{:?}", call.operation);
         assert!(name.starts_with("Get"), "{name}");
     }
@@ -204,15 +204,15 @@ async fn retention_deletes_old_copies_and_never_the_newest() {
     let mut policy = policy();
     policy["destinations"] = json!(["us-east-1"]);
     policy["retention"] = json!({ "keepLast": 1 });
-    let mut stand = stand(world_of_instant_copies(), &policy).await;
-    stand.answer(&json!({})).await;
+    let mut deployed = deployed(world_of_instant_copies(), &policy).await;
+    deployed.answer(&json!({})).await;
     let date = jiff::civil::date(2019, 9, 27);
-    stand
+    deployed
         .emulator
         .add_auto_snapshot(Region::UsWest2, "WordPress-1", date, Default::default())
         .unwrap();
-    stand.answer(&json!({})).await;
-    let invocation = stand.send(&json!({})).await;
+    deployed.answer(&json!({})).await;
+    let invocation = deployed.send(&json!({})).await;
     let answer = invocation.answer();
     assert_eq!(answer["summary"]["deleted"], 1);
     assert_eq!(
@@ -226,7 +226,7 @@ async fn retention_deletes_old_copies_and_never_the_newest() {
         (&json!("deleted"), &json!("DeleteInstanceSnapshot"))
     );
     assert_eq!(
-        stand.names_in(Region::UsEast1),
+        deployed.names_in(Region::UsEast1),
         [
             "Data-1-us-west-2-2019-09-25",
             "WordPress-1-us-west-2-2019-09-27",
@@ -237,9 +237,9 @@ async fn retention_deletes_old_copies_and_never_the_newest() {
 
 #[tokio::test]
 async fn a_run_that_nothing_answers_ends_in_time() {
-    let mut stand = stand(world(), &policy()).await;
-    stand.emulator.on_call(|_| Fault::Hang);
-    let invocation = stand.function.invoke("{}", Duration::from_secs(3)).await;
+    let mut deployed = deployed(world(), &policy()).await;
+    deployed.emulator.on_call(|_| Fault::Hang);
+    let invocation = deployed.function.invoke("{}", Duration::from_secs(3)).await;
     let (error_type, message) = invocation.error();
     assert_eq!(error_type, "CopyFailed");
     assert!(
@@ -252,18 +252,18 @@ async fn a_run_that_nothing_answers_ends_in_time() {
 
 #[tokio::test]
 async fn copies_that_no_time_is_left_for_are_deferred() {
-    let mut stand = stand(world(), &policy()).await;
-    stand
+    let mut deployed = deployed(world(), &policy()).await;
+    deployed
         .emulator
         .fault_next(Operation::CopySnapshot, 1000, Fault::Hang);
-    let invocation = stand.function.invoke("{}", Duration::from_secs(3)).await;
+    let invocation = deployed.function.invoke("{}", Duration::from_secs(3)).await;
     assert_eq!(invocation.answer()["summary"]["deferred"], 6);
 }
 
 #[tokio::test]
 async fn a_run_writes_its_metrics_in_cloudwatchs_embedded_format() {
-    let mut stand = stand(world(), &policy()).await;
-    let invocation = stand.send(&json!({})).await;
+    let mut deployed = deployed(world(), &policy()).await;
+    let invocation = deployed.send(&json!({})).await;
     let records: Vec<_> = invocation
         .lines()
         .into_iter()

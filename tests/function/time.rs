@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lightsail_emulator::{Emulator, Fault, Operation, Region, World};
 use serde_json::{Value, json};
-use test_support::deployed::{Outcome, Stand, dated, world};
+use test_support::deployed::{Deployed, Outcome, dated, world};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
@@ -34,11 +34,11 @@ fn many(number: usize, destinations: &[&str]) -> Value {
 #[tokio::test]
 async fn the_answer_leaves_before_the_deadline_even_if_nothing_ever_answers() {
     for timeout in TIMEOUTS {
-        let mut stand = Stand::with(BINARY, roomy(), &[]).await;
-        stand.emulator.on_call(|_| Fault::Hang);
+        let mut deployed = Deployed::with(BINARY, roomy(), &[]).await;
+        deployed.emulator.on_call(|_| Fault::Hang);
         // More than can be asked for at once, so that some are never asked for.
         let event = many(30, &["us-east-1", "eu-west-1"]).to_string();
-        let invocation = stand.function.invoke(event, timeout).await;
+        let invocation = deployed.function.invoke(event, timeout).await;
         // An answer after the deadline would be `Ending::TimedOut`.
         let (error_type, message) = invocation.error();
         assert_eq!(error_type, "CopyFailed");
@@ -51,18 +51,21 @@ async fn the_answer_leaves_before_the_deadline_even_if_nothing_ever_answers() {
             assert_eq!(line["retryable"], true);
         }
         assert_eq!(invocation.events("copy_result").len(), 30);
-        stand.emulator.on_call(|_| Fault::None);
-        stand.still_serves().await;
+        deployed.emulator.on_call(|_| Fault::None);
+        deployed.still_serves().await;
     }
 }
 
 #[tokio::test]
 async fn a_dry_run_that_nothing_answers_ends_in_time_too() {
-    let mut stand = Stand::new(BINARY).await;
-    stand.emulator.on_call(|_| Fault::Hang);
+    let mut deployed = Deployed::new(BINARY).await;
+    deployed.emulator.on_call(|_| Fault::Hang);
     let mut event = many(10, &["us-east-1"]);
     event["dryRun"] = true.into();
-    let invocation = stand.function.invoke(event.to_string(), TIMEOUTS[0]).await;
+    let invocation = deployed
+        .function
+        .invoke(event.to_string(), TIMEOUTS[0])
+        .await;
     assert_eq!(invocation.error().0, "CopyFailed");
     for line in invocation.events("copy_result") {
         assert_eq!(
@@ -74,27 +77,30 @@ async fn a_dry_run_that_nothing_answers_ends_in_time_too() {
 
 #[tokio::test]
 async fn one_region_that_never_answers_leaves_the_others_their_time() {
-    let mut stand = Stand::with(BINARY, roomy(), &[]).await;
-    stand.emulator.on_call(|call| match call.region {
+    let mut deployed = Deployed::with(BINARY, roomy(), &[]).await;
+    deployed.emulator.on_call(|call| match call.region {
         Region::EuWest1 => Fault::Hang,
         _ => Fault::None,
     });
     let event = many(60, &["eu-west-1", "us-east-1", "ap-south-1"]).to_string();
-    let invocation = stand.function.invoke(event, TIMEOUTS[1]).await;
+    let invocation = deployed.function.invoke(event, TIMEOUTS[1]).await;
     assert_eq!(invocation.error().1.lines().count(), 20);
-    assert_eq!(stand.names_in(Region::UsEast1).len(), 20);
-    assert_eq!(stand.names_in(Region::ApSouth1).len(), 20);
+    assert_eq!(deployed.names_in(Region::UsEast1).len(), 20);
+    assert_eq!(deployed.names_in(Region::ApSouth1).len(), 20);
 }
 
 #[tokio::test]
 async fn an_answer_that_comes_after_a_retry_with_little_time_left_is_not_lost() {
     // The first attempt is throttled for as long as there is time to spare, the last one works.
-    let mut stand = Stand::new(BINARY).await;
-    stand
+    let mut deployed = Deployed::new(BINARY).await;
+    deployed
         .emulator
         .fault_next(Operation::CopySnapshot, 3, Fault::throttled());
     let event = dated("x1", "us-east-1").to_string();
-    let invocation = stand.function.invoke(event, Duration::from_secs(5)).await;
+    let invocation = deployed
+        .function
+        .invoke(event, Duration::from_secs(5))
+        .await;
     assert_eq!(invocation.answer()["summary"]["started"], 1);
 }
 
@@ -104,43 +110,46 @@ async fn the_last_answer_is_told_when_time_is_up_before_another_comes() {
         (Operation::CopySnapshot, false),
         (Operation::GetInstanceSnapshot, true),
     ] {
-        let mut stand = Stand::new(BINARY).await;
-        stand.emulator.fault_next(call, 1, Fault::internal());
-        stand.emulator.fault_next(call, 100, Fault::Hang);
+        let mut deployed = Deployed::new(BINARY).await;
+        deployed.emulator.fault_next(call, 1, Fault::internal());
+        deployed.emulator.fault_next(call, 100, Fault::Hang);
         let mut event = dated("x1", "us-east-1");
         if dry_run {
             event = json!({ "dryRun": true, "copies": [event] });
         }
-        let invocation = stand.function.invoke(event.to_string(), TIMEOUTS[0]).await;
+        let invocation = deployed
+            .function
+            .invoke(event.to_string(), TIMEOUTS[0])
+            .await;
         let line = invocation.line_of("x1");
         assert_eq!(
             (&line["outcome"], &line["errorCode"], &line["retryable"]),
             (&json!("failed"), &json!("ServiceException"), &json!(true))
         );
-        assert_eq!(stand.calls_of(call).len(), 2);
+        assert_eq!(deployed.calls_of(call).len(), 2);
     }
 }
 
 #[tokio::test]
 async fn at_most_eight_calls_are_under_way_at_once_in_a_region() {
-    let mut stand = Stand::with(BINARY, roomy(), &[]).await;
-    stand
+    let mut deployed = Deployed::with(BINARY, roomy(), &[]).await;
+    deployed
         .emulator
         .on_call(|_| Fault::None.after(Duration::from_millis(30)));
-    let answer = stand
+    let answer = deployed
         .answer(&many(60, &["us-east-1", "eu-west-1", "ap-south-1"]))
         .await;
     assert_eq!(answer["summary"]["started"], 60);
     for region in [Region::UsEast1, Region::EuWest1, Region::ApSouth1] {
-        assert_eq!(stand.emulator.peak_in_flight(region), 8, "{region}");
+        assert_eq!(deployed.emulator.peak_in_flight(region), 8, "{region}");
     }
     // The look-ups of a second delivery, and of a dry run, count as well.
     for dry_run in [false, true] {
         let mut event = many(60, &["us-east-1", "eu-west-1", "ap-south-1"]);
         event["dryRun"] = dry_run.into();
-        assert_eq!(stand.answer(&event).await["summary"]["pending"], 60);
+        assert_eq!(deployed.answer(&event).await["summary"]["pending"], 60);
         for &region in Region::ALL {
-            assert!(stand.emulator.peak_in_flight(region) <= 8, "{region}");
+            assert!(deployed.emulator.peak_in_flight(region) <= 8, "{region}");
         }
     }
 }
@@ -157,13 +166,13 @@ async fn serve(emulator: &Emulator, address: &str) -> (String, AbortHandle) {
 async fn connections_that_were_closed_while_the_function_was_frozen_are_made_anew() {
     let emulator = Emulator::new(world());
     let (address, server) = serve(&emulator, "127.0.0.1:0").await;
-    let mut stand = Stand::at(BINARY, &format!("http://{address}")).await;
+    let mut deployed = Deployed::at(BINARY, &format!("http://{address}")).await;
     assert_eq!(
-        stand.copy(&dated("x1", "us-east-1")).await["outcome"],
+        deployed.copy(&dated("x1", "us-east-1")).await["outcome"],
         "started"
     );
 
-    stand.function.freeze().await;
+    deployed.function.freeze().await;
     server.abort();
     // The port is free again once the server's task is gone.
     while !server.is_finished() {
@@ -172,7 +181,7 @@ async fn connections_that_were_closed_while_the_function_was_frozen_are_made_ane
     let (_, _server) = serve(&emulator, &address).await;
 
     assert_eq!(
-        stand.copy(&dated("x2", "us-east-1")).await["outcome"],
+        deployed.copy(&dated("x2", "us-east-1")).await["outcome"],
         "started"
     );
     let calls: Vec<_> = emulator
@@ -185,22 +194,22 @@ async fn connections_that_were_closed_while_the_function_was_frozen_are_made_ane
 
 #[tokio::test]
 async fn a_function_that_was_frozen_goes_on_in_the_same_process() {
-    let mut stand = Stand::new(BINARY).await;
+    let mut deployed = Deployed::new(BINARY).await;
     for target in ["x1", "x2", "x3"] {
         assert_eq!(
-            stand.copy(&dated(target, "us-east-1")).await["outcome"],
+            deployed.copy(&dated(target, "us-east-1")).await["outcome"],
             "started"
         );
-        stand.function.freeze().await;
+        deployed.function.freeze().await;
     }
-    stand.still_serves().await;
+    deployed.still_serves().await;
 }
 
 #[tokio::test]
 async fn clients_are_kept_from_one_invocation_to_the_next() {
     // A server that counts connections: what comes in on one goes out to the emulator on another.
-    let mut stand = Stand::new(BINARY).await;
-    let emulator = stand.emulator.clone();
+    let mut deployed = Deployed::new(BINARY).await;
+    let emulator = deployed.emulator.clone();
     let (address, _server) = serve(&emulator, "127.0.0.1:0").await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -215,10 +224,10 @@ async fn clients_are_kept_from_one_invocation_to_the_next() {
             });
         }
     });
-    stand = Stand::at(BINARY, &url).await;
+    deployed = Deployed::at(BINARY, &url).await;
     for target in ["x1", "x2", "x3"] {
         assert_eq!(
-            stand.copy(&dated(target, "us-east-1")).await["outcome"],
+            deployed.copy(&dated(target, "us-east-1")).await["outcome"],
             "started"
         );
     }

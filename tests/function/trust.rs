@@ -6,17 +6,17 @@ use std::time::Duration;
 use lightsail_emulator::{Emulator, Region};
 use serde_json::Value;
 use tempfile::TempDir;
-use test_support::deployed::{Outcome, Stand, dated, world};
+use test_support::deployed::{Deployed, Outcome, dated, world};
 use test_support::tls::Tls;
 use tokio::net::TcpListener;
 
 use crate::BINARY;
 
-/// What stands in a file of certificates.
+/// What is in a file of certificates.
 type Text = fn(&Tls) -> String;
 
 /// A Lightsail behind TLS, and the function with variables that say where certificates are.
-async fn stand(variables: &[(&str, Text)]) -> (Stand, Tls, TempDir) {
+async fn deployed(variables: &[(&str, Text)]) -> (Deployed, Tls, TempDir) {
     let emulator = Emulator::new(world());
     let tls = Tls::start(emulator.clone()).await.unwrap();
     let folder = TempDir::new().unwrap();
@@ -35,17 +35,17 @@ async fn stand(variables: &[(&str, Text)]) -> (Stand, Tls, TempDir) {
         .iter()
         .map(|(name, file)| (*name, file.as_str()))
         .collect();
-    let stand = Stand::served(BINARY, &tls.url, emulator, &named).await;
-    (stand, tls, folder)
+    let deployed = Deployed::served(BINARY, &tls.url, emulator, &named).await;
+    (deployed, tls, folder)
 }
 
-async fn is_refused(stand: &mut Stand) {
-    let invocation = stand.send(&dated("copy", "us-east-1")).await;
+async fn is_refused(deployed: &mut Deployed) {
+    let invocation = deployed.send(&dated("copy", "us-east-1")).await;
     let (error_type, message) = invocation.error();
     assert_eq!(error_type, "CopyFailed");
     assert!(message.contains("ConnectionFailure"), "{message}");
     assert!(message.contains("certificate"), "{message}");
-    assert_eq!(stand.emulator.call_count(), 0);
+    assert_eq!(deployed.emulator.call_count(), 0);
 }
 
 fn authority(tls: &Tls) -> String {
@@ -61,26 +61,26 @@ fn another_authority(_: &Tls) -> String {
 #[tokio::test]
 async fn a_private_authority_is_trusted_where_any_variable_names_it() {
     for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_CA_BUNDLE"] {
-        let (mut stand, tls, _folder) = stand(&[(variable, authority)]).await;
+        let (mut deployed, tls, _folder) = deployed(&[(variable, authority)]).await;
         for target in ["copy-1", "copy-2"] {
-            let copy = stand.copy(&dated(target, "us-east-1")).await;
+            let copy = deployed.copy(&dated(target, "us-east-1")).await;
             assert_eq!(copy["outcome"], "started", "{variable}");
         }
-        assert_eq!(stand.names_in(Region::UsEast1).len(), 2);
+        assert_eq!(deployed.names_in(Region::UsEast1).len(), 2);
         assert_eq!(tls.take_connections(), 1, "the connection is kept");
     }
 }
 
 #[tokio::test]
 async fn the_bundle_of_the_aws_tools_goes_before_that_of_openssl() {
-    let (mut trusting, _tls, _folder) = stand(&[
+    let (mut trusting, _tls, _folder) = deployed(&[
         ("AWS_CA_BUNDLE", authority),
         ("SSL_CERT_FILE", another_authority),
     ])
     .await;
     let copy = trusting.copy(&dated("copy", "us-east-1")).await;
     assert_eq!(copy["outcome"], "started");
-    let (mut distrusting, _tls, _folder) = stand(&[
+    let (mut distrusting, _tls, _folder) = deployed(&[
         ("AWS_CA_BUNDLE", another_authority),
         ("SSL_CERT_FILE", authority),
     ])
@@ -90,28 +90,28 @@ async fn the_bundle_of_the_aws_tools_goes_before_that_of_openssl() {
 
 #[tokio::test]
 async fn an_authority_that_nobody_named_is_not_trusted() {
-    let (mut stand, _tls, _folder) = stand(&[]).await;
-    is_refused(&mut stand).await;
+    let (mut deployed, _tls, _folder) = deployed(&[]).await;
+    is_refused(&mut deployed).await;
 }
 
 #[tokio::test]
 async fn a_file_without_certificates_is_said_at_start_up_and_trusts_nobody() {
-    let (mut stand, _tls, _folder) =
-        stand(&[("SSL_CERT_FILE", |_| "no certificate".to_owned())]).await;
-    let log = stand.function.log().await;
+    let (mut deployed, _tls, _folder) =
+        deployed(&[("SSL_CERT_FILE", |_| "no certificate".to_owned())]).await;
+    let log = deployed.function.log().await;
     let line: Value = serde_json::from_str(&log[0]).unwrap();
     assert_eq!(line["level"], "WARN");
     assert_eq!(line["fields"]["event"], "no_trusted_certificates");
     let message = line["fields"]["errorMessage"].as_str().unwrap();
     assert!(message.contains("SSL_CERT_FILE"), "{message}");
-    is_refused(&mut stand).await;
+    is_refused(&mut deployed).await;
 }
 
 #[tokio::test]
 async fn a_handshake_that_nobody_answers_does_not_use_up_the_attempt() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
-    let mut stand = Stand::at(BINARY, &url).await;
+    let mut deployed = Deployed::at(BINARY, &url).await;
     let accepted = tokio::spawn(async move {
         let first = listener.accept().await.unwrap();
         (first, listener.accept().await.unwrap())
@@ -119,7 +119,7 @@ async fn a_handshake_that_nobody_answers_does_not_use_up_the_attempt() {
     // Half of what an attempt may take.
     let time = Duration::from_secs(5);
     let event = dated("copy", "us-east-1").to_string();
-    let invocation = stand.function.invoke(event, time).await;
+    let invocation = deployed.function.invoke(event, time).await;
     assert!(invocation.error().1.contains("Timeout"), "{invocation:?}");
     assert!(accepted.is_finished(), "there was a second attempt");
 }

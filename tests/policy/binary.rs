@@ -1,18 +1,15 @@
 //! Runs of the real binary, as Lambda starts it, with the emulator on a port.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use lightsail_emulator::{
-    ACCESS_KEY_ID, Call, Emulator, Fault, Operation, Region, Running, SECRET_ACCESS_KEY, World,
-};
-use local_lambda::{Ending, Invocation, LocalFunction, Settings};
+use lightsail_emulator::{Call, Fault, Operation, Region, World};
+use local_lambda::Ending;
 use serde_json::{Value, json};
+use test_support::deployed::{Deployed, Outcome, TIMEOUT};
 
-use crate::bench::stay_within_a_day;
+use crate::BINARY;
+use crate::in_process::stay_within_a_day;
 use crate::metrics::{OF_A_DESTINATION, checked};
-
-const TIME: Duration = Duration::from_secs(60);
 
 const POLICY: &str = r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "eu-west-1"],
     "retention": { "keepLast": 1 } }"#;
@@ -22,41 +19,21 @@ const WORLD: &str = r#"{ "copySeconds": 0, "regions": { "us-west-2": {
     "instances": [ { "name": "web", "autoSnapshots": [ { "date": "today" } ] }, { "name": "off" } ],
     "disks": [ { "name": "data", "autoSnapshots": [ { "date": "today" } ] } ] } } }"#;
 
-struct Machine {
-    emulator: Emulator,
-    function: LocalFunction,
-    _running: Running,
+/// The function and an emulator with these sources.
+async fn deployed(world: &str, policy: Option<&str>) -> Deployed {
+    stay_within_a_day();
+    let variables: Vec<_> = policy
+        .map(|json| ("COPY_POLICY", json))
+        .into_iter()
+        .collect();
+    Deployed::with(BINARY, World::from_json(world).unwrap(), &variables).await
 }
 
-impl Machine {
-    async fn start(world: &str, policy: Option<&str>) -> Self {
-        stay_within_a_day();
-        let emulator = Emulator::new(World::from_json(world).unwrap());
-        let running = emulator.clone().start().await.unwrap();
-        let mut settings = Settings::default()
-            .variable("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
-            .variable("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
-            .variable("AWS_ENDPOINT_URL_LIGHTSAIL", &running.url());
-        if let Some(policy) = policy {
-            settings = settings.variable("COPY_POLICY", policy);
-        }
-        let binary = env!("CARGO_BIN_EXE_lightsail-snapshot-copier");
-        let function = LocalFunction::spawn(binary, settings).await.unwrap();
-        Self {
-            emulator,
-            function,
-            _running: running,
-        }
-    }
-
-    /// A run, with its answer, and its log lines as JSON.
-    async fn run(&mut self, payload: &str) -> (Ending, Vec<Value>) {
-        let Invocation { ending, log, .. } = self.function.invoke(payload.to_owned(), TIME).await;
-        let lines = log.iter().map(|line| {
-            serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
-        });
-        (ending, lines.collect())
-    }
+/// Invokes the function: the ending, and the log lines as JSON.
+async fn run(deployed: &mut Deployed, payload: &str) -> (Ending, Vec<Value>) {
+    let invocation = deployed.function.invoke(payload.to_owned(), TIMEOUT).await;
+    let lines = invocation.lines();
+    (invocation.ending, lines)
 }
 
 #[track_caller]
@@ -77,10 +54,12 @@ fn records(lines: &[Value]) -> Vec<&Value> {
 
 #[tokio::test]
 async fn a_schedule_runs_the_policy_of_the_environment() {
-    let mut machine = Machine::start(WORLD, Some(POLICY)).await;
-    let (ending, lines) = machine
-        .run(include_str!("../../events/schedule-scheduler.json"))
-        .await;
+    let mut deployed = deployed(WORLD, Some(POLICY)).await;
+    let (ending, lines) = run(
+        &mut deployed,
+        include_str!("../../events/schedule-scheduler.json"),
+    )
+    .await;
     let first = answer(ending);
     assert_eq!(first["summary"]["started"], 4);
     assert_eq!(first["coverage"].as_array().unwrap().len(), 6);
@@ -97,11 +76,11 @@ async fn a_schedule_runs_the_policy_of_the_environment() {
         assert_eq!(line["level"], if off { "WARN" } else { "INFO" });
     }
 
-    machine.emulator.take_calls();
-    let (ending, lines) = machine.run("{}").await;
+    deployed.emulator.take_calls();
+    let (ending, lines) = run(&mut deployed, "{}").await;
     assert_eq!(answer(ending)["summary"]["exists"], 4);
     let operation = |call: &Call| call.operation.as_str();
-    let calls = machine.emulator.take_calls();
+    let calls = deployed.emulator.take_calls();
     let changes = calls
         .iter()
         .map(operation)
@@ -137,18 +116,18 @@ async fn a_schedule_runs_the_policy_of_the_environment() {
 
 #[tokio::test]
 async fn throttling_is_counted() {
-    let mut machine = Machine::start(WORLD, Some(POLICY)).await;
-    machine
+    let mut deployed = deployed(WORLD, Some(POLICY)).await;
+    deployed
         .emulator
         .fault_next_in(Region::UsWest2, Operation::GetDisks, 2, Fault::throttled());
-    let (ending, lines) = machine.run("{}").await;
+    let (ending, lines) = run(&mut deployed, "{}").await;
     assert_eq!(answer(ending)["summary"]["started"], 4);
     let throttles = records(&lines)
         .into_iter()
         .filter_map(|record| record["ApiThrottles"].as_u64());
     assert_eq!(throttles.collect::<Vec<_>>(), [2]);
     // The next run's are its own.
-    let (_, lines) = machine.run("{}").await;
+    let (_, lines) = run(&mut deployed, "{}").await;
     let throttles = records(&lines)
         .into_iter()
         .filter_map(|record| record["ApiThrottles"].as_u64());
@@ -158,8 +137,8 @@ async fn throttling_is_counted() {
 #[tokio::test]
 async fn a_policy_that_selects_nothing_has_metrics_of_its_destinations() {
     let policy = r#"{ "sources": [ { "region": "us-west-2", "names": ["nobody"] } ], "destinations": ["us-east-1"] }"#;
-    let mut machine = Machine::start(WORLD, Some(policy)).await;
-    let (ending, lines) = machine.run("{}").await;
+    let mut deployed = deployed(WORLD, Some(policy)).await;
+    let (ending, lines) = run(&mut deployed, "{}").await;
     assert_eq!(answer(ending)["coverage"], serde_json::json!([]));
     let records = records(&lines);
     assert_eq!(records.len(), 2);
@@ -169,25 +148,25 @@ async fn a_policy_that_selects_nothing_has_metrics_of_its_destinations() {
 
 #[tokio::test]
 async fn a_dry_run_writes_no_metrics() {
-    let mut machine = Machine::start(WORLD, Some(POLICY)).await;
-    let (ending, lines) = machine.run(r#"{ "dryRun": true }"#).await;
+    let mut deployed = deployed(WORLD, Some(POLICY)).await;
+    let (ending, lines) = run(&mut deployed, r#"{ "dryRun": true }"#).await;
     assert_eq!(answer(ending)["summary"]["planned"], 4);
     assert_eq!(records(&lines).len(), 0);
-    assert!(machine.emulator.snapshots(Region::UsEast1).is_empty());
+    assert!(deployed.emulator.snapshots(Region::UsEast1).is_empty());
 }
 
 #[tokio::test]
 async fn a_region_that_cannot_be_read_is_a_function_error() {
-    let mut machine = Machine::start(WORLD, Some(POLICY)).await;
+    let mut deployed = deployed(WORLD, Some(POLICY)).await;
     let denied = Fault::error(
         lightsail_emulator::StatusCode::FORBIDDEN,
         "AccessDeniedException",
         "no",
     );
-    machine
+    deployed
         .emulator
         .fault_next_in(Region::UsWest2, Operation::GetDisks, 1, denied);
-    let (ending, lines) = machine.run("{}").await;
+    let (ending, lines) = run(&mut deployed, "{}").await;
     assert_eq!(
         ending,
         Ending::Error {
@@ -197,15 +176,15 @@ async fn a_region_that_cannot_be_read_is_a_function_error() {
         }
     );
     // Instances were copied all the same, and the metrics say so.
-    assert_eq!(machine.emulator.snapshots(Region::UsEast1).len(), 1);
+    assert_eq!(deployed.emulator.snapshots(Region::UsEast1).len(), 1);
     assert_eq!(records(&lines).len(), 3);
 }
 
 #[tokio::test]
 async fn a_policy_with_mistakes_is_told_at_the_start_and_by_each_run() {
-    let mut machine = Machine::start(WORLD, Some(r#"{ "sources": [] }"#)).await;
+    let mut deployed = deployed(WORLD, Some(r#"{ "sources": [] }"#)).await;
     let mistakes = "destinations: required\nsources: empty: at least one is needed";
-    let (ending, _) = machine.run("{}").await;
+    let (ending, _) = run(&mut deployed, "{}").await;
     assert_eq!(
         ending,
         Ending::Error {
@@ -214,6 +193,6 @@ async fn a_policy_with_mistakes_is_told_at_the_start_and_by_each_run() {
         }
     );
     let payload = format!(r#"{{ "policy": {POLICY} }}"#);
-    let (ending, _) = machine.run(&payload).await;
+    let (ending, _) = run(&mut deployed, &payload).await;
     assert_eq!(answer(ending)["summary"]["started"], 4);
 }

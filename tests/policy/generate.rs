@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
-use crate::world::{World, copy, region, unreadable};
+use crate::fake_account::{FakeAccount, copy, region, unreadable};
 
 pub const SOURCE_REGIONS: [&str; 2] = ["us-west-2", "eu-central-1"];
 /// One of them is a source Region too.
@@ -273,8 +273,8 @@ fn now() -> impl Strategy<Value = Timestamp> {
     })
 }
 
-pub fn world() -> impl Strategy<Value = World> {
-    let world = now().prop_flat_map(|now| {
+pub fn account() -> impl Strategy<Value = FakeAccount> {
+    let account = now().prop_flat_map(|now| {
         let unread = vec((select(&SOURCE_REGIONS), kind()), 1..3);
         let unread_destinations = subsequence(DESTINATIONS.to_vec(), 1..=1);
         (
@@ -286,7 +286,7 @@ pub fn world() -> impl Strategy<Value = World> {
             option::weighted(0.15, unread_destinations),
         )
     });
-    world.prop_map(
+    account.prop_map(
         |(now, policy, sources, snapshots, unread, unread_destinations)| {
             let today = utc_date(now);
             let mut resources = BTreeMap::new();
@@ -319,7 +319,7 @@ pub fn world() -> impl Strategy<Value = World> {
             let unread = unread.into_iter().flatten();
             let unread_destinations = unread_destinations.into_iter().flatten();
             let destinations = DESTINATIONS.map(region).into_iter();
-            World {
+            FakeAccount {
                 policy,
                 now,
                 resources,
@@ -333,13 +333,13 @@ pub fn world() -> impl Strategy<Value = World> {
 }
 
 /// The same where every list shows every snapshot once.
-pub fn world_listed_once() -> impl Strategy<Value = World> {
-    world().prop_map(|mut world| {
-        for snapshots in world.snapshots.values_mut() {
+pub fn account_listed_once() -> impl Strategy<Value = FakeAccount> {
+    account().prop_map(|mut account| {
+        for snapshots in account.snapshots.values_mut() {
             let mut names = BTreeSet::new();
             snapshots.retain(|snapshot| names.insert(snapshot.name.clone()));
         }
-        world
+        account
     })
 }
 

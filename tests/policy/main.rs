@@ -1,12 +1,15 @@
 //! A policy from outside: what it plans for worlds of every kind, and what its runs do to a
 //! Lightsail that they reach through the function's own front door.
 
-mod bench;
 mod binary;
+mod fake_account;
 mod generate;
 mod guide;
+mod in_process;
 mod metrics;
 mod plan;
 mod properties;
 mod runs;
-mod world;
+
+/// The binary under test.
+const BINARY: &str = env!("CARGO_BIN_EXE_lightsail-snapshot-copier");

@@ -12,7 +12,7 @@ use lightsail_snapshot_copier::request::{Copy, SnapshotName, Source};
 use lightsail_snapshot_copier::run::{DeletionResult, RunResults};
 use serde_json::{Value, json};
 
-use crate::world::{copy_name, date, instance, noon, region, unreadable};
+use crate::fake_account::{copy_name, date, instance, noon, region, unreadable};
 
 /// All metrics of one destination, while a source has a copy there.
 pub const OF_A_DESTINATION: [&str; 8] = [

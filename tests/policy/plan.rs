@@ -9,9 +9,9 @@ use lightsail_snapshot_copier::plan::{
 };
 use lightsail_snapshot_copier::request::Source;
 
-use crate::world::{
-    World, copy, date, deferred_names, deleted_names, disk, instance, is_idle, made, made_names,
-    point, region, tagged_names, unreadable, untagged,
+use crate::fake_account::{
+    FakeAccount, copy, date, deferred_names, deleted_names, disk, instance, is_idle, made,
+    made_names, point, region, tagged_names, unreadable, untagged,
 };
 
 /// All of us-west-2 to us-east-1, with these members besides.
@@ -21,8 +21,8 @@ fn policy(members: &str) -> String {
     )
 }
 
-fn world(members: &str) -> World {
-    World::empty(&policy(members))
+fn account(members: &str) -> FakeAccount {
+    FakeAccount::empty(&policy(members))
 }
 
 fn web() -> SourceId {
@@ -34,19 +34,19 @@ const YESTERDAY: &str = "2026-11-21";
 
 #[test]
 fn the_latest_restorable_recovery_point_is_copied() {
-    let mut world = world("").with(&web(), &[YESTERDAY, "2026-11-20"]);
+    let mut account = account("").with(&web(), &[YESTERDAY, "2026-11-20"]);
     let failed = RecoveryPoint {
         restorable: false,
         ..point(date(TODAY))
     };
-    world
+    account
         .points
         .get_mut(&web())
         .unwrap()
         .as_mut()
         .unwrap()
         .push(failed);
-    let steps = world.steps("us-east-1");
+    let steps = account.steps("us-east-1");
     assert_eq!(made_names(&steps), ["web-us-west-2-2026-11-21"]);
     let wanted = made(&steps)[0];
     assert_eq!(wanted.step, CopyStep::Make);
@@ -64,9 +64,9 @@ fn the_latest_restorable_recovery_point_is_copied() {
 #[test]
 fn a_copy_that_is_there_is_left_alone() {
     for (state, step) in [(Available, CopyStep::Exists), (Pending, CopyStep::Pending)] {
-        let world = world("").with(&web(), &[YESTERDAY]);
-        let world = world.there("us-east-1", copy(&web(), date(YESTERDAY), state));
-        let steps = world.steps("us-east-1");
+        let account = account("").with(&web(), &[YESTERDAY]);
+        let account = account.there("us-east-1", copy(&web(), date(YESTERDAY), state));
+        let steps = account.steps("us-east-1");
         assert_eq!(steps.copies.len(), 1);
         assert_eq!(steps.copies[0].step, step);
         assert!(steps.tags.is_empty());
@@ -80,9 +80,9 @@ fn a_copy_that_failed_is_made_again() {
         copy(&web(), date(YESTERDAY), Error),
         untagged(&web(), date(YESTERDAY), Error),
     ] {
-        let world = world("").with(&web(), &[YESTERDAY]);
-        let world = world.there("us-east-1", there.clone());
-        let steps = world.steps("us-east-1");
+        let account = account("").with(&web(), &[YESTERDAY]);
+        let account = account.there("us-east-1", there.clone());
+        let steps = account.steps("us-east-1");
         let [wanted] = made(&steps)[..] else {
             panic!("{steps:?}")
         };
@@ -98,24 +98,24 @@ fn a_copy_that_failed_is_made_again() {
 
 #[test]
 fn a_copy_that_failed_stays_until_there_is_room_to_make_it_again() {
-    let world = world(r#", "maxCopiesInProgress": 1"#)
+    let account = account(r#", "maxCopiesInProgress": 1"#)
         .with(&web(), &[YESTERDAY])
         .there("us-east-1", copy(&web(), date(YESTERDAY), Error))
         .there(
             "us-east-1",
             copy(&instance("eu-west-1", "other"), date(TODAY), Pending),
         );
-    let steps = world.steps("us-east-1");
+    let steps = account.steps("us-east-1");
     assert_eq!(deferred_names(&steps), ["web-us-west-2-2026-11-21"]);
     assert!(steps.deletions.is_empty());
 }
 
 #[test]
 fn a_copy_that_failed_and_is_not_wanted_any_more_is_deleted() {
-    let world = world("")
+    let account = account("")
         .with(&web(), &[TODAY])
         .there("us-east-1", copy(&web(), date("2026-10-01"), Error));
-    let steps = world.steps("us-east-1");
+    let steps = account.steps("us-east-1");
     assert_eq!(deleted_names(&steps), ["web-us-west-2-2026-10-01"]);
 }
 
@@ -123,10 +123,10 @@ fn a_copy_that_failed_and_is_not_wanted_any_more_is_deleted() {
 fn a_failed_copy_under_another_name_is_replaced_once() {
     let mut there = copy(&web(), date(YESTERDAY), Error);
     there.name = "by-hand".to_owned();
-    let world = world("")
+    let account = account("")
         .with(&web(), &[YESTERDAY])
         .there("us-east-1", there);
-    let steps = world.steps("us-east-1");
+    let steps = account.steps("us-east-1");
     assert!(
         matches!(&made(&steps)[0].step, CopyStep::MakeAgain(failed) if failed.name == "by-hand")
     );
@@ -137,11 +137,11 @@ fn a_failed_copy_under_another_name_is_replaced_once() {
 fn of_two_failed_copies_the_one_that_has_the_name_makes_way() {
     let mut by_hand = copy(&web(), date(YESTERDAY), Error);
     by_hand.name = "by-hand".to_owned();
-    let world = world("")
+    let account = account("")
         .with(&web(), &[YESTERDAY])
         .there("us-east-1", by_hand)
         .there("us-east-1", copy(&web(), date(YESTERDAY), Error));
-    let steps = world.steps("us-east-1");
+    let steps = account.steps("us-east-1");
     let name = "web-us-west-2-2026-11-21";
     assert!(matches!(&made(&steps)[0].step, CopyStep::MakeAgain(failed) if failed.name == name));
     assert_eq!(deleted_names(&steps), ["by-hand"]);
@@ -150,11 +150,11 @@ fn of_two_failed_copies_the_one_that_has_the_name_makes_way() {
 #[test]
 fn a_snapshot_that_is_listed_twice_counts_in_its_better_state() {
     for (first, second) in [(Error, Available), (Available, Error)] {
-        let world = world(r#", "retention": { "keepLast": 1 }"#)
+        let account = account(r#", "retention": { "keepLast": 1 }"#)
             .with(&web(), &[YESTERDAY])
             .there("us-east-1", copy(&web(), date(YESTERDAY), first))
             .there("us-east-1", copy(&web(), date(YESTERDAY), second));
-        let steps = world.steps("us-east-1");
+        let steps = account.steps("us-east-1");
         assert_eq!(steps.copies[0].step, CopyStep::Exists);
         assert!(steps.deletions.is_empty(), "{:?}", steps.deletions);
     }
@@ -177,9 +177,9 @@ fn a_copy_without_tags_counts_and_is_tagged() {
         with_one_tag(RECOVERY_POINT_TAG),
         without_origin_region,
     ] {
-        let world = world("").with(&web(), &[YESTERDAY]);
-        let world = world.there("us-east-1", there);
-        let steps = world.steps("us-east-1");
+        let account = account("").with(&web(), &[YESTERDAY]);
+        let account = account.there("us-east-1", there);
+        let steps = account.steps("us-east-1");
         assert_eq!(steps.copies[0].step, CopyStep::Exists);
         assert_eq!(tagged_names(&steps), ["web-us-west-2-2026-11-21"]);
         let tagged = &steps.tags[0];
@@ -195,12 +195,12 @@ fn a_copy_without_tags_counts_and_is_tagged() {
 
 #[test]
 fn an_older_copy_without_tags_is_tagged_too() {
-    let world = world("")
+    let account = account("")
         .with(&web(), &[TODAY])
         .there("us-east-1", copy(&web(), date(TODAY), Available))
         .there("us-east-1", untagged(&web(), date("2026-08-01"), Available));
     assert_eq!(
-        tagged_names(&world.steps("us-east-1")),
+        tagged_names(&account.steps("us-east-1")),
         ["web-us-west-2-2026-08-01"]
     );
 }
@@ -244,9 +244,9 @@ fn what_only_looks_like_a_copy_is_not_one() {
         tagged_as_web,
         tagged_from_elsewhere,
     ] {
-        let world = world(r#", "retention": { "keepLast": 1 }"#).with(&web(), &[YESTERDAY]);
-        let world = world.there("us-east-1", there.clone());
-        let steps = world.steps("us-east-1");
+        let account = account(r#", "retention": { "keepLast": 1 }"#).with(&web(), &[YESTERDAY]);
+        let account = account.there("us-east-1", there.clone());
+        let steps = account.steps("us-east-1");
         assert_eq!(
             made_names(&steps),
             ["web-us-west-2-2026-11-21"],
@@ -265,58 +265,58 @@ fn a_tagged_copy_counts_whatever_its_name() {
         from_region: None,
         ..copy(&web(), date(YESTERDAY), Available)
     };
-    let world = world("")
+    let account = account("")
         .with(&web(), &[YESTERDAY])
         .there("us-east-1", renamed);
-    let steps = world.steps("us-east-1");
+    let steps = account.steps("us-east-1");
     assert_eq!(steps.copies[0].step, CopyStep::Exists);
 }
 
 #[test]
 fn names_that_a_snapshot_cannot_have_are_written_out() {
     let source = disk("us-west-2", "shop.example");
-    let mut world = world("").with(&source, &[YESTERDAY]);
+    let mut account = account("").with(&source, &[YESTERDAY]);
     assert_eq!(
-        made_names(&world.steps("us-east-1")),
+        made_names(&account.steps("us-east-1")),
         ["shop_2E_example-us-west-2-2026-11-21"]
     );
     // And are recognized without tags.
-    let plan = world.plan();
-    world.apply(&plan, Available, false);
-    let steps = world.steps("us-east-1");
+    let plan = account.plan();
+    account.apply(&plan, Available, false);
+    let steps = account.steps("us-east-1");
     assert_eq!(steps.copies[0].step, CopyStep::Exists);
     assert_eq!(tagged_names(&steps).len(), 1);
 }
 
 #[test]
 fn each_destination_has_its_own_steps() {
-    let world = World::empty(
+    let account = FakeAccount::empty(
         r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "us-west-2", "eu-west-1"] }"#,
     );
-    let world = world
+    let account = account
         .with(&web(), &[YESTERDAY])
         .there("us-west-2", copy(&web(), date(YESTERDAY), Available));
-    assert_eq!(made(&world.steps("us-east-1")).len(), 1);
-    assert_eq!(made(&world.steps("us-west-2")).len(), 0);
-    assert_eq!(made(&world.steps("eu-west-1")).len(), 1);
+    assert_eq!(made(&account.steps("us-east-1")).len(), 1);
+    assert_eq!(made(&account.steps("us-west-2")).len(), 0);
+    assert_eq!(made(&account.steps("eu-west-1")).len(), 1);
 }
 
 #[test]
 fn without_backfill_older_recovery_points_are_not_copied() {
-    let world = world("").with(&web(), &[TODAY, YESTERDAY, "2026-11-20"]);
+    let account = account("").with(&web(), &[TODAY, YESTERDAY, "2026-11-20"]);
     assert_eq!(
-        made_names(&world.steps("us-east-1")),
+        made_names(&account.steps("us-east-1")),
         ["web-us-west-2-2026-11-22"]
     );
 }
 
 #[test]
 fn backfill_copies_what_is_missing_oldest_first() {
-    let world = world(r#", "backfill": true"#)
+    let account = account(r#", "backfill": true"#)
         .with(&web(), &[TODAY, YESTERDAY, "2026-11-20", "2026-11-19"])
         .there("us-east-1", copy(&web(), date("2026-11-20"), Available));
     assert_eq!(
-        made_names(&world.steps("us-east-1")),
+        made_names(&account.steps("us-east-1")),
         [
             "web-us-west-2-2026-11-19",
             "web-us-west-2-2026-11-21",
@@ -327,7 +327,7 @@ fn backfill_copies_what_is_missing_oldest_first() {
 
 #[test]
 fn backfill_copies_only_what_retention_keeps() {
-    let world = world(r#", "backfill": true, "retention": { "keepLast": 2, "keepWeekly": 2 }"#)
+    let account = account(r#", "backfill": true, "retention": { "keepLast": 2, "keepWeekly": 2 }"#)
         .with(
             &web(),
             &[
@@ -340,7 +340,7 @@ fn backfill_copies_only_what_retention_keeps() {
             ],
         );
     assert_eq!(
-        made_names(&world.steps("us-east-1")),
+        made_names(&account.steps("us-east-1")),
         [
             "web-us-west-2-2026-11-15",
             "web-us-west-2-2026-11-21",
@@ -351,10 +351,10 @@ fn backfill_copies_only_what_retention_keeps() {
 
 #[test]
 fn a_recovery_point_older_than_all_that_is_kept_is_not_copied() {
-    let world = world(r#", "retention": { "keepLast": 1 }"#)
+    let account = account(r#", "retention": { "keepLast": 1 }"#)
         .with(&web(), &["2026-11-18"])
         .there("us-east-1", copy(&web(), date("2026-11-20"), Available));
-    let steps = world.steps("us-east-1");
+    let steps = account.steps("us-east-1");
     assert!(steps.copies.is_empty(), "{:?}", steps.copies);
 }
 
@@ -363,17 +363,17 @@ fn a_second_copy_of_a_day_takes_a_place_of_its_own() {
     // What is copied for the third place would be deleted by the next run, and copied again.
     let mut by_hand = copy(&web(), date(TODAY), Available);
     by_hand.name = "by-hand".to_owned();
-    let world = world(r#", "retention": { "keepLast": 2 }"#)
+    let account = account(r#", "retention": { "keepLast": 2 }"#)
         .with(&web(), &[YESTERDAY])
         .there("us-east-1", copy(&web(), date(TODAY), Available))
         .there("us-east-1", by_hand);
-    assert!(made(&world.steps("us-east-1")).is_empty());
+    assert!(made(&account.steps("us-east-1")).is_empty());
 }
 
 #[test]
 fn the_worst_covered_sources_go_first() {
     let source = |name| instance("us-west-2", name);
-    let world = world(r#", "maxCopiesInProgress": 3"#)
+    let account = account(r#", "maxCopiesInProgress": 3"#)
         .with(&source("a-yesterday"), &[TODAY])
         .with(&source("b-never"), &[TODAY])
         .with(&source("c-last-week"), &[TODAY])
@@ -391,7 +391,7 @@ fn the_worst_covered_sources_go_first() {
             "us-east-1",
             copy(&source("e-only-failed"), date(YESTERDAY), Error),
         );
-    let steps = world.steps("us-east-1");
+    let steps = account.steps("us-east-1");
     assert_eq!(
         made_names(&steps),
         [
@@ -412,11 +412,11 @@ fn the_worst_covered_sources_go_first() {
 #[test]
 fn sources_that_are_alike_take_turns() {
     let source = |name| instance("us-west-2", name);
-    let world = world(r#", "backfill": true, "maxCopiesInProgress": 3"#)
+    let account = account(r#", "backfill": true, "maxCopiesInProgress": 3"#)
         .with(&source("a"), &[TODAY, YESTERDAY])
         .with(&source("b"), &[TODAY, YESTERDAY])
         .with(&source("c"), &[TODAY]);
-    let steps = world.steps("us-east-1");
+    let steps = account.steps("us-east-1");
     assert_eq!(
         made_names(&steps),
         [
@@ -440,36 +440,36 @@ fn anybodys_copies_in_progress_take_up_room() {
         from_region: None,
         ..copy(&web(), date(TODAY), Pending)
     };
-    let world = world(r#", "maxCopiesInProgress": 2"#)
+    let account = account(r#", "maxCopiesInProgress": 2"#)
         .with(&web(), &[TODAY])
         .with(&disk("us-west-2", "data"), &[TODAY])
         .there("us-east-1", somebodys("one"));
-    assert_eq!(made(&world.steps("us-east-1")).len(), 1);
-    let world = world
+    assert_eq!(made(&account.steps("us-east-1")).len(), 1);
+    let account = account
         .there("us-east-1", somebodys("two"))
         .there("us-east-1", somebodys("three"));
-    let steps = world.steps("us-east-1");
+    let steps = account.steps("us-east-1");
     assert_eq!(made(&steps).len(), 0);
     assert_eq!(deferred_names(&steps).len(), 2);
 }
 
 #[test]
 fn without_retention_nothing_is_deleted_for_its_age() {
-    let mut world = world("").with(&web(), &[TODAY]);
+    let mut account = account("").with(&web(), &[TODAY]);
     for text in [TODAY, "2020-01-01", "2010-01-01"] {
-        world = world.there("us-east-1", copy(&web(), date(text), Available));
+        account = account.there("us-east-1", copy(&web(), date(text), Available));
     }
-    assert!(world.steps("us-east-1").deletions.is_empty());
+    assert!(account.steps("us-east-1").deletions.is_empty());
 }
 
 #[test]
 fn what_retention_does_not_keep_is_deleted() {
-    let mut world = world(r#", "retention": { "keepLast": 1 }"#).with(&web(), &[TODAY]);
+    let mut account = account(r#", "retention": { "keepLast": 1 }"#).with(&web(), &[TODAY]);
     for text in [TODAY, YESTERDAY, "2026-11-20"] {
-        world = world.there("us-east-1", copy(&web(), date(text), Available));
+        account = account.there("us-east-1", copy(&web(), date(text), Available));
     }
-    world = world.there("us-east-1", untagged(&web(), date("2026-11-19"), Available));
-    let steps = world.steps("us-east-1");
+    account = account.there("us-east-1", untagged(&web(), date("2026-11-19"), Available));
+    let steps = account.steps("us-east-1");
     assert_eq!(
         deleted_names(&steps),
         ["web-us-west-2-2026-11-21", "web-us-west-2-2026-11-20"]
@@ -480,42 +480,42 @@ fn what_retention_does_not_keep_is_deleted() {
 
 #[test]
 fn a_copy_in_progress_replaces_nothing_yet() {
-    let world = world(r#", "retention": { "keepLast": 1 }"#)
+    let account = account(r#", "retention": { "keepLast": 1 }"#)
         .with(&web(), &[TODAY])
         .there("us-east-1", copy(&web(), date(TODAY), Pending))
         .there("us-east-1", copy(&web(), date(YESTERDAY), Available));
-    assert!(world.steps("us-east-1").deletions.is_empty());
+    assert!(account.steps("us-east-1").deletions.is_empty());
 }
 
 #[test]
 fn a_copy_that_is_only_about_to_be_made_replaces_nothing_yet() {
-    let world = world(r#", "retention": { "keepLast": 1 }"#)
+    let account = account(r#", "retention": { "keepLast": 1 }"#)
         .with(&web(), &[TODAY])
         .there("us-east-1", copy(&web(), date(YESTERDAY), Available));
-    let steps = world.steps("us-east-1");
+    let steps = account.steps("us-east-1");
     assert_eq!(made(&steps).len(), 1);
     assert!(steps.deletions.is_empty());
 }
 
 #[test]
 fn copies_of_a_source_that_is_gone_are_kept_under_the_same_rules() {
-    let there = |world: World| {
-        let mut world = world;
+    let there = |account: FakeAccount| {
+        let mut account = account;
         for text in ["2026-09-03", "2026-09-02", "2026-09-01"] {
-            world = world.there("us-east-1", copy(&web(), date(text), Available));
+            account = account.there("us-east-1", copy(&web(), date(text), Available));
         }
-        world.steps("us-east-1")
+        account.steps("us-east-1")
     };
-    let steps = there(world(r#", "retention": { "keepLast": 2 }"#));
+    let steps = there(account(r#", "retention": { "keepLast": 2 }"#));
     assert_eq!(deleted_names(&steps), ["web-us-west-2-2026-09-01"]);
     // Not by a rule that asks for tags: nobody knows those of a source that is gone.
-    let steps = there(World::empty(
+    let steps = there(FakeAccount::empty(
         r#"{ "sources": [ { "region": "us-west-2", "tags": { "backup": "*" } } ],
              "destinations": ["us-east-1"], "retention": { "keepLast": 2 } }"#,
     ));
     assert!(steps.deletions.is_empty());
     // Nor where the source is there, and is another policy's.
-    let other = World::empty(
+    let other = FakeAccount::empty(
         r#"{ "sources": [ { "region": "us-west-2", "names": ["db"] } ],
              "destinations": ["us-east-1"], "retention": { "keepLast": 2 } }"#,
     );
@@ -524,66 +524,66 @@ fn copies_of_a_source_that_is_gone_are_kept_under_the_same_rules() {
 
 #[test]
 fn a_source_that_is_not_selected_is_left_alone() {
-    let mut world = World::empty(
+    let mut account = FakeAccount::empty(
         r#"{ "sources": [ { "region": "us-west-2", "tags": { "backup": "dr" } }, { "region": "us-west-2", "names": ["db*"] } ],
              "destinations": ["us-east-1"], "retention": { "keepLast": 1 } }"#,
     )
     .with(&web(), &[TODAY]);
     for text in ["2026-09-03", "2026-09-02"] {
-        world = world.there("us-east-1", copy(&web(), date(text), Available));
+        account = account.there("us-east-1", copy(&web(), date(text), Available));
     }
-    world = world.there("us-east-1", untagged(&web(), date("2026-09-01"), Available));
-    let plan = world.plan();
+    account = account.there("us-east-1", untagged(&web(), date("2026-09-01"), Available));
+    let plan = account.plan();
     assert!(is_idle(&plan.destinations[&region("us-east-1")]));
     assert!(plan.coverage.is_empty());
     // With the tag it is a source.
-    let tags = &mut world.resources.get_mut(&web()).unwrap().tags;
+    let tags = &mut account.resources.get_mut(&web()).unwrap().tags;
     tags.insert("backup".to_owned(), "dr".to_owned());
-    let steps = world.steps("us-east-1");
+    let steps = account.steps("us-east-1");
     assert_eq!(deleted_names(&steps), ["web-us-west-2-2026-09-02"]);
     assert_eq!(made(&steps).len(), 1);
 }
 
 /// Two copies too many of `web`, which the retention would delete.
-fn world_to_prune() -> World {
-    let mut world = World::empty(
+fn account_to_prune() -> FakeAccount {
+    let mut account = FakeAccount::empty(
         r#"{ "sources": [ { "region": "us-west-2" }, { "region": "eu-central-1" } ],
              "destinations": ["us-east-1", "eu-west-1"], "retention": { "keepLast": 1 } }"#,
     )
     .with(&web(), &[YESTERDAY]);
     for text in [YESTERDAY, "2026-11-20", "2026-11-19"] {
-        world = world
+        account = account
             .there("us-east-1", copy(&web(), date(text), Available))
             .there("eu-west-1", copy(&web(), date(text), Available));
     }
-    assert_eq!(world.steps("us-east-1").deletions.len(), 2);
-    assert_eq!(world.steps("eu-west-1").deletions.len(), 2);
-    world
+    assert_eq!(account.steps("us-east-1").deletions.len(), 2);
+    assert_eq!(account.steps("eu-west-1").deletions.len(), 2);
+    account
 }
 
 #[test]
 fn nothing_is_deleted_of_a_region_that_was_not_read() {
-    let mut world = world_to_prune();
-    world
+    let mut account = account_to_prune();
+    account
         .unread
         .insert((region("us-west-2"), ResourceKind::Instance));
-    let plan = world.plan();
+    let plan = account.plan();
     for steps in plan.destinations.values() {
         assert!(is_idle(steps), "{steps:?}");
     }
     // Its disks were not read, its instances were.
-    let mut world = world_to_prune();
-    world
+    let mut account = account_to_prune();
+    account
         .unread
         .insert((region("us-west-2"), ResourceKind::Disk));
-    assert_eq!(world.steps("us-east-1").deletions.len(), 2);
+    assert_eq!(account.steps("us-east-1").deletions.len(), 2);
 }
 
 #[test]
 fn nothing_is_deleted_of_a_source_that_was_not_read() {
-    let mut world = world_to_prune();
-    world.points.insert(web(), Err(unreadable()));
-    let plan = world.plan();
+    let mut account = account_to_prune();
+    account.points.insert(web(), Err(unreadable()));
+    let plan = account.plan();
     for steps in plan.destinations.values() {
         assert!(is_idle(steps), "{steps:?}");
     }
@@ -591,158 +591,173 @@ fn nothing_is_deleted_of_a_source_that_was_not_read() {
 
 #[test]
 fn nothing_is_done_in_a_destination_that_was_not_read() {
-    let mut world = world_to_prune();
-    world.unread_destinations.insert(region("us-east-1"));
-    let plan = world.plan();
+    let mut account = account_to_prune();
+    account.unread_destinations.insert(region("us-east-1"));
+    let plan = account.plan();
     assert_eq!(
         plan.destinations.keys().collect::<Vec<_>>(),
         [&region("eu-west-1")]
     );
-    assert_eq!(world.steps("eu-west-1").deletions.len(), 2);
+    assert_eq!(account.steps("eu-west-1").deletions.len(), 2);
 }
 
 #[test]
 fn sources_are_asked_until_todays_copy_is_everywhere() {
-    let asked = |world: &World| sources_to_ask(&world.policy, &world.observed(), world.now);
-    let world = World::empty(
+    let asked =
+        |account: &FakeAccount| sources_to_ask(&account.policy, &account.observed(), account.now);
+    let account = FakeAccount::empty(
         r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "eu-west-1"] }"#,
     )
     .with(&web(), &[TODAY]);
-    assert_eq!(asked(&world), [web()]);
-    let world = world.there("us-east-1", copy(&web(), date(TODAY), Available));
-    assert_eq!(asked(&world), [web()]);
-    let mut world = world.there("eu-west-1", copy(&web(), date(TODAY), Error));
-    assert_eq!(asked(&world), [web()]);
-    world.snapshots.insert(
+    assert_eq!(asked(&account), [web()]);
+    let account = account.there("us-east-1", copy(&web(), date(TODAY), Available));
+    assert_eq!(asked(&account), [web()]);
+    let mut account = account.there("eu-west-1", copy(&web(), date(TODAY), Error));
+    assert_eq!(asked(&account), [web()]);
+    account.snapshots.insert(
         region("eu-west-1"),
         vec![untagged(&web(), date(TODAY), Pending)],
     );
-    assert_eq!(asked(&world), []);
+    assert_eq!(asked(&account), []);
     // Tomorrow there is something newer to ask for.
-    assert_eq!(asked(&world.days_later(1)), [web()]);
+    assert_eq!(asked(&account.days_later(1)), [web()]);
 }
 
 #[test]
 fn a_destination_that_was_not_read_keeps_nobody_asking() {
-    let mut world = World::empty(
+    let mut account = FakeAccount::empty(
         r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "eu-west-1"] }"#,
     )
     .with(&web(), &[TODAY])
     .there("us-east-1", copy(&web(), date(TODAY), Available));
-    world.unread_destinations.insert(region("eu-west-1"));
-    assert!(sources_to_ask(&world.policy, &world.observed(), world.now).is_empty());
-    world.unread_destinations.insert(region("us-east-1"));
-    assert!(sources_to_ask(&world.policy, &world.observed(), world.now).is_empty());
+    account.unread_destinations.insert(region("eu-west-1"));
+    assert!(sources_to_ask(&account.policy, &account.observed(), account.now).is_empty());
+    account.unread_destinations.insert(region("us-east-1"));
+    assert!(sources_to_ask(&account.policy, &account.observed(), account.now).is_empty());
 }
 
 /// The coverage of the one source in the one destination.
-fn coverage(world: &World) -> Coverage {
-    let [coverage] = &world.plan().coverage[..] else {
-        panic!("{:?}", world.plan().coverage)
+fn coverage(account: &FakeAccount) -> Coverage {
+    let [coverage] = &account.plan().coverage[..] else {
+        panic!("{:?}", account.plan().coverage)
     };
     coverage.clone()
 }
 
 #[track_caller]
-fn assert_covered(world: &World, status: Status, newest: Option<&str>, age_hours: Option<f64>) {
-    let coverage = coverage(world);
+fn assert_covered(
+    account: &FakeAccount,
+    status: Status,
+    newest: Option<&str>,
+    age_hours: Option<f64>,
+) {
+    let coverage = coverage(account);
     assert_eq!(coverage.status, status, "{coverage:?}");
     assert_eq!(coverage.newest, newest.map(date));
     assert_eq!(coverage.age_hours, age_hours);
 }
 
 #[track_caller]
-fn assert_reason(world: &World, reason: Option<&str>) {
-    assert_eq!(coverage(world).reason.as_deref(), reason);
+fn assert_reason(account: &FakeAccount, reason: Option<&str>) {
+    assert_eq!(coverage(account).reason.as_deref(), reason);
 }
 
 #[test]
 fn a_young_copy_protects() {
     // The age counts from when the automatic snapshot was made: 06:00 yesterday.
-    let world = world("").with(&web(), &[YESTERDAY]);
-    let world = world.there("us-east-1", copy(&web(), date(YESTERDAY), Available));
-    assert_covered(&world, Status::Protected, Some(YESTERDAY), Some(30.0));
-    assert_reason(&world, None);
+    let account = account("").with(&web(), &[YESTERDAY]);
+    let account = account.there("us-east-1", copy(&web(), date(YESTERDAY), Available));
+    assert_covered(&account, Status::Protected, Some(YESTERDAY), Some(30.0));
+    assert_reason(&account, None);
 }
 
 #[test]
 fn the_age_of_an_unknown_automatic_snapshot_counts_from_midnight() {
-    let world = world("").with(&web(), &[]);
-    let world = world.there("us-east-1", copy(&web(), date(YESTERDAY), Available));
-    assert_covered(&world, Status::Protected, Some(YESTERDAY), Some(36.0));
+    let account = account("").with(&web(), &[]);
+    let account = account.there("us-east-1", copy(&web(), date(YESTERDAY), Available));
+    assert_covered(&account, Status::Protected, Some(YESTERDAY), Some(36.0));
 }
 
 #[test]
 fn the_age_may_be_as_high_as_the_policy_says() {
-    let world = |limit: &str| {
-        world(&format!(r#", "maxRecoveryPointAgeHours": {limit}"#))
+    let account = |limit: &str| {
+        account(&format!(r#", "maxRecoveryPointAgeHours": {limit}"#))
             .with(&web(), &[YESTERDAY])
             .there("us-east-1", copy(&web(), date(YESTERDAY), Available))
     };
-    assert_covered(&world("30"), Status::Protected, Some(YESTERDAY), Some(30.0));
-    assert_covered(&world("29.9"), Status::Stale, Some(YESTERDAY), Some(30.0));
+    assert_covered(
+        &account("30"),
+        Status::Protected,
+        Some(YESTERDAY),
+        Some(30.0),
+    );
+    assert_covered(&account("29.9"), Status::Stale, Some(YESTERDAY), Some(30.0));
     assert_reason(
-        &world("29.9"),
+        &account("29.9"),
         Some("the newest recovery point that can be copied is of 2026-11-21"),
     );
 }
 
 #[test]
 fn only_available_copies_protect() {
-    let world = world("").with(&web(), &[TODAY]);
-    let pending = world.clone();
+    let account = account("").with(&web(), &[TODAY]);
+    let pending = account.clone();
     let pending = pending.there("us-east-1", copy(&web(), date(TODAY), Pending));
     assert_covered(&pending, Status::Pending, None, None);
-    let failed = world.there("us-east-1", copy(&web(), date(TODAY), Error));
+    let failed = account.there("us-east-1", copy(&web(), date(TODAY), Error));
     assert_covered(&failed, Status::Pending, None, None);
 }
 
 #[test]
 fn a_first_copy_on_its_way_is_pending() {
-    let world = world("").with(&web(), &[TODAY]);
-    assert_covered(&world, Status::Pending, None, None);
-    assert_reason(&world, None);
+    let account = account("").with(&web(), &[TODAY]);
+    assert_covered(&account, Status::Pending, None, None);
+    assert_reason(&account, None);
 }
 
 #[test]
 fn a_first_copy_that_will_be_too_old_is_stale() {
-    let world = world("").with(&web(), &["2026-11-10"]);
-    assert_covered(&world, Status::Stale, None, None);
+    let account = account("").with(&web(), &["2026-11-10"]);
+    assert_covered(&account, Status::Stale, None, None);
     assert_reason(
-        &world,
+        &account,
         Some("the newest recovery point that can be copied is of 2026-11-10"),
     );
 }
 
 #[test]
 fn an_old_copy_stays_stale_until_the_new_one_is_there() {
-    let world = world("")
+    let account = account("")
         .with(&web(), &[TODAY])
         .there("us-east-1", copy(&web(), date("2026-11-15"), Available));
-    assert_covered(&world, Status::Stale, Some("2026-11-15"), Some(180.0));
-    assert_reason(&world, Some("a copy of 2026-11-22 is on its way"));
+    assert_covered(&account, Status::Stale, Some("2026-11-15"), Some(180.0));
+    assert_reason(&account, Some("a copy of 2026-11-22 is on its way"));
 }
 
 #[test]
 fn a_source_without_automatic_snapshots_is_unprotected() {
-    let mut world = world("").with(&web(), &[]);
-    assert_covered(&world, Status::Unprotected, None, None);
-    assert_reason(&world, Some("no automatic snapshot can be restored"));
-    world.resources.get_mut(&web()).unwrap().automatic_snapshots = false;
-    assert_covered(&world, Status::Unprotected, None, None);
-    assert_reason(&world, Some("automatic snapshots are off"));
+    let mut account = account("").with(&web(), &[]);
+    assert_covered(&account, Status::Unprotected, None, None);
+    assert_reason(&account, Some("no automatic snapshot can be restored"));
+    account
+        .resources
+        .get_mut(&web())
+        .unwrap()
+        .automatic_snapshots = false;
+    assert_covered(&account, Status::Unprotected, None, None);
+    assert_reason(&account, Some("automatic snapshots are off"));
     // With a copy from before, it is only stale, and why is told all the same.
-    let world = world.there("us-east-1", copy(&web(), date("2026-11-15"), Available));
-    assert_covered(&world, Status::Stale, Some("2026-11-15"), Some(180.0));
-    assert_reason(&world, Some("automatic snapshots are off"));
+    let account = account.there("us-east-1", copy(&web(), date("2026-11-15"), Available));
+    assert_covered(&account, Status::Stale, Some("2026-11-15"), Some(180.0));
+    assert_reason(&account, Some("automatic snapshots are off"));
 }
 
 #[test]
 fn a_source_whose_copies_names_are_too_long_is_unprotected() {
     let source = instance("us-west-2", &"w".repeat(240));
-    let world = world("").with(&source, &[TODAY]);
-    assert!(world.steps("us-east-1").copies.is_empty());
-    let coverage = coverage(&world);
+    let account = account("").with(&source, &[TODAY]);
+    assert!(account.steps("us-east-1").copies.is_empty());
+    let coverage = coverage(&account);
     assert_eq!(coverage.status, Status::Unprotected);
     let reason = coverage.reason.unwrap();
     assert!(reason.contains("261 characters, more than 255"), "{reason}");
@@ -750,32 +765,32 @@ fn a_source_whose_copies_names_are_too_long_is_unprotected() {
 
 #[test]
 fn what_could_not_be_read_is_stale_and_says_why() {
-    let mut world = world("").with(&web(), &[]);
-    world.points.insert(web(), Err(unreadable()));
-    assert_covered(&world, Status::Stale, None, None);
+    let mut account = account("").with(&web(), &[]);
+    account.points.insert(web(), Err(unreadable()));
+    assert_covered(&account, Status::Stale, None, None);
     assert_reason(
-        &world,
+        &account,
         Some("its automatic snapshots could not be read: ServiceException: no answer"),
     );
     // A copy that is young enough is one all the same.
-    let with_copy = world.clone();
+    let with_copy = account.clone();
     let with_copy = with_copy.there("us-east-1", copy(&web(), date(YESTERDAY), Available));
     assert_covered(&with_copy, Status::Protected, Some(YESTERDAY), Some(36.0));
-    world.unread_destinations.insert(region("us-east-1"));
-    assert_covered(&world, Status::Stale, None, None);
-    assert_reason(&world, Some("us-east-1 could not be read"));
+    account.unread_destinations.insert(region("us-east-1"));
+    assert_covered(&account, Status::Stale, None, None);
+    assert_reason(&account, Some("us-east-1 could not be read"));
 }
 
 #[test]
 fn coverage_is_by_source_and_then_by_destination() {
-    let world = World::empty(
+    let account = FakeAccount::empty(
         r#"{ "sources": [ { "region": "us-west-2" }, { "region": "eu-central-1" } ],
              "destinations": ["us-east-1", "eu-west-1"] }"#,
     )
     .with(&web(), &[])
     .with(&disk("us-west-2", "data"), &[])
     .with(&instance("eu-central-1", "z"), &[]);
-    let plan = world.plan();
+    let plan = account.plan();
     let entries: Vec<String> = plan
         .coverage
         .iter()

@@ -1,7 +1,7 @@
-//! What has to be true of every plan, checked for generated worlds and policies.
+//! What has to be true of every plan, checked for generated accounts and policies.
 //!
 //! What a snapshot is, what is kept and what is selected is decided here once more, from the
-//! rules and not from the code. The number of worlds follows `PROPTEST_CASES`.
+//! rules and not from the code. The number of accounts follows `PROPTEST_CASES`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +17,8 @@ use lightsail_snapshot_copier::request::parse_date;
 use proptest::prelude::*;
 use test_support::retention_model;
 
+use crate::fake_account::{FakeAccount, copy_name, deferred, made, region};
 use crate::generate::{self, NAMES, SOURCE_REGIONS};
-use crate::world::{World, copy_name, deferred, made, region};
 
 /// A snapshot that is a copy of the function's.
 #[derive(Debug, Clone)]
@@ -78,47 +78,47 @@ fn known(snapshot: &Snapshot) -> Option<Known<'_>> {
     })
 }
 
-fn known_in(world: &World, region: Region) -> Vec<Known<'_>> {
-    let snapshots = world.snapshots_in(region).iter();
+fn known_in(account: &FakeAccount, region: Region) -> Vec<Known<'_>> {
+    let snapshots = account.snapshots_in(region).iter();
     snapshots.filter_map(known).collect()
 }
 
-fn listed_twice(world: &World) -> bool {
-    world.snapshots.values().any(|snapshots| {
+fn listed_twice(account: &FakeAccount) -> bool {
+    account.snapshots.values().any(|snapshots| {
         let mut names = BTreeSet::new();
         snapshots.iter().any(|s| !names.insert(&s.name))
     })
 }
 
-fn is_read(world: &World, source: &SourceId) -> bool {
-    world.policy.looks_at(source.region, source.kind)
-        && !world.unread.contains(&(source.region, source.kind))
+fn is_read(account: &FakeAccount, source: &SourceId) -> bool {
+    account.policy.looks_at(source.region, source.kind)
+        && !account.unread.contains(&(source.region, source.kind))
 }
 
 /// The sources that the policy selects and that can be seen.
-fn selected(world: &World) -> BTreeSet<&SourceId> {
-    let resources = world.resources.iter();
+fn selected(account: &FakeAccount) -> BTreeSet<&SourceId> {
+    let resources = account.resources.iter();
     resources
         .filter(|(source, resource)| {
             let SourceId { region, name, kind } = source;
-            is_read(world, source) && world.policy.selects(*region, *kind, name, &resource.tags)
+            is_read(account, source) && account.policy.selects(*region, *kind, name, &resource.tags)
         })
         .map(|(source, _)| source)
         .collect()
 }
 
 /// Whether copies of a source may be deleted at all.
-fn may_be_pruned(world: &World, source: &SourceId) -> bool {
-    if !is_read(world, source) {
+fn may_be_pruned(account: &FakeAccount, source: &SourceId) -> bool {
+    if !is_read(account, source) {
         return false;
     }
-    if world.resources.contains_key(source) {
-        let asked = world.observed().recovery_points;
+    if account.resources.contains_key(source) {
+        let asked = account.observed().recovery_points;
         let unread = matches!(asked.get(source), Some(Err(_)));
-        return selected(world).contains(source) && !unread;
+        return selected(account).contains(source) && !unread;
     }
     let SourceId { region, name, kind } = source;
-    world.policy.selects_former(*region, *kind, name)
+    account.policy.selects_former(*region, *kind, name)
 }
 
 /// Those of a source's copies in a destination that are available, from the newest to the oldest.
@@ -133,15 +133,15 @@ fn available<'k, 'w>(known: &'k [Known<'w>], source: &SourceId) -> Vec<&'k Known
 }
 
 /// The copies that retention does not keep, by name: never the newest, never one without tags.
-fn not_kept(world: &World, region: Region) -> BTreeSet<String> {
-    let known = known_in(world, region);
+fn not_kept(account: &FakeAccount, region: Region) -> BTreeSet<String> {
+    let known = known_in(account, region);
     let sources: BTreeSet<&SourceId> = known.iter().map(|copy| &copy.source).collect();
     let mut not_kept = BTreeSet::new();
-    let Some(retention) = &world.policy.retention else {
+    let Some(retention) = &account.policy.retention else {
         return not_kept;
     };
     for source in sources {
-        if !may_be_pruned(world, source) {
+        if !may_be_pruned(account, source) {
             continue;
         }
         let copies = available(&known, source);
@@ -157,15 +157,20 @@ fn not_kept(world: &World, region: Region) -> BTreeSet<String> {
 }
 
 /// Whether something that is not a copy of this source's recovery point has its name.
-fn name_is_taken(world: &World, destination: Region, source: &SourceId, date: Date) -> bool {
+fn name_is_taken(
+    account: &FakeAccount,
+    destination: Region,
+    source: &SourceId,
+    date: Date,
+) -> bool {
     let name = copy_name(source, date);
-    let mut others = world.snapshots_in(destination).iter();
+    let mut others = account.snapshots_in(destination).iter();
     let is_it = |known: Known<'_>| known.source == *source && known.date == date;
     let taken = others.any(|other| other.name == name && !known(other).is_some_and(is_it));
     // Two sources can come to the same names: a disk and an instance of one name, or `a.b` and
     // `a_2E_b`. Lightsail lets only one of them have its copy, and the run reports the other.
-    let rival = world.resources.keys().any(|other| {
-        other != source && copy_name(other, date) == name && world.points.contains_key(other)
+    let rival = account.resources.keys().any(|other| {
+        other != source && copy_name(other, date) == name && account.points.contains_key(other)
     });
     taken || rival
 }
@@ -206,16 +211,16 @@ fn changes(plan: &Plan) -> BTreeSet<Change> {
 }
 
 /// The changes that Lightsail lets a run make: not the copies whose names something else has.
-fn possible_changes(world: &World, plan: &Plan) -> BTreeSet<Change> {
+fn possible_changes(account: &FakeAccount, plan: &Plan) -> BTreeSet<Change> {
     let mut changes = changes(plan);
     changes.retain(|change| match change {
-        Change::Copy((region, source, date, _)) => !name_is_taken(world, *region, source, *date),
+        Change::Copy((region, source, date, _)) => !name_is_taken(account, *region, source, *date),
         Change::Tag(_) | Change::Delete(_) => true,
     });
     changes
 }
 
-/// As many worlds as `PROPTEST_CASES` says, or 300 for each property.
+/// As many accounts as `PROPTEST_CASES` says, or 300 for each property.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig {
@@ -232,12 +237,12 @@ proptest! {
     /// What is deleted has both tags, is a copy of a source of the policy's whose Region, kind and
     /// automatic snapshots were read, and is in a destination that was read.
     #[test]
-    fn only_own_copies_of_sources_that_were_read_are_deleted(world in generate::world()) {
-        for (region, steps) in &world.plan().destinations {
-            prop_assert!(world.policy.destinations.contains(region));
-            prop_assert!(!world.unread_destinations.contains(region));
+    fn only_own_copies_of_sources_that_were_read_are_deleted(account in generate::account()) {
+        for (region, steps) in &account.plan().destinations {
+            prop_assert!(account.policy.destinations.contains(region));
+            prop_assert!(!account.unread_destinations.contains(region));
             for deletion in &steps.deletions {
-                let there = world.snapshots_in(*region).iter();
+                let there = account.snapshots_in(*region).iter();
                 let there: Vec<_> = there.filter(|s| s.name == deletion.name).collect();
                 prop_assert!(!there.is_empty(), "{} is not there", deletion.name);
                 for snapshot in there {
@@ -247,16 +252,16 @@ proptest! {
                     prop_assert_eq!(&known.source, &deletion.source);
                     prop_assert_eq!(known.date, deletion.date);
                 }
-                prop_assert!(may_be_pruned(&world, &deletion.source), "{:?}", deletion);
+                prop_assert!(may_be_pruned(&account, &deletion.source), "{:?}", deletion);
             }
         }
     }
 
     /// Whatever is deleted, the newest available copy of each source stays.
     #[test]
-    fn the_newest_available_copy_stays(world in generate::world()) {
-        for (region, steps) in &world.plan().destinations {
-            let known = known_in(&world, *region);
+    fn the_newest_available_copy_stays(account in generate::account()) {
+        for (region, steps) in &account.plan().destinations {
+            let known = known_in(&account, *region);
             for deletion in &steps.deletions {
                 let before = available(&known, &deletion.source);
                 let deleted = |name: &String| steps.deletions.iter().any(|other| other.name == *name);
@@ -272,8 +277,8 @@ proptest! {
 
     /// Exactly what retention does not keep is deleted, and failed copies that nothing replaces.
     #[test]
-    fn what_is_deleted_is_what_retention_does_not_keep(world in generate::world_listed_once()) {
-        for (region, steps) in &world.plan().destinations {
+    fn what_is_deleted_is_what_retention_does_not_keep(account in generate::account_listed_once()) {
+        for (region, steps) in &account.plan().destinations {
             let (failed, aged): (Vec<_>, Vec<_>) = steps
                 .deletions
                 .iter()
@@ -281,8 +286,8 @@ proptest! {
             let aged: Vec<&String> = aged.into_iter().map(|copy| &copy.name).collect();
             let names: BTreeSet<String> = aged.iter().map(|name| (*name).clone()).collect();
             prop_assert_eq!(names.len(), aged.len(), "deleted twice: {:?}", aged);
-            prop_assert_eq!(names, not_kept(&world, *region));
-            let known = known_in(&world, *region);
+            prop_assert_eq!(names, not_kept(&account, *region));
+            let known = known_in(&account, *region);
             for copy in failed {
                 let is_failed = known.iter().any(|known| {
                     known.snapshot.name == copy.name
@@ -296,10 +301,10 @@ proptest! {
     /// Copies are made for selected sources only, of recovery points that can be restored, and not
     /// where there is one already, available or on its way.
     #[test]
-    fn no_copy_is_made_that_is_there(world in generate::world()) {
-        let selected = selected(&world);
-        for (region, steps) in &world.plan().destinations {
-            let known = known_in(&world, *region);
+    fn no_copy_is_made_that_is_there(account in generate::account()) {
+        let selected = selected(&account);
+        for (region, steps) in &account.plan().destinations {
+            let known = known_in(&account, *region);
             let mut asked_for = BTreeSet::new();
             for wanted in &steps.copies {
                 prop_assert!(selected.contains(&wanted.source), "{:?}", wanted);
@@ -312,13 +317,13 @@ proptest! {
                 let in_state = |state| there.iter().any(|known| known.snapshot.state == state);
                 match &wanted.step {
                     CopyStep::Make | CopyStep::MakeAgain(_) => {
-                        let points = world.points[&wanted.source].as_ref();
+                        let points = account.points[&wanted.source].as_ref();
                         let restorable = points.is_ok_and(|points| {
                             points.iter().any(|p| p.date == wanted.date && p.restorable)
                         });
                         prop_assert!(restorable, "{:?}", wanted);
-                        prop_assert!(!in_state(SnapshotState::Available) || listed_twice(&world));
-                        prop_assert!(!in_state(SnapshotState::Pending) || listed_twice(&world));
+                        prop_assert!(!in_state(SnapshotState::Available) || listed_twice(&account));
+                        prop_assert!(!in_state(SnapshotState::Pending) || listed_twice(&account));
                         if let CopyStep::MakeAgain(failed) = &wanted.step {
                             prop_assert_eq!(failed.state, SnapshotState::Error);
                             let names = there.iter().map(|known| &known.snapshot.name);
@@ -337,17 +342,17 @@ proptest! {
     /// Never more new copies than there is room for, and not fewer while any wait. Those go first
     /// whose source's newest copy is oldest, and of one source the oldest first.
     #[test]
-    fn the_room_for_copies_is_used_and_no_more(world in generate::world_listed_once()) {
-        for (region, steps) in &world.plan().destinations {
-            let snapshots = world.snapshots_in(*region).iter();
+    fn the_room_for_copies_is_used_and_no_more(account in generate::account_listed_once()) {
+        for (region, steps) in &account.plan().destinations {
+            let snapshots = account.snapshots_in(*region).iter();
             let in_progress = snapshots.filter(|s| s.state == SnapshotState::Pending).count();
-            let room = world.policy.max_copies_in_progress.saturating_sub(in_progress);
+            let room = account.policy.max_copies_in_progress.saturating_sub(in_progress);
             let made = made(steps);
             let deferred = deferred(steps);
             prop_assert_eq!(steps.room, room);
             prop_assert!(made.len() <= room);
             prop_assert!(deferred.is_empty() || made.len() == room);
-            let known = known_in(&world, *region);
+            let known = known_in(&account, *region);
             let newest = |source| available(&known, source).first().map(|copy| copy.date);
             let in_order: Vec<_> = made.iter().copied().chain(deferred).collect();
             for pair in in_order.windows(2) {
@@ -364,10 +369,10 @@ proptest! {
 
     /// Retention keeps each copy that is asked for, next to what is there: none is made to be deleted.
     #[test]
-    fn retention_keeps_what_is_copied(world in generate::world_listed_once()) {
-        let Some(retention) = world.policy.retention else { return Ok(()) };
-        for (region, steps) in &world.plan().destinations {
-            let known = known_in(&world, *region);
+    fn retention_keeps_what_is_copied(account in generate::account_listed_once()) {
+        let Some(retention) = account.policy.retention else { return Ok(()) };
+        for (region, steps) in &account.plan().destinations {
+            let known = known_in(&account, *region);
             let made = made(steps);
             for wanted in &made {
                 let copies = known
@@ -388,9 +393,9 @@ proptest! {
 
     /// What lacks its tags is tagged, and nothing else; nothing has two things done to it.
     #[test]
-    fn copies_without_tags_are_tagged(world in generate::world_listed_once()) {
-        let selected = selected(&world);
-        for (region, steps) in &world.plan().destinations {
+    fn copies_without_tags_are_tagged(account in generate::account_listed_once()) {
+        let selected = selected(&account);
+        for (region, steps) in &account.plan().destinations {
             let remade: BTreeSet<&str> = steps
                 .copies
                 .iter()
@@ -399,7 +404,7 @@ proptest! {
                     _ => None,
                 })
                 .collect();
-            let known = known_in(&world, *region);
+            let known = known_in(&account, *region);
             let expected: BTreeSet<&str> = known
                 .iter()
                 .filter(|known| selected.contains(&known.source) && !known.tagged)
@@ -419,12 +424,12 @@ proptest! {
     /// do but to delete what has only now got its tags, and to copy what found its name taken by
     /// what was then deleted.
     #[test]
-    fn a_plan_carried_out_leaves_nothing_to_do(mut world in generate::world_listed_once()) {
-        let first = world.plan();
-        let impossible = &changes(&first) - &possible_changes(&world, &first);
-        world.apply(&first, SnapshotState::Pending, true);
-        let second = world.plan();
-        for change in possible_changes(&world, &second) {
+    fn a_plan_carried_out_leaves_nothing_to_do(mut account in generate::account_listed_once()) {
+        let first = account.plan();
+        let impossible = &changes(&first) - &possible_changes(&account, &first);
+        account.apply(&first, SnapshotState::Pending, true);
+        let second = account.plan();
+        for change in possible_changes(&account, &second) {
             let follows = match &change {
                 Change::Delete(copy) => changes(&first).contains(&Change::Tag(copy.clone())),
                 // What had its name has been deleted; or a copy whose name was taken took up room.
@@ -435,29 +440,29 @@ proptest! {
             };
             prop_assert!(follows, "{:?}", change);
         }
-        world.apply(&second, SnapshotState::Pending, true);
-        let third = world.plan();
-        prop_assert_eq!(possible_changes(&world, &third), BTreeSet::new());
+        account.apply(&second, SnapshotState::Pending, true);
+        let third = account.plan();
+        prop_assert_eq!(possible_changes(&account, &third), BTreeSet::new());
     }
 
     /// Run after run, the copies becoming available in between, the plans come to an end, where
     /// every recovery point that is wanted has its copy; and nothing that was made on the way was
     /// deleted again, or deleted and made again.
     #[test]
-    fn plans_come_to_an_end(mut world in generate::world_listed_once(), dies in any::<bool>()) {
-        world.finish_copies();
+    fn plans_come_to_an_end(mut account in generate::account_listed_once(), dies in any::<bool>()) {
+        account.finish_copies();
         if dies {
             // A run that ends between its copies and their tags.
-            let plan = world.plan();
-            world.apply(&plan, SnapshotState::Pending, false);
-            world.finish_copies();
+            let plan = account.plan();
+            account.apply(&plan, SnapshotState::Pending, false);
+            account.finish_copies();
         }
         let mut made_so_far = BTreeSet::new();
         let mut deleted_so_far = BTreeSet::new();
         let mut runs = 0;
         loop {
-            let plan = world.plan();
-            let changes = possible_changes(&world, &plan);
+            let plan = account.plan();
+            let changes = possible_changes(&account, &plan);
             if changes.is_empty() {
                 break;
             }
@@ -476,21 +481,21 @@ proptest! {
                     Change::Tag(_) => {}
                 }
             }
-            world.apply(&plan, SnapshotState::Pending, true);
-            world.finish_copies();
+            account.apply(&plan, SnapshotState::Pending, true);
+            account.finish_copies();
         }
-        let end = world.plan();
+        let end = account.plan();
         for (region, steps) in &end.destinations {
             for wanted in &steps.copies {
-                let blocked = name_is_taken(&world, *region, &wanted.source, wanted.date);
+                let blocked = name_is_taken(&account, *region, &wanted.source, wanted.date);
                 let blocked = blocked
-                    || made(steps).len() >= world.policy.max_copies_in_progress;
+                    || made(steps).len() >= account.policy.max_copies_in_progress;
                 prop_assert!(wanted.step == CopyStep::Exists || blocked, "{:?}", wanted);
             }
-            prop_assert_eq!(not_kept(&world, *region), BTreeSet::new());
-            for copy in known_in(&world, *region) {
+            prop_assert_eq!(not_kept(&account, *region), BTreeSet::new());
+            for copy in known_in(&account, *region) {
                 let failed = copy.snapshot.state == SnapshotState::Error;
-                if failed && may_be_pruned(&world, &copy.source) && copy.tagged {
+                if failed && may_be_pruned(&account, &copy.source) && copy.tagged {
                     let blocked = steps.copies.iter().any(|w| w.source == copy.source
                         && w.date == copy.date && w.step != CopyStep::Exists);
                     prop_assert!(blocked, "{:?} is left over", copy);
@@ -502,24 +507,24 @@ proptest! {
     /// One entry of coverage for each selected source in each destination, in that order, and
     /// each says what is there.
     #[test]
-    fn coverage_is_told_once_for_each_source_and_destination(world in generate::world_listed_once()) {
-        let plan = world.plan();
+    fn coverage_is_told_once_for_each_source_and_destination(account in generate::account_listed_once()) {
+        let plan = account.plan();
         let entries: Vec<_> =
             plan.coverage.iter().map(|entry| (&entry.source, entry.destination)).collect();
         let mut expected = Vec::new();
-        for source in selected(&world) {
-            expected.extend(world.policy.destinations.iter().map(|region| (source, *region)));
+        for source in selected(&account) {
+            expected.extend(account.policy.destinations.iter().map(|region| (source, *region)));
         }
         prop_assert_eq!(entries, expected);
-        let asked = world.observed().recovery_points;
+        let asked = account.observed().recovery_points;
         for entry in &plan.coverage {
-            if world.unread_destinations.contains(&entry.destination) {
+            if account.unread_destinations.contains(&entry.destination) {
                 prop_assert_eq!(entry.status, Status::Stale);
                 prop_assert_eq!(entry.newest, None);
                 prop_assert!(entry.reason.is_some());
                 continue;
             }
-            let known = known_in(&world, entry.destination);
+            let known = known_in(&account, entry.destination);
             let newest = available(&known, &entry.source).first().map(|copy| copy.date);
             prop_assert_eq!(entry.newest, newest);
             let Some(newest) = newest else {
@@ -532,10 +537,10 @@ proptest! {
             let point = points.and_then(|points| points.iter().find(|p| p.date == newest));
             let midnight = newest.to_zoned(TimeZone::UTC).unwrap().timestamp();
             let since = point.and_then(|point| point.created_at).unwrap_or(midnight);
-            let age = (world.now.as_millisecond() - since.as_millisecond()) as f64 / 3_600_000.0;
+            let age = (account.now.as_millisecond() - since.as_millisecond()) as f64 / 3_600_000.0;
             let age = age.max(0.0);
             prop_assert!((entry.age_hours.unwrap() - age).abs() < 0.001);
-            let limit = world.policy.max_recovery_point_age_hours;
+            let limit = account.policy.max_recovery_point_age_hours;
             let expected = if age <= limit { Status::Protected } else { Status::Stale };
             prop_assert_eq!(entry.status, expected);
             prop_assert_eq!(entry.reason.is_some(), expected == Status::Stale);
@@ -544,16 +549,16 @@ proptest! {
 
     /// A source is asked for its automatic snapshots unless today's copy is everywhere.
     #[test]
-    fn sources_are_asked_while_a_copy_of_today_is_missing(world in generate::world_listed_once()) {
-        let observed = world.observed();
-        let asked = sources_to_ask(&world.policy, &observed, world.now);
-        let expected: Vec<SourceId> = selected(&world)
+    fn sources_are_asked_while_a_copy_of_today_is_missing(account in generate::account_listed_once()) {
+        let observed = account.observed();
+        let asked = sources_to_ask(&account.policy, &observed, account.now);
+        let expected: Vec<SourceId> = selected(&account)
             .into_iter()
             .filter(|source| {
                 observed.destinations.keys().any(|region| {
-                    !known_in(&world, *region).iter().any(|copy| {
+                    !known_in(&account, *region).iter().any(|copy| {
                         copy.source == **source
-                            && copy.date == world.today()
+                            && copy.date == account.today()
                             && copy.snapshot.state != SnapshotState::Error
                     })
                 })
@@ -593,18 +598,18 @@ proptest! {
     }
 }
 
-/// The generated worlds are not empty ones: each kind of step happens often.
+/// The generated accounts are not empty ones: each kind of step happens often.
 #[test]
-fn the_generated_worlds_have_something_to_do() {
+fn the_generated_accounts_have_something_to_do() {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
 
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
-    let strategy = generate::world();
+    let strategy = generate::account();
     for _ in 0..500 {
-        let world = strategy.new_tree(&mut runner).unwrap().current();
-        let plan = world.plan();
+        let account = strategy.new_tree(&mut runner).unwrap().current();
+        let plan = account.plan();
         let mut saw = |what, does: bool| *seen.entry(what).or_default() += u32::from(does);
         let steps = || plan.destinations.values();
         let step = |is: fn(&CopyStep) -> bool| {
@@ -617,13 +622,13 @@ fn the_generated_worlds_have_something_to_do() {
         saw("pending", step(|step| *step == CopyStep::Pending));
         saw("tag", steps().any(|steps| !steps.tags.is_empty()));
         saw("delete", steps().any(|steps| !steps.deletions.is_empty()));
-        let gone = |source: &SourceId| !world.resources.contains_key(source);
+        let gone = |source: &SourceId| !account.resources.contains_key(source);
         saw(
             "delete what is gone",
             steps().any(|steps| steps.deletions.iter().any(|copy| gone(&copy.source))),
         );
         let both = |kind: ResourceKind| {
-            let of_kind = world.resources.keys().filter(move |s| s.kind == kind);
+            let of_kind = account.resources.keys().filter(move |s| s.kind == kind);
             of_kind
                 .map(|source| (source.region, &source.name))
                 .collect::<BTreeSet<_>>()
@@ -632,7 +637,7 @@ fn the_generated_worlds_have_something_to_do() {
             "two of one name",
             !both(ResourceKind::Instance).is_disjoint(&both(ResourceKind::Disk)),
         );
-        saw("listed twice", listed_twice(&world));
+        saw("listed twice", listed_twice(&account));
         for status in [
             Status::Protected,
             Status::Pending,
@@ -643,10 +648,10 @@ fn the_generated_worlds_have_something_to_do() {
             saw(status.as_str(), has);
         }
     }
-    for (what, worlds) in &seen {
+    for (what, accounts) in &seen {
         assert!(
-            *worlds >= 10,
-            "{what} happens in {worlds} of 500 worlds: {seen:?}"
+            *accounts >= 10,
+            "{what} happens in {accounts} of 500 accounts: {seen:?}"
         );
     }
 }

@@ -8,7 +8,7 @@ use lightsail_emulator::{Call, Fault, Operation, Region, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::bench::{Bench, days_ago, row};
+use crate::in_process::{InProcess, days_ago, row};
 
 /// One instance and one disk in us-west-2; of the disk, there is no automatic snapshot of today yet.
 const SHOP: &str = r#"{ "copySeconds": 60, "regions": { "us-west-2": {
@@ -86,8 +86,8 @@ fn lists_and(calls: &[&str]) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_run_copies_and_tags() {
-    let bench = Bench::new(SHOP, Some(EVERYTHING));
-    let run = bench.run().await;
+    let function = InProcess::new(SHOP, Some(EVERYTHING));
+    let run = function.run().await;
     let (today, yesterday) = (days_ago(0), days_ago(1));
     assert_eq!(
         run.operations(),
@@ -121,7 +121,7 @@ async fn the_first_run_copies_and_tags() {
             ]
         );
         for (source, date) in [("web", &today), ("data", &yesterday)] {
-            let copy = bench.snapshot(region, &format!("{source}-us-west-2-{date}"));
+            let copy = function.snapshot(region, &format!("{source}-us-west-2-{date}"));
             let tags = copy.unwrap().tags;
             assert_eq!(tags.len(), 2);
             assert_eq!(
@@ -216,10 +216,10 @@ async fn the_first_run_copies_and_tags() {
 
 #[tokio::test(start_paused = true)]
 async fn the_next_run_finds_everything_on_its_way_and_then_there() {
-    let bench = Bench::new(SHOP, Some(EVERYTHING));
-    bench.run().await;
+    let function = InProcess::new(SHOP, Some(EVERYTHING));
+    function.run().await;
 
-    let run = bench.run().await;
+    let run = function.run().await;
     // `web` has its copies of today, so only `data` is asked for something newer.
     assert_eq!(run.operations(), lists_and(&["us-west-2 GetAutoSnapshots"]));
     assert_eq!(
@@ -229,8 +229,8 @@ async fn the_next_run_finds_everything_on_its_way_and_then_there() {
     assert_eq!(run.answer()["summary"]["pending"], 4);
     assert_eq!(run.answer()["summary"]["started"], 0);
 
-    bench.pass(100);
-    let run = bench.run().await;
+    function.pass(100);
+    let run = function.run().await;
     assert_eq!(run.operations(), lists_and(&["us-west-2 GetAutoSnapshots"]));
     assert_eq!(run.answer()["summary"]["exists"], 4);
     let statuses = run.rows("coverage", &["newestRecoveryPoint", "status"]);
@@ -249,11 +249,11 @@ async fn the_next_run_finds_everything_on_its_way_and_then_there() {
 #[tokio::test(start_paused = true)]
 async fn a_run_with_nothing_to_do_only_lists() {
     let world = SHOP.replace(r#""today-1" } ] } ] }"#, r#""today" } ] } ] }"#);
-    let bench = Bench::new(&world, Some(EVERYTHING));
-    assert_eq!(bench.run().await.answer()["summary"]["started"], 4);
-    bench.pass(100);
+    let function = InProcess::new(&world, Some(EVERYTHING));
+    assert_eq!(function.run().await.answer()["summary"]["started"], 4);
+    function.pass(100);
     for _ in 0..2 {
-        let run = bench.run().await;
+        let run = function.run().await;
         assert_eq!(run.operations(), LISTS);
         assert_eq!(run.answer()["summary"]["exists"], 4);
     }
@@ -262,8 +262,8 @@ async fn a_run_with_nothing_to_do_only_lists() {
 #[tokio::test(start_paused = true)]
 async fn regions_and_kinds_that_no_rule_names_are_not_read() {
     let policy = r#"{ "sources": [ { "region": "us-west-2", "types": ["Disk"] } ], "destinations": ["us-east-1"] }"#;
-    let bench = Bench::new(SHOP, Some(policy));
-    let run = bench.run().await;
+    let function = InProcess::new(SHOP, Some(policy));
+    let run = function.run().await;
     assert_eq!(
         run.operations(),
         [
@@ -279,12 +279,12 @@ async fn regions_and_kinds_that_no_rule_names_are_not_read() {
 
 #[tokio::test(start_paused = true)]
 async fn all_pages_of_every_list_are_read() {
-    let bench = Bench::new(&fleet(5, r#""pageSize": 2,"#), Some(EVERYTHING));
-    let run = bench.run().await;
+    let function = InProcess::new(&fleet(5, r#""pageSize": 2,"#), Some(EVERYTHING));
+    let run = function.run().await;
     assert_eq!(run.calls_of("us-west-2", "GetInstances").len(), 3);
     assert_eq!(run.answer()["summary"]["started"], 10);
-    bench.pass(100);
-    let run = bench.run().await;
+    function.pass(100);
+    let run = function.run().await;
     assert_eq!(run.calls_of("us-east-1", "GetInstanceSnapshots").len(), 3);
     assert_eq!(run.answer()["summary"]["exists"], 10);
     assert_eq!(run.changes(), [""; 0]);
@@ -294,8 +294,8 @@ async fn all_pages_of_every_list_are_read() {
 async fn backfill_starts_with_the_oldest() {
     let world = r#"{ "copySeconds": 60, "regions": { "us-west-2": { "instances": [ { "name": "web", "autoSnapshots": [
         { "date": "today" }, { "date": "today-1" }, { "date": "today-2", "status": "Failed" }, { "date": "today-3" } ] } ] } } }"#;
-    let bench = Bench::new(world, Some(&policy(r#", "backfill": true"#)));
-    let run = bench.run().await;
+    let function = InProcess::new(world, Some(&policy(r#", "backfill": true"#)));
+    let run = function.run().await;
     let dates: Vec<&Value> = run
         .calls_of("us-east-1", "CopySnapshot")
         .into_iter()
@@ -315,8 +315,8 @@ async fn copies_of_others_count_against_the_limit() {
             "instanceSnapshots": [ { "name": "by-hand-1", "state": "pending" } ],
             "diskSnapshots": [ { "name": "by-hand-2", "state": "pending" } ] } } })
     .to_string();
-    let bench = Bench::new(&world, Some(&policy(r#", "maxCopiesInProgress": 3"#)));
-    let run = bench.run().await;
+    let function = InProcess::new(&world, Some(&policy(r#", "maxCopiesInProgress": 3"#)));
+    let run = function.run().await;
     assert_eq!(run.calls_of("us-east-1", "CopySnapshot").len(), 1);
     let today = days_ago(0);
     let members = ["targetSnapshotName", "outcome"];
@@ -330,7 +330,7 @@ async fn copies_of_others_count_against_the_limit() {
         ]
     );
     // The next run has room for none.
-    let run = bench.run().await;
+    let run = function.run().await;
     assert_eq!(run.changes(), [""; 0]);
     assert_eq!(run.answer()["summary"]["deferred"], 1);
     // And says so, as a warning.
@@ -352,8 +352,8 @@ async fn a_copy_that_fails_leaves_its_room_to_the_next() {
     let world =
         json!({ "copySeconds": 60, "regions": { "us-west-2": { "instances": instances } } });
     let world = world.to_string();
-    let bench = Bench::new(&world, Some(&policy(r#", "maxCopiesInProgress": 2"#)));
-    bench.emulator.on_call(|call: &Call| {
+    let function = InProcess::new(&world, Some(&policy(r#", "maxCopiesInProgress": 2"#)));
+    function.emulator.on_call(|call: &Call| {
         let name = call.body["sourceResourceName"].as_str();
         if call.operation == Operation::CopySnapshot && matches!(name, Some("a" | "b")) {
             denied()
@@ -361,13 +361,13 @@ async fn a_copy_that_fails_leaves_its_room_to_the_next() {
             Fault::None
         }
     });
-    let run = bench.run().await;
+    let run = function.run().await;
     let (error_type, message) = run.error();
     assert_eq!(error_type, "CopyFailed");
     assert_eq!(message.lines().count(), 2, "{message}");
     let today = days_ago(0);
     let started = ["c", "d"].map(|name| format!("{name}-us-west-2-{today}"));
-    assert_eq!(bench.names("us-east-1", Pending), started);
+    assert_eq!(function.names("us-east-1", Pending), started);
     let outcomes: BTreeSet<_> = run
         .lines("copy_result")
         .into_iter()
@@ -388,8 +388,8 @@ async fn a_copy_that_fails_leaves_its_room_to_the_next() {
 #[tokio::test(start_paused = true)]
 async fn the_services_own_limit_defers_the_rest_without_asking_on() {
     let world = fleet(30, r#""copyLimit": 1,"#);
-    let bench = Bench::new(&world, Some(&policy(r#", "maxCopiesInProgress": 100"#)));
-    let run = bench.run().await;
+    let function = InProcess::new(&world, Some(&policy(r#", "maxCopiesInProgress": 100"#)));
+    let run = function.run().await;
     assert_eq!(run.answer()["summary"]["started"], 1);
     assert_eq!(run.answer()["summary"]["deferred"], 29);
     // Those that were under way together found out together; the others were not tried.
@@ -406,17 +406,17 @@ async fn the_services_own_limit_defers_the_rest_without_asking_on() {
         }
     }
     // The next run goes on.
-    bench.pass(100);
-    let run = bench.run().await;
+    function.pass(100);
+    let run = function.run().await;
     assert_eq!(run.answer()["summary"]["exists"], 1);
     assert_eq!(run.answer()["summary"]["started"], 1);
-    assert_eq!(bench.names("us-east-1", Available).len(), 1);
+    assert_eq!(function.names("us-east-1", Available).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_is_throttled_to_the_end_is_deferred() {
-    let bench = Bench::new(SHOP, Some(EVERYTHING));
-    bench.emulator.on_call(|call: &Call| {
+    let function = InProcess::new(SHOP, Some(EVERYTHING));
+    function.emulator.on_call(|call: &Call| {
         let throttled = call.operation == Operation::CopySnapshot && call.region == Region::UsEast1;
         if throttled {
             Fault::throttled()
@@ -424,7 +424,7 @@ async fn a_copy_that_is_throttled_to_the_end_is_deferred() {
             Fault::None
         }
     });
-    let run = bench.invoke_for("{}", Duration::from_secs(30)).await;
+    let run = function.invoke_for("{}", Duration::from_secs(30)).await;
     let summary = &run.answer()["summary"];
     assert_eq!(
         (&summary["started"], &summary["deferred"]),
@@ -442,16 +442,16 @@ async fn a_copy_that_is_throttled_to_the_end_is_deferred() {
 
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_ended_in_error_is_deleted_and_made_again() {
-    let bench = Bench::new(&web_with(&[]), Some(&policy("")));
-    bench
+    let function = InProcess::new(&web_with(&[]), Some(&policy("")));
+    function
         .emulator
         .fault_next(Operation::CopySnapshot, 1, Fault::CopyFails);
-    assert_eq!(bench.run().await.answer()["summary"]["started"], 1);
-    bench.pass(100);
+    assert_eq!(function.run().await.answer()["summary"]["started"], 1);
+    function.pass(100);
     let name = format!("web-us-west-2-{}", days_ago(0));
-    assert_eq!(bench.names("us-east-1", Error), [name.as_str()]);
+    assert_eq!(function.names("us-east-1", Error), [name.as_str()]);
 
-    let run = bench.run().await;
+    let run = function.run().await;
     assert_eq!(
         run.changes(),
         [
@@ -466,9 +466,9 @@ async fn a_copy_that_ended_in_error_is_deleted_and_made_again() {
     );
     assert_eq!(run.answer()["summary"]["started"], 1);
     assert_eq!(run.answer()["summary"]["deleted"], 1);
-    bench.pass(100);
-    assert_eq!(bench.names("us-east-1", Available), [name.as_str()]);
-    assert_eq!(bench.run().await.changes(), [""; 0]);
+    function.pass(100);
+    assert_eq!(function.names("us-east-1", Available), [name.as_str()]);
+    assert_eq!(function.run().await.changes(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -477,8 +477,8 @@ async fn an_errored_copy_without_tags_is_tagged_before_it_is_deleted() {
     let mut errored = copy_of_web(&today);
     errored["tags"] = json!({});
     errored["state"] = json!("error");
-    let bench = Bench::new(&web_with(&[errored]), Some(&policy("")));
-    let run = bench.run().await;
+    let function = InProcess::new(&web_with(&[errored]), Some(&policy("")));
+    let run = function.run().await;
     let order: Vec<&str> = run
         .calls
         .iter()
@@ -498,11 +498,11 @@ async fn an_errored_copy_without_tags_is_tagged_before_it_is_deleted() {
     let mut errored = copy_of_web(&today);
     errored["tags"] = json!({});
     errored["state"] = json!("error");
-    let bench = Bench::new(&web_with(&[errored]), Some(&policy("")));
-    bench
+    let function = InProcess::new(&web_with(&[errored]), Some(&policy("")));
+    function
         .emulator
         .fault_next(Operation::TagResource, 1, denied());
-    let run = bench.run().await;
+    let run = function.run().await;
     assert_eq!(run.error().0, "CopyFailed");
     assert_eq!(run.changes(), ["us-east-1 TagResource"]);
 }
@@ -512,18 +512,18 @@ async fn a_copy_that_lost_its_run_before_it_was_tagged_is_tagged() {
     let today = days_ago(0);
     let mut there = copy_of_web(&today);
     there["tags"] = json!({ "owner": "me" });
-    let bench = Bench::new(&web_with(&[there]), Some(&policy("")));
-    let run = bench.run().await;
+    let function = InProcess::new(&web_with(&[there]), Some(&policy("")));
+    let run = function.run().await;
     assert_eq!(run.changes(), ["us-east-1 TagResource"]);
     assert_eq!(run.answer()["summary"]["exists"], 1);
-    let tags = bench
+    let tags = function
         .snapshot("us-east-1", &format!("web-us-west-2-{today}"))
         .unwrap()
         .tags;
     assert_eq!(tags["snapshot-copier:source"], "us-west-2/web");
     assert_eq!(tags["snapshot-copier:recovery-point"], today);
     assert_eq!(tags["owner"], "me");
-    assert_eq!(bench.run().await.changes(), [""; 0]);
+    assert_eq!(function.run().await.changes(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -541,8 +541,8 @@ async fn retention_deletes_what_it_does_not_keep_and_nothing_else() {
         json!({ "name": "somebody-elses", "tags": { "backup": "dr" } }),
     ]);
     let retention = r#", "retention": { "keepLast": 2, "keepYearly": 1 }"#;
-    let bench = Bench::new(&world, Some(&policy(retention)));
-    let run = bench.run().await;
+    let function = InProcess::new(&world, Some(&policy(retention)));
+    let run = function.run().await;
     let deleted = [days_ago(2), days_ago(400)].map(|date| format!("web-us-west-2-{date}"));
     let mut rows = run.rows("deletions", &["region", "snapshotName", "outcome", "error"]);
     rows.sort();
@@ -558,7 +558,7 @@ async fn retention_deletes_what_it_does_not_keep_and_nothing_else() {
     assert_eq!(rows, expected);
     assert_eq!(run.answer()["summary"]["deleted"], 2);
     assert_eq!(
-        bench.names("us-east-1", Available),
+        function.names("us-east-1", Available),
         [
             "somebody-elses".to_owned(),
             "web-before-the-sale".to_owned(),
@@ -610,7 +610,7 @@ async fn retention_deletes_what_it_does_not_keep_and_nothing_else() {
             assert_ne!(fields[member], Value::Null, "{member}");
         }
     }
-    assert_eq!(bench.run().await.changes(), [""; 0]);
+    assert_eq!(function.run().await.changes(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -620,11 +620,11 @@ async fn a_deletion_that_is_refused_fails_and_the_others_are_done() {
         copy_of_web(&days_ago(1)),
         copy_of_web(&days_ago(2)),
     ]);
-    let bench = Bench::new(&world, Some(&policy(r#", "retention": { "keepLast": 1 }"#)));
-    bench
+    let function = InProcess::new(&world, Some(&policy(r#", "retention": { "keepLast": 1 }"#)));
+    function
         .emulator
         .fault_next(Operation::DeleteInstanceSnapshot, 1, denied());
-    let run = bench.run().await;
+    let run = function.run().await;
     let (error_type, message) = run.error();
     assert_eq!(error_type, "CopyFailed");
     let refused = format!("web-us-west-2-{}", days_ago(1));
@@ -634,7 +634,7 @@ async fn a_deletion_that_is_refused_fails_and_the_others_are_done() {
             "deletion of {refused} in us-east-1: AccessDeniedException: You are not authorized to perform this operation."
         )
     );
-    assert_eq!(bench.names("us-east-1", Available).len(), 2);
+    assert_eq!(function.names("us-east-1", Available).len(), 2);
     let lines = run.lines("delete_result");
     let failed: Vec<_> = lines
         .iter()
@@ -647,11 +647,11 @@ async fn a_deletion_that_is_refused_fails_and_the_others_are_done() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tag_that_cannot_be_set_is_a_warning_and_set_by_the_next_run() {
-    let bench = Bench::new(&web_with(&[]), Some(&policy("")));
-    bench
+    let function = InProcess::new(&web_with(&[]), Some(&policy("")));
+    function
         .emulator
         .fault_next(Operation::TagResource, 1, denied());
-    let run = bench.run().await;
+    let run = function.run().await;
     assert_eq!(run.answer()["summary"]["started"], 1);
     let name = format!("web-us-west-2-{}", days_ago(0));
     let [line] = run.lines("tag_failed")[..] else {
@@ -665,16 +665,22 @@ async fn a_tag_that_cannot_be_set_is_a_warning_and_set_by_the_next_run() {
         ),
         ["us-east-1", name.as_str(), "AccessDeniedException"]
     );
-    assert!(bench.snapshot("us-east-1", &name).unwrap().tags.is_empty());
+    assert!(
+        function
+            .snapshot("us-east-1", &name)
+            .unwrap()
+            .tags
+            .is_empty()
+    );
 
-    let run = bench.run().await;
+    let run = function.run().await;
     assert_eq!(run.changes(), ["us-east-1 TagResource"]);
     assert_eq!(run.answer()["summary"]["pending"], 1);
-    assert_eq!(bench.snapshot("us-east-1", &name).unwrap().tags.len(), 2);
+    assert_eq!(function.snapshot("us-east-1", &name).unwrap().tags.len(), 2);
 }
 
 /// Two source Regions, with one copy too many of each source in us-east-1.
-fn two_regions() -> Bench {
+fn two_regions() -> InProcess {
     let mut of_shop = [days_ago(0), days_ago(1)].map(|date| copy_of_web(&date));
     for copy in &mut of_shop {
         let date = copy["tags"]["snapshot-copier:recovery-point"].clone();
@@ -695,7 +701,7 @@ fn two_regions() -> Bench {
         "eu-central-1": { "instances": [ { "name": "shop", "autoSnapshots": [ { "date": "today" } ] } ] },
         "us-east-1": { "instanceSnapshots": snapshots } } })
     .to_string();
-    Bench::new(
+    InProcess::new(
         &world,
         Some(
             r#"{ "sources": [ { "region": "us-west-2", "types": ["Instance"] }, { "region": "eu-central-1", "types": ["Instance"] } ],
@@ -705,8 +711,8 @@ fn two_regions() -> Bench {
 }
 
 /// Every call of an operation in a Region comes to this.
-fn always(bench: &Bench, region: Region, operation: Operation, fault: Fault) {
-    bench.emulator.on_call(move |call: &Call| {
+fn always(function: &InProcess, region: Region, operation: Operation, fault: Fault) {
+    function.emulator.on_call(move |call: &Call| {
         if call.region == region && call.operation == operation {
             fault.clone()
         } else {
@@ -717,9 +723,14 @@ fn always(bench: &Bench, region: Region, operation: Operation, fault: Fault) {
 
 #[tokio::test(start_paused = true)]
 async fn a_source_region_that_cannot_be_read_stops_nothing_else() {
-    let bench = two_regions();
-    always(&bench, Region::UsWest2, Operation::GetInstances, denied());
-    let run = bench.run().await;
+    let function = two_regions();
+    always(
+        &function,
+        Region::UsWest2,
+        Operation::GetInstances,
+        denied(),
+    );
+    let run = function.run().await;
     assert_eq!(
         run.error(),
         (
@@ -752,14 +763,14 @@ async fn a_source_region_that_cannot_be_read_stops_nothing_else() {
 
 #[tokio::test(start_paused = true)]
 async fn a_region_that_faults_to_the_end_leaves_time_for_the_others() {
-    let bench = two_regions();
+    let function = two_regions();
     always(
-        &bench,
+        &function,
         Region::UsWest2,
         Operation::GetInstances,
         Fault::internal(),
     );
-    let run = bench.invoke_for("{}", Duration::from_secs(60)).await;
+    let run = function.invoke_for("{}", Duration::from_secs(60)).await;
     let (error_type, message) = run.error();
     assert_eq!(error_type, "CopyFailed");
     assert!(
@@ -771,14 +782,14 @@ async fn a_region_that_faults_to_the_end_leaves_time_for_the_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_destination_that_cannot_be_read_is_left_alone() {
-    let bench = two_regions();
+    let function = two_regions();
     always(
-        &bench,
+        &function,
         Region::UsEast1,
         Operation::GetDiskSnapshots,
         denied(),
     );
-    let run = bench.run().await;
+    let run = function.run().await;
     assert_eq!(
         run.error(),
         (
@@ -813,15 +824,15 @@ async fn a_destination_that_cannot_be_read_is_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_cannot_be_read_keeps_its_copies() {
-    let bench = two_regions();
-    bench.emulator.on_call(|call: &Call| {
+    let function = two_regions();
+    function.emulator.on_call(|call: &Call| {
         if call.operation == Operation::GetAutoSnapshots && call.body["resourceName"] == "web" {
             denied()
         } else {
             Fault::None
         }
     });
-    let run = bench.run().await;
+    let run = function.run().await;
     assert_eq!(
         run.error(),
         (
@@ -838,15 +849,15 @@ async fn a_source_that_cannot_be_read_keeps_its_copies() {
 
 #[tokio::test(start_paused = true)]
 async fn a_source_deleted_between_two_calls_is_no_failure() {
-    let bench = Bench::new(SHOP, Some(EVERYTHING));
-    let emulator = bench.emulator.clone();
-    bench.emulator.on_call(move |call: &Call| {
+    let function = InProcess::new(SHOP, Some(EVERYTHING));
+    let emulator = function.emulator.clone();
+    function.emulator.on_call(move |call: &Call| {
         if call.operation == Operation::GetAutoSnapshots && call.body["resourceName"] == "web" {
             emulator.remove_instance(Region::UsWest2, "web").unwrap();
         }
         Fault::None
     });
-    let run = bench.run().await;
+    let run = function.run().await;
     assert_eq!(run.answer()["summary"]["started"], 2);
 }
 
@@ -864,11 +875,11 @@ async fn a_dry_run_shows_everything_and_changes_nothing() {
         untagged,
     ]);
     let deployed = policy(r#", "retention": { "keepLast": 2 }"#);
-    let bench = Bench::new(&world, Some(&deployed));
-    let before = bench.emulator.snapshots(Region::UsEast1);
-    let run = bench.invoke(r#"{ "dryRun": true }"#).await;
+    let function = InProcess::new(&world, Some(&deployed));
+    let before = function.emulator.snapshots(Region::UsEast1);
+    let run = function.invoke(r#"{ "dryRun": true }"#).await;
     assert_eq!(run.changes(), [""; 0]);
-    assert_eq!(bench.emulator.snapshots(Region::UsEast1), before);
+    assert_eq!(function.emulator.snapshots(Region::UsEast1), before);
     let answer = run.answer();
     assert_eq!(answer["dryRun"], true);
     assert_eq!(
@@ -898,7 +909,7 @@ async fn a_dry_run_shows_everything_and_changes_nothing() {
     );
 
     // What it showed is what the schedule does.
-    let run = bench.run().await;
+    let run = function.run().await;
     assert_eq!(run.answer()["summary"]["started"], 1);
     let mut deleted: Vec<_> = run
         .calls_of("us-east-1", "DeleteInstanceSnapshot")
@@ -911,9 +922,9 @@ async fn a_dry_run_shows_everything_and_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_policy_there_is_none_to_run() {
-    let bench = Bench::new(SHOP, None);
+    let function = InProcess::new(SHOP, None);
     for payload in ["{}", "null", r#"{ "dryRun": true }"#] {
-        let run = bench.invoke(payload).await;
+        let run = function.invoke(payload).await;
         assert_eq!(run.error().0, "NoPolicy");
         assert!(run.calls.is_empty());
     }
@@ -921,11 +932,11 @@ async fn without_a_policy_there_is_none_to_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deployed_policy_with_mistakes_fails_its_runs_and_no_others() {
-    let bench = Bench::new(
+    let function = InProcess::new(
         SHOP,
         Some(r#"{ "sources": [ { "region": "moon" } ], "keepLast": 1 }"#),
     );
-    let run = bench.run().await;
+    let run = function.run().await;
     let (error_type, message) = run.error();
     assert_eq!(error_type, "InvalidPolicy");
     let paths: Vec<_> = message
@@ -936,9 +947,9 @@ async fn a_deployed_policy_with_mistakes_fails_its_runs_and_no_others() {
     assert!(run.calls.is_empty());
     // A job's own policy, and an event's copies, do not need it.
     let payload = format!(r#"{{ "policy": {EVERYTHING} }}"#);
-    let run = bench.invoke(&payload).await;
+    let run = function.invoke(&payload).await;
     assert_eq!(run.answer()["summary"]["started"], 4);
-    let run = bench
+    let run = function
         .invoke(r#"{ "sourceRegion": "us-west-2", "sourceResourceName": "web" }"#)
         .await;
     assert_eq!(run.answer()["summary"]["started"], 1);
@@ -946,13 +957,13 @@ async fn a_deployed_policy_with_mistakes_fails_its_runs_and_no_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_jobs_policy_stands_in_for_the_deployed_one() {
-    let bench = Bench::new(SHOP, Some(EVERYTHING));
+    let function = InProcess::new(SHOP, Some(EVERYTHING));
     let only_disks = r#"{ "sources": [ { "region": "us-west-2", "types": ["Disk"] } ], "destinations": ["eu-west-1"] }"#;
     let dry = format!(r#"{{ "policy": {only_disks}, "dryRun": true }}"#);
-    let run = bench.invoke(&dry).await;
+    let run = function.invoke(&dry).await;
     assert_eq!(run.answer()["summary"]["planned"], 1);
     assert_eq!(run.changes(), [""; 0]);
-    let run = bench
+    let run = function
         .invoke(&format!(r#"{{ "policy": {only_disks} }}"#))
         .await;
     assert_eq!(
@@ -963,27 +974,27 @@ async fn a_jobs_policy_stands_in_for_the_deployed_one() {
     let event = format!(
         r#"{{ "detail-type": "Copy", "source": "shop", "detail": {{ "policy": {only_disks} }} }}"#
     );
-    let run = bench.invoke(&event).await;
+    let run = function.invoke(&event).await;
     assert_eq!(run.answer()["summary"]["pending"], 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn schedules_run_the_deployed_policy() {
-    let bench = Bench::new(SHOP, Some(EVERYTHING));
+    let function = InProcess::new(SHOP, Some(EVERYTHING));
     let rule = r#"{ "version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events",
         "account": "123456789012", "time": "2026-11-22T06:00:00Z", "region": "us-east-1", "resources": [], "detail": {} }"#;
-    let run = bench.invoke(rule).await;
+    let run = function.invoke(rule).await;
     assert_eq!(run.answer()["summary"]["started"], 4);
     let scheduler = r#"{ "id": "1", "detail-type": "Scheduled Event", "source": "aws.scheduler",
         "account": "123456789012", "time": "2026-11-22T06:00:00Z", "region": "us-east-1", "resources": [], "detail": "{}" }"#;
-    let run = bench.invoke(scheduler).await;
+    let run = function.invoke(scheduler).await;
     assert_eq!(run.answer()["summary"]["pending"], 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn mistakes_in_a_jobs_policy_are_named_by_their_paths() {
-    let bench = Bench::new(SHOP, Some(EVERYTHING));
-    let run = bench
+    let function = InProcess::new(SHOP, Some(EVERYTHING));
+    let run = function
         .invoke(
             r#"{ "dryRun": "yes", "policy": { "sources": [ { "region": "us-west-2", "regions": [] } ],
                  "destinations": ["us-east-1"], "retention": { "keepLast": 0 } } }"#,
@@ -1015,13 +1026,13 @@ async fn two_runs_at_once_do_no_harm() {
         copy_of_web(&days_ago(1)),
         copy_of_web(&days_ago(2)),
     ]);
-    let bench = Bench::new(&world, Some(&policy(r#", "retention": { "keepLast": 1 }"#)));
+    let function = InProcess::new(&world, Some(&policy(r#", "retention": { "keepLast": 1 }"#)));
     // Every answer takes a while, so that the two are in step.
-    bench
+    function
         .emulator
         .on_call(|_| Fault::None.after(Duration::from_millis(100)));
     let time = Duration::from_secs(60);
-    let (one, other) = tokio::join!(bench.serve("{}", time), bench.serve("{}", time));
+    let (one, other) = tokio::join!(function.serve("{}", time), function.serve("{}", time));
     for answer in [&one, &other] {
         let answer = answer.as_ref().unwrap();
         assert_eq!(answer["summary"]["failed"], 0, "{answer:#}");
@@ -1032,22 +1043,22 @@ async fn two_runs_at_once_do_no_harm() {
     };
     assert_eq!(started(&one) + started(&other), 1);
     let name = |days| format!("web-us-west-2-{}", days_ago(days));
-    assert_eq!(bench.names("us-east-1", Pending), [name(0)]);
-    assert_eq!(bench.names("us-east-1", Available), [name(1)]);
+    assert_eq!(function.names("us-east-1", Pending), [name(0)]);
+    assert_eq!(function.names("us-east-1", Available), [name(1)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_hangs_is_left_in_time() {
-    let bench = Bench::new(SHOP, Some(EVERYTHING));
+    let function = InProcess::new(SHOP, Some(EVERYTHING));
     always(
-        &bench,
+        &function,
         Region::UsEast1,
         Operation::CopySnapshot,
         Fault::Hang,
     );
     let time = Duration::from_secs(20);
     let before = Instant::now();
-    let run = bench.invoke_for("{}", time).await;
+    let run = function.invoke_for("{}", time).await;
     assert!(before.elapsed() < time);
     let mut rows = run.rows("copies", &["destinationRegion", "outcome"]);
     rows.sort();
@@ -1068,11 +1079,11 @@ async fn a_region_whose_lists_hang_stops_nothing_else() {
         (Region::UsEast1, Operation::GetInstanceSnapshots, 2),
         (Region::UsWest2, Operation::GetInstances, 1),
     ] {
-        let bench = two_regions();
-        always(&bench, region, operation, Fault::Hang);
+        let function = two_regions();
+        always(&function, region, operation, Fault::Hang);
         let time = Duration::from_secs(20);
         let before = Instant::now();
-        let run = bench.invoke_for("{}", time).await;
+        let run = function.invoke_for("{}", time).await;
         assert!(before.elapsed() < time);
         let (error_type, message) = run.error();
         assert_eq!(error_type, "CopyFailed");
@@ -1083,7 +1094,7 @@ async fn a_region_whose_lists_hang_stops_nothing_else() {
         assert!(message.starts_with(&expected), "{message}");
         assert_eq!(message.lines().count(), 1, "{message}");
         // The other destination got its copies, of the sources that were read.
-        assert_eq!(bench.names("eu-west-1", Pending).len(), copied);
+        assert_eq!(function.names("eu-west-1", Pending).len(), copied);
     }
 }
 
@@ -1095,8 +1106,8 @@ async fn everything_hanging_ends_in_time() {
         Operation::TagResource,
         Operation::DeleteInstanceSnapshot,
     ] {
-        let bench = two_regions();
-        bench.emulator.on_call(move |call: &Call| {
+        let function = two_regions();
+        function.emulator.on_call(move |call: &Call| {
             if call.operation == operation {
                 Fault::Hang
             } else {
@@ -1105,7 +1116,7 @@ async fn everything_hanging_ends_in_time() {
         });
         let time = Duration::from_secs(20);
         let before = Instant::now();
-        let run = bench.invoke_for("{}", time).await;
+        let run = function.invoke_for("{}", time).await;
         assert!(before.elapsed() < time, "{operation:?}");
         if operation == Operation::DeleteInstanceSnapshot {
             let rows = run.rows("deletions", &["outcome"]);
@@ -1117,8 +1128,8 @@ async fn everything_hanging_ends_in_time() {
 #[tokio::test(start_paused = true)]
 async fn a_large_fleets_answer_stays_small_and_its_log_is_whole() {
     const SIZE: usize = 400;
-    let bench = Bench::new(&fleet(SIZE, ""), Some(EVERYTHING));
-    bench.emulator.on_call(|call: &Call| {
+    let function = InProcess::new(&fleet(SIZE, ""), Some(EVERYTHING));
+    function.emulator.on_call(|call: &Call| {
         // One copy is refused for good, and one source has no automatic snapshots.
         if call.body["targetSnapshotName"] == format!("web-003-us-west-2-{}", days_ago(0)) {
             denied()
@@ -1126,22 +1137,22 @@ async fn a_large_fleets_answer_stays_small_and_its_log_is_whole() {
             Fault::None
         }
     });
-    bench
+    function
         .emulator
         .add_instance(
             Region::UsWest2,
             &lightsail_emulator::world::Source::named("zero"),
         )
         .unwrap();
-    let run = bench.run().await;
+    let run = function.run().await;
     // A function error has a message, not an answer; the log has every line.
     assert_eq!(run.error().0, "CopyFailed");
     assert_eq!(run.error().1.lines().count(), 2);
     assert_eq!(run.lines("copy_result").len(), 2 * SIZE);
     assert_eq!(run.lines("coverage").len(), 2 * (SIZE + 1));
 
-    bench.emulator.on_call(|_| Fault::None);
-    let run = bench.run().await;
+    function.emulator.on_call(|_| Fault::None);
+    let run = function.run().await;
     let answer = run.answer();
     let size = answer.to_string().len();
     assert!(size < 200_000, "{size} bytes");
@@ -1188,37 +1199,37 @@ fn list_before_it_was_made_again(date: &str) -> Fault {
 async fn a_failed_copy_that_another_run_has_made_again_is_not_deleted() {
     let today = days_ago(0);
     let good = copy_of_web(&today);
-    let bench = Bench::new(&web_with(&[good]), Some(&policy("")));
+    let function = InProcess::new(&web_with(&[good]), Some(&policy("")));
     let name = format!("web-us-west-2-{today}");
-    bench.emulator.fault_next(
+    function.emulator.fault_next(
         Operation::GetInstanceSnapshots,
         1,
         list_before_it_was_made_again(&today),
     );
-    let run = bench.run().await;
+    let run = function.run().await;
     assert_eq!(
         run.changes(),
         ["us-east-1 CopySnapshot", "us-east-1 TagResource"]
     );
     assert_eq!(run.rows("copies", &["outcome"]), [["exists"]]);
-    assert_eq!(bench.names("us-east-1", Available), [name]);
+    assert_eq!(function.names("us-east-1", Available), [name]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_deletion_of_a_failed_copy_is_said_once() {
     let mut errored = copy_of_web(&days_ago(0));
     errored["state"] = json!("error");
-    let bench = Bench::new(&web_with(&[errored]), Some(&policy("")));
+    let function = InProcess::new(&web_with(&[errored]), Some(&policy("")));
     // Lost on the way: said again, it could come when the name is a good copy's.
-    bench
+    function
         .emulator
         .fault_next(Operation::DeleteInstanceSnapshot, 1, Fault::LoseAnswer);
-    let run = bench.run().await;
+    let run = function.run().await;
     assert_eq!(run.error().0, "CopyFailed");
     assert_eq!(run.changes(), ["us-east-1 DeleteInstanceSnapshot"]);
     // The next run makes the copy.
     assert_eq!(
-        bench.run().await.rows("copies", &["outcome"]),
+        function.run().await.rows("copies", &["outcome"]),
         [["started"]]
     );
 }
@@ -1231,27 +1242,27 @@ fn nothing() -> Fault {
 #[tokio::test(start_paused = true)]
 async fn a_failed_copy_is_not_deleted_where_looking_at_it_once_more_says_nothing() {
     let today = days_ago(0);
-    let bench = Bench::new(&web_with(&[copy_of_web(&today)]), Some(&policy("")));
-    let emulator = &bench.emulator;
+    let function = InProcess::new(&web_with(&[copy_of_web(&today)]), Some(&policy("")));
+    let emulator = &function.emulator;
     emulator.fault_next(
         Operation::GetInstanceSnapshots,
         1,
         list_before_it_was_made_again(&today),
     );
     emulator.fault_next(Operation::GetInstanceSnapshot, 1, nothing());
-    bench.run().await;
+    function.run().await;
     let name = format!("web-us-west-2-{today}");
-    assert_eq!(bench.names("us-east-1", Available), [name]);
+    assert_eq!(function.names("us-east-1", Available), [name]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_deletion_or_tagging_that_is_not_confirmed_is_not_done() {
     let mut errored = copy_of_web(&days_ago(0));
     errored["state"] = json!("error");
-    let bench = Bench::new(&web_with(&[errored]), Some(&policy("")));
-    let emulator = &bench.emulator;
+    let function = InProcess::new(&web_with(&[errored]), Some(&policy("")));
+    let emulator = &function.emulator;
     emulator.fault_next(Operation::DeleteInstanceSnapshot, 1, nothing());
-    let run = bench.run().await;
+    let run = function.run().await;
     let (error_type, message) = run.error();
     assert_eq!(error_type, "CopyFailed");
     let expected = "the answer to DeleteInstanceSnapshot has no operations";
@@ -1259,16 +1270,16 @@ async fn a_deletion_or_tagging_that_is_not_confirmed_is_not_done() {
 
     let mut untagged = copy_of_web(&days_ago(0));
     untagged["tags"] = json!({});
-    let bench = Bench::new(&web_with(&[untagged]), Some(&policy("")));
-    let emulator = &bench.emulator;
+    let function = InProcess::new(&web_with(&[untagged]), Some(&policy("")));
+    let emulator = &function.emulator;
     emulator.fault_next(Operation::TagResource, 1, nothing());
-    let run = bench.run().await;
+    let run = function.run().await;
     let log = json!(run.log).to_string();
     assert!(
         log.contains("the answer to TagResource has no operations"),
         "{log}"
     );
-    assert_eq!(bench.run().await.changes(), ["us-east-1 TagResource"]);
+    assert_eq!(function.run().await.changes(), ["us-east-1 TagResource"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -1276,7 +1287,7 @@ async fn a_rule_that_selects_nothing_is_warned_of() {
     let world = r#"{ "regions": { "us-west-2": { "instances": [ { "name": "web" } ] } } }"#;
     let policy = r#"{ "destinations": ["us-east-1"], "sources": [
         { "region": "us-west-2", "names": ["web"] }, { "region": "us-west-2", "names": ["wbe-*"] } ] }"#;
-    let run = Bench::new(world, Some(policy)).run().await;
+    let run = InProcess::new(world, Some(policy)).run().await;
     let lines = run.lines("selects_nothing");
     let rules: Vec<_> = lines
         .iter()
@@ -1291,12 +1302,12 @@ async fn a_rule_whose_region_was_not_read_is_not_said_to_select_nothing() {
     let world = r#"{ "regions": { "us-west-2": { "disks": [ { "name": "data" } ] } } }"#;
     let policy = r#"{ "destinations": ["us-east-1"], "sources": [
         { "region": "us-west-2", "types": ["Disk"], "names": ["dtaa"] }, { "region": "us-west-2", "names": ["wbe"] } ] }"#;
-    let bench = Bench::new(world, Some(policy));
+    let function = InProcess::new(world, Some(policy));
     let refused = Fault::error(StatusCode::BAD_REQUEST, "AccessDeniedException", "no");
-    bench
+    function
         .emulator
         .fault_next(Operation::GetInstances, 1, refused);
-    let run = bench.run().await;
+    let run = function.run().await;
     let lines = run.lines("selects_nothing");
     let rules: Vec<_> = lines
         .iter()
@@ -1313,10 +1324,10 @@ async fn coverage_lines_warn_of_what_is_not_protected() {
         { "name": "none-restorable", "autoSnapshots": [ { "date": "today", "status": "Failed" } ] },
         { "name": "old", "autoSnapshots": [ { "date": "today-9" } ] },
         { "name": "new", "autoSnapshots": [ { "date": "today" } ] } ] } } }"#;
-    let bench = Bench::new(world, Some(&policy("")));
-    bench.run().await;
-    bench.pass(100);
-    let run = bench.run().await;
+    let function = InProcess::new(world, Some(&policy("")));
+    function.run().await;
+    function.pass(100);
+    let run = function.run().await;
     let lines: Vec<_> = run
         .lines("coverage")
         .into_iter()
@@ -1371,8 +1382,8 @@ async fn coverage_lines_warn_of_what_is_not_protected() {
 async fn a_name_that_something_else_has_fails_and_is_not_touched() {
     let name = format!("web-us-west-2-{}", days_ago(0));
     let world = web_with(&[json!({ "name": name, "fromInstanceName": "other" })]);
-    let bench = Bench::new(&world, Some(&policy(r#", "retention": { "keepLast": 1 }"#)));
-    let run = bench.run().await;
+    let function = InProcess::new(&world, Some(&policy(r#", "retention": { "keepLast": 1 }"#)));
+    let run = function.run().await;
     let (error_type, message) = run.error();
     assert_eq!(error_type, "CopyFailed");
     assert_eq!(
@@ -1382,38 +1393,44 @@ async fn a_name_that_something_else_has_fails_and_is_not_touched() {
         )
     );
     assert_eq!(run.changes(), ["us-east-1 CopySnapshot"]);
-    assert!(bench.snapshot("us-east-1", &name).unwrap().tags.is_empty());
+    assert!(
+        function
+            .snapshot("us-east-1", &name)
+            .unwrap()
+            .tags
+            .is_empty()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_lost_costs_no_copy() {
-    let bench = Bench::new(&web_with(&[]), Some(&policy("")));
-    bench
+    let function = InProcess::new(&web_with(&[]), Some(&policy("")));
+    function
         .emulator
         .fault_next(Operation::CopySnapshot, 1, Fault::LoseAnswer);
-    let run = bench.run().await;
+    let run = function.run().await;
     assert_eq!(run.rows("copies", &["outcome"]), [["pending"]]);
     let name = format!("web-us-west-2-{}", days_ago(0));
-    assert_eq!(bench.snapshot("us-east-1", &name).unwrap().tags.len(), 2);
+    assert_eq!(function.snapshot("us-east-1", &name).unwrap().tags.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn copies_of_a_source_that_is_gone_are_pruned_to_the_retention() {
-    let bench = Bench::new(
+    let function = InProcess::new(
         &web_with(&[copy_of_web(&days_ago(1)), copy_of_web(&days_ago(2))]),
         Some(&policy(r#", "retention": { "keepLast": 1 }"#)),
     );
-    bench
+    function
         .emulator
         .remove_instance(Region::UsWest2, "web")
         .unwrap();
-    let run = bench.run().await;
+    let run = function.run().await;
     assert_eq!(run.changes(), ["us-east-1 DeleteInstanceSnapshot"]);
     assert_eq!(run.answer()["coverage"], json!([]));
     assert_eq!(
-        bench.names("us-east-1", Available),
+        function.names("us-east-1", Available),
         [format!("web-us-west-2-{}", days_ago(1))]
     );
     // The last one stays for ever.
-    assert_eq!(bench.run().await.changes(), [""; 0]);
+    assert_eq!(function.run().await.changes(), [""; 0]);
 }

@@ -1,4 +1,4 @@
-//! Virtual time, for the SDK, the emulator and the story alike.
+//! Virtual time for the SDK, the emulator and the simulation.
 
 use std::time::{Duration, SystemTime};
 

@@ -9,10 +9,10 @@
 //! and nothing of anybody else's was touched.
 //!
 //! `SIMULATION_SEEDS=5000 cargo test --test simulation` goes through more seeds,
-//! `SIMULATION_SEED=42 cargo test --test simulation -- --nocapture` replays one and tells its story.
+//! `SIMULATION_SEED=42 cargo test --test simulation -- --nocapture` replays one and prints its steps.
 
 mod clock;
-mod story;
+mod simulation;
 
 use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,14 +31,14 @@ fn number(variable: &str) -> Option<u64> {
 #[test]
 fn no_backup_is_lost_whatever_goes_wrong() {
     if let Some(seed) = number("SIMULATION_SEED") {
-        if let Err(problem) = story::tell(seed, true) {
+        if let Err(problem) = simulation::simulate(seed, true) {
             panic!("seed {seed}: {problem}");
         }
         return;
     }
     let seeds = number("SIMULATION_SEEDS").unwrap_or(SEEDS);
     let next = AtomicU64::new(0);
-    let totals = std::sync::Mutex::new(story::Totals::default());
+    let totals = std::sync::Mutex::new(simulation::Totals::default());
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..std::thread::available_parallelism().map_or(1, usize::from))
             .map(|_| {
@@ -48,8 +48,8 @@ fn no_backup_is_lost_whatever_goes_wrong() {
                         if seed >= seeds {
                             return;
                         }
-                        match story::tell(seed, false) {
-                            Ok(told) => totals.lock().unwrap().add(&told),
+                        match simulation::simulate(seed, false) {
+                            Ok(counts) => totals.lock().unwrap().add(&counts),
                             Err(problem) => {
                                 next.store(seeds, Ordering::Relaxed);
                                 panic!("seed {seed}: {problem}\nreplay: SIMULATION_SEED={seed} cargo test --test simulation -- --nocapture");

@@ -1,4 +1,4 @@
-//! What the tests stand on: a function, its Lightsail, and short ways to ask about both.
+//! The real binary under the local Lambda, with an emulator on a port.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 /// The function's timeout where a test is not about time.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A session token like those that Lambda gives a function. The emulator takes any.
+/// A session token as Lambda sets it. The emulator accepts any.
 pub const SESSION_TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLETOKEN";
 
-/// Instances and disks with automatic snapshots, and manual snapshots, of which the sample
-/// requests of CopySnapshot's page are two. A copy stays `pending`.
+/// Instances and disks with automatic snapshots, and manual snapshots. They include the sources of
+/// the sample requests on CopySnapshot's page. Copies stay `pending`.
 const WORLD: &str = r#"{
     "copySeconds": 3600,
     "regions": {
@@ -39,12 +39,12 @@ const WORLD: &str = r#"{
     }
 }"#;
 
-/// The world that most tests start from.
+/// The emulated resources that most tests start from.
 pub fn world() -> World {
     World::from_json(WORLD).unwrap()
 }
 
-/// A world in which a copy is available as soon as it is asked for.
+/// The same resources; copies are available at once.
 pub fn world_of_instant_copies() -> World {
     World {
         copy_time: Default::default(),
@@ -52,22 +52,22 @@ pub fn world_of_instant_copies() -> World {
     }
 }
 
-/// A function and its Lightsail.
-pub struct Stand {
+/// A running function and the emulator that it calls.
+pub struct Deployed {
     /// The process of the binary.
     pub function: LocalFunction,
-    /// The Lightsail that it calls.
+    /// The emulator that it calls, unless the test serves another endpoint.
     pub emulator: Emulator,
     _running: Option<Running>,
 }
 
-impl Stand {
-    /// The function in us-east-1, without a policy.
+impl Deployed {
+    /// Starts the function in us-east-1, without a policy.
     pub async fn new(binary: &str) -> Self {
         Self::with(binary, world(), &[]).await
     }
 
-    /// The same with another world and more environment variables.
+    /// Starts it with these resources and additional environment variables.
     pub async fn with(binary: &str, world: World, variables: &[(&str, &str)]) -> Self {
         let emulator = Emulator::new(world);
         let running = emulator.clone().start().await.unwrap();
@@ -79,12 +79,12 @@ impl Stand {
         }
     }
 
-    /// A function whose Lightsail is at another URL than that of the emulator.
+    /// Starts it with an endpoint that is not the emulator's.
     pub async fn at(binary: &str, url: &str) -> Self {
         Self::served(binary, url, Emulator::new(world()), &[]).await
     }
 
-    /// The function with more environment variables, and a Lightsail that is served by somebody else.
+    /// Starts it with an endpoint that the caller serves, and additional environment variables.
     pub async fn served(
         binary: &str,
         url: &str,
@@ -103,12 +103,12 @@ impl Stand {
         self.function.invoke(event.to_string(), TIMEOUT).await
     }
 
-    /// Sends an event that is answered.
+    /// Sends an event and returns the answer. Fails the test if there is none.
     pub async fn answer(&mut self, event: &Value) -> Value {
         self.send(event).await.answer()
     }
 
-    /// The only copy of the answer to an event.
+    /// Sends an event with one copy and returns that copy's result.
     pub async fn copy(&mut self, event: &Value) -> Value {
         let answer = self.answer(event).await;
         let copies = answer["copies"].as_array().unwrap();
@@ -116,7 +116,7 @@ impl Stand {
         copies[0].clone()
     }
 
-    /// The calls of an operation so far.
+    /// All calls of this operation since the start.
     pub fn calls_of(&self, operation: Operation) -> Vec<Call> {
         let mut calls = self.emulator.calls();
         calls.retain(|call| call.operation == operation);
@@ -132,7 +132,7 @@ impl Stand {
             .collect()
     }
 
-    /// Asserts that the same process serves an event as it should.
+    /// Asserts that the same process still serves events.
     pub async fn still_serves(&mut self) {
         let process = self.function.process_id();
         assert!(process.is_some());
@@ -156,17 +156,17 @@ async fn function(binary: &str, url: &str, variables: &[(&str, &str)]) -> LocalF
     LocalFunction::spawn(binary, settings).await.unwrap()
 }
 
-/// Short ways to ask how an invocation went.
+/// Accessors for tests. Each fails the test if the invocation ended otherwise.
 pub trait Outcome {
-    /// Its answer; fails the test if it has none.
+    /// The answer.
     fn answer(&self) -> Value;
-    /// Its function error's type and message; fails the test if it has none.
+    /// The function error's type and message.
     fn error(&self) -> (&str, &str);
-    /// Its log lines, parsed; fails the test if one is not a JSON object.
+    /// The log lines. Each must be a JSON object.
     fn lines(&self) -> Vec<Value>;
-    /// The fields of its log lines of one `event`.
+    /// The fields of the log lines with this `event`.
     fn events(&self, event: &str) -> Vec<Value>;
-    /// The fields of the one log line about a copy.
+    /// The fields of the only `copy_result` line for this target.
     fn line_of(&self, target: &str) -> Value;
 }
 

@@ -1,4 +1,4 @@
-//! The AWS SDK on the emulator, in process: everything but a socket.
+//! The AWS SDK's client configuration for an emulator in the same process, without a socket.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use lightsail_emulator::{ACCESS_KEY_ID, Emulator, SECRET_ACCESS_KEY};
 
-/// The SDK's settings for a Lightsail in this process.
+/// A client configuration that sends every request to this emulator.
 pub fn config(emulator: &Emulator) -> Builder {
-    let connector = SharedHttpConnector::new(InProcess(emulator.clone()));
+    let connector = SharedHttpConnector::new(EmulatorConnector(emulator.clone()));
     let credentials = Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None, None, "tests");
     aws_sdk_lightsail::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -23,15 +23,15 @@ pub fn config(emulator: &Emulator) -> Builder {
         .http_client(http_client_fn(move |_, _| connector.clone()))
 }
 
-struct InProcess(Emulator);
+struct EmulatorConnector(Emulator);
 
-impl fmt::Debug for InProcess {
+impl fmt::Debug for EmulatorConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InProcess")
+        f.write_str("EmulatorConnector")
     }
 }
 
-impl HttpConnector for InProcess {
+impl HttpConnector for EmulatorConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let emulator = self.0.clone();
         HttpConnectorFuture::new(async move {

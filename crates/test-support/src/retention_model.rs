@@ -1,12 +1,12 @@
-//! The meaning of a policy's retention once more, from its definition: slow, and written without a
-//! look at the code that it checks.
+//! Retention, implemented a second time from its definition and independent of the function's
+//! code. It is simple and slow.
 
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use lightsail_snapshot_copier::retention::Retention;
 
-/// Which of these dates, newest first, `restic forget` would keep.
+/// For each of these dates, newest first: whether `restic forget` would keep it.
 pub fn keeps(retention: &Retention, newest_first: &[Date]) -> Vec<bool> {
     let by = |format: &str| -> Vec<String> {
         let period = |date: &Date| date.strftime(format).to_string();

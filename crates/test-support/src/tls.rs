@@ -1,4 +1,4 @@
-//! An emulator behind TLS, with a certificate of an authority that nobody knows.
+//! An emulator behind TLS. A new private authority signs its certificate.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -13,21 +13,21 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-/// An emulator that is being served. It stops when this is dropped.
+/// A running emulator behind TLS. Dropping it stops the server.
 pub struct Tls {
-    /// Where it is.
+    /// The `https` URL.
     pub url: String,
-    /// The certificate of the authority, in PEM.
+    /// The authority's certificate, in PEM.
     pub authority: String,
     connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
 impl Tls {
-    /// Serves an emulator at a free port of this machine.
+    /// Serves an emulator on a free port of the loopback interface.
     pub async fn start(emulator: Emulator) -> Result<Self, Box<dyn std::error::Error>> {
         let mut authority = CertificateParams::new(Vec::new())?;
-        // OpenSSL takes a certificate for self-signed if it has its issuer's name.
+        // OpenSSL treats a certificate with the same name as its issuer as self-signed.
         authority
             .distinguished_name
             .push(DnType::CommonName, "Authority");
@@ -62,7 +62,7 @@ impl Tls {
         })
     }
 
-    /// How many connections were made since this was last asked.
+    /// The number of connections since the previous call.
     pub fn take_connections(&self) -> usize {
         self.connections.swap(0, Ordering::Relaxed)
     }

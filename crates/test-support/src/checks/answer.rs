@@ -1,8 +1,8 @@
-//! Lightsail's answers, and those of whatever stands before it, as the SDK decodes them and the
-//! function's own client takes them.
+//! Responses of Lightsail or of a proxy in front of it: how the SDK decodes them and how the
+//! function handles them.
 //!
-//! An input is lines of text. The first is one letter, the call that is made ([`run`]); each other
-//! one is an answer: its HTTP status, its headers and its body, with tabs between them.
+//! An input is lines of text. The first is one letter, the call to make (`run`). Each other line is
+//! a response: HTTP status, headers and body, separated by tabs.
 //!
 //! ```text
 //! c
@@ -10,8 +10,8 @@
 //! 200⇥x-amzn-requestid: 1|content-type: application/x-amz-json-1.1⇥{"operations": []}
 //! ```
 //!
-//! In place of a status there may be `io` (the connection breaks), `timeout` (there is none) or
-//! `hang` (no answer ever). When there are no more answers, the last one is given again and again.
+//! Instead of a status there may be `io` (the connection breaks), `timeout` (connecting fails) or
+//! `hang` (no response). After the last response, it is repeated.
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -37,7 +37,7 @@ use lightsail_snapshot_copier::run::{Deadline, RunResults};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-/// Makes a call, and lets it be answered with what these bytes say.
+/// Makes a call and answers it with the responses in these bytes.
 pub fn check(input: &[u8]) {
     let mut lines = input.split(|byte| *byte == b'\n');
     let Some([letter]) = lines.next() else {
@@ -47,7 +47,7 @@ pub fn check(input: &[u8]) {
     if answers.is_empty() {
         return;
     }
-    // On paused time: retries wait as they do, and no time passes.
+    // The clock is paused, so retries wait without real time passing.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -64,7 +64,7 @@ pub fn check(input: &[u8]) {
 const TIME: Duration = Duration::from_secs(20);
 const ANSWER_TIME: Duration = Duration::from_millis(100);
 
-/// More calls than these are not made in that time: pauses between attempts grow to seconds.
+/// The upper limit of calls within `TIME`. Pauses between attempts grow to seconds.
 const MOST_CALLS: usize = 50;
 
 async fn run(letter: u8, wire: &Arc<Wire>) {
@@ -148,7 +148,7 @@ async fn run(letter: u8, wire: &Arc<Wire>) {
         }
         _ => return,
     }
-    // Its timers have milliseconds.
+    // tokio's timers round up to milliseconds.
     assert!(started.elapsed() <= TIME + Duration::from_millis(5));
     let calls = wire.requests.lock().unwrap().len();
     assert!((1..=MOST_CALLS).contains(&calls), "{calls} calls");
@@ -176,7 +176,7 @@ fn manual() -> Copy {
     }
 }
 
-/// One answer.
+/// One response.
 #[derive(Debug)]
 enum Given {
     Answer {
@@ -199,7 +199,7 @@ impl Given {
             "hang" => return Some(Self::Nothing),
             _ => {}
         }
-        // Lower ones come before an answer, and the HTTP client keeps them to itself.
+        // The HTTP client does not pass on informational responses (1xx).
         let status = status
             .parse()
             .ok()
@@ -217,12 +217,12 @@ impl Given {
         })
     }
 
-    /// As the HTTP client would hand it on.
+    /// The result that the HTTP client would return.
     fn response(&self) -> Result<HttpResponse, ConnectorError> {
         match self {
             Self::ConnectionBreaks => Err(ConnectorError::io("connection reset".into())),
             Self::NoConnection => Err(ConnectorError::timeout("connect timeout".into())),
-            Self::Nothing => unreachable!("it is waited for, for ever"),
+            Self::Nothing => unreachable!("a hanging call has no response"),
             Self::Answer {
                 status,
                 headers,
@@ -243,7 +243,7 @@ impl Given {
         }
     }
 
-    /// Whether it has what every answer of an AWS service has.
+    /// Whether it has a request ID, as every response of an AWS service does.
     fn has_request_id(&self) -> bool {
         let Self::Answer { headers, .. } = self else {
             return false;
@@ -254,8 +254,8 @@ impl Given {
             .any(|(name, _)| names.contains(&name.to_ascii_lowercase().as_str()))
     }
 
-    /// The body of an answer that says "done", if it is JSON. No body is an empty object to the
-    /// SDK, and strings may hold control characters, and what is no UTF-8 where nobody reads it.
+    /// The body of a 2xx response, if it is JSON. The SDK reads an empty body as an empty object. It
+    /// accepts control characters in strings, and invalid UTF-8 in members that it does not read.
     fn accepted(&self) -> Option<Value> {
         match self {
             Self::Answer {
@@ -275,8 +275,8 @@ impl Given {
         }
     }
 
-    /// Whether the body is something like a JSON object, so that the SDK, which is not strict
-    /// about numbers for one thing, may take it for one.
+    /// Whether the body looks like a JSON object but is not valid. The SDK's parser is less strict,
+    /// for example about numbers, and may accept it.
     fn is_nearly_accepted(&self) -> bool {
         let object = |body: &[u8]| body.trim_ascii_start().starts_with(b"{");
         let done = matches!(self, Self::Answer { status: 200..300, body, .. } if object(body));
@@ -284,12 +284,12 @@ impl Given {
     }
 }
 
-/// A text without control characters, and an absent one as an empty one.
+/// The text with spaces instead of control characters; empty if absent.
 fn plain(text: Option<&str>) -> String {
     text.unwrap_or_default().replace(|c: char| c < ' ', " ")
 }
 
-/// The way to Lightsail: what was asked, and what is answered.
+/// The responses to give, and the requests so far.
 #[derive(Debug)]
 struct Wire {
     answers: Vec<Given>,
@@ -339,12 +339,12 @@ fn config(wire: &Arc<Wire>) -> aws_sdk_lightsail::config::Builder {
 }
 
 impl Wire {
-    /// The answer to the request of that index.
+    /// The response to the request with this index.
     fn given(&self, index: usize) -> &Given {
         &self.answers[index.min(self.answers.len() - 1)]
     }
 
-    /// All that was asked, with its answer.
+    /// All requests, each with its response.
     fn exchanges(&self) -> Vec<(Request, &Given)> {
         let requests = self.requests.lock().unwrap();
         requests
@@ -363,7 +363,7 @@ impl Wire {
         matches!(self.last(), Given::Answer { status, .. } if !(200..300).contains(status))
     }
 
-    /// What the last answer has under that name, if it says "done" and that is a list.
+    /// The list with this name in the last response, if that is a 2xx response.
     fn last_list(&self, name: &str) -> Option<Vec<Value>> {
         Some(self.last().accepted()?.get(name)?.as_array()?.clone())
     }
@@ -378,14 +378,14 @@ impl Wire {
         lists.flatten().filter(|item| !item.is_null()).collect()
     }
 
-    /// Whether there was an answer of which only the SDK can tell what it says.
+    /// Whether a response may or may not be valid for the SDK. Then nothing more is checked.
     fn is_unclear(&self) -> bool {
         self.exchanges()
             .iter()
             .any(|(_, given)| given.is_nearly_accepted())
     }
 
-    /// A call was accepted: with these Operations, and no others.
+    /// The call succeeded: the Operations are those of the response.
     fn check_operations(&self, operations: &[Operation]) {
         if self.is_unclear() {
             return;
@@ -419,7 +419,7 @@ impl Wire {
         assert_eq!(snapshot.state == SnapshotState::Available, is_ready);
     }
 
-    /// That there is no such snapshot was said, of an instance and of a disk.
+    /// Lightsail reported the snapshot as missing, both as an instance's and as a disk's.
     fn check_not_found(&self) {
         for operation in ["GetInstanceSnapshot", "GetDiskSnapshot"] {
             let exchanges = self.exchanges();
@@ -434,8 +434,7 @@ impl Wire {
         }
     }
 
-    /// Every page was asked for with the token of the one before it, none twice, and no item of
-    /// theirs is missing.
+    /// Each page was requested once, with the token of the page before it, and no item is missing.
     fn check_list(&self, list: &str, names: &[String]) {
         if self.is_unclear() {
             return;
@@ -448,14 +447,14 @@ impl Wire {
                 .get(index + 1)
                 .map(|(request, _)| &request.page_token);
             if next == Some(&request.page_token) {
-                // It could not be read, and was asked for again.
+                // The page could not be read and was requested again.
                 continue;
             }
             let page = given.accepted().expect("a page");
             let token = plain(page["nextPageToken"].as_str());
             assert_eq!(plain(next.and_then(Option::as_deref)), token);
             assert!(tokens.insert(&request.page_token), "{token} twice");
-            // An answer of somebody else's is not an empty Region.
+            // A response that is not from AWS must not count as an empty Region.
             assert!(page[list].is_array() || given.has_request_id(), "{given:?}");
             let items = page[list]
                 .as_array()
@@ -475,7 +474,7 @@ impl Wire {
         );
     }
 
-    /// Of a call that changes something it is known whether it may have done so.
+    /// A failed change says whether it may have taken effect.
     fn check_failed_change(&self, failure: &Failure) {
         self.check_failure(failure);
         let exchanges = self.exchanges();
@@ -511,8 +510,8 @@ impl Wire {
         assert!(message.is_none_or(|message| message.lines().count() == 1));
     }
 
-    /// Whether a snapshot was answered that is a copy of the same source, in one of these states
-    /// if there are any.
+    /// Whether a response has a snapshot that is a copy of the same source, in one of these states. An
+    /// empty list allows any state.
     fn has_copy(&self, copy: &Copy, states: &[&str]) -> bool {
         let snapshots = self.exchanges().into_iter().filter_map(|(request, given)| {
             let member = match request.operation.as_str() {
@@ -527,7 +526,7 @@ impl Wire {
             let is_from = |name: &str| origins.iter().any(|origin| snapshot[origin] == name);
             let same_source = match &copy.source {
                 Source::Dated { resource, .. } => is_from(resource),
-                // It names the snapshot's own origin.
+                // It names the origin of the source snapshot.
                 _ => snapshot.is_object(),
             };
             let state = snapshot["state"].as_str().unwrap_or_default();
@@ -535,7 +534,7 @@ impl Wire {
         })
     }
 
-    /// Nothing was changed, and the source was seen.
+    /// The dry run changed nothing and found the source.
     fn check_planned(&self, copy: &Copy) {
         let changes = |(request, _): &(Request, _)| request.operation == "CopySnapshot";
         assert!(!self.exchanges().iter().any(changes));

@@ -1,4 +1,4 @@
-//! Payloads: refused with all their mistakes, or read as what they say.
+//! Payloads: each is refused with all its mistakes, or parsed into the job that it describes.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use lightsail_snapshot_copier::region::Region;
 use lightsail_snapshot_copier::request::{Copy, Source};
 use serde_json::{Map, Value, json};
 
-/// Reads any bytes as a payload, in a Region that Lightsail has and in one that it has not.
+/// Parses any bytes as a payload, in a Region that Lightsail has and in one that it does not have.
 pub fn check(payload: &[u8]) {
     let here = read(payload, Region::parse("us-east-1").ok());
     let elsewhere = read(payload, None);
     match (&here, elsewhere) {
-        // A default destination can be what is missing, and nothing else.
+        // Only the default destination may be missing.
         (_, Ok(event)) => assert_eq!(here, Ok(event)),
         (Err(here), Err(elsewhere)) => assert!(elsewhere.len() >= here.len()),
         (Ok(_), Err(elsewhere)) => {
@@ -42,15 +42,15 @@ fn read(payload: &[u8], region: Option<Region>) -> Result<Event, Mistakes> {
     read
 }
 
-/// What is said about mistakes is short, and has a line for each.
+/// The message is short and has one line for each mistake.
 pub fn check_mistakes(mistakes: &Mistakes) {
     assert!(!mistakes.is_empty());
     let text = mistakes.to_string();
-    let spelled_out = mistakes.len().min(50);
+    let shown = mistakes.len().min(50);
     let lines: Vec<&str> = text.split('\n').collect();
     assert_eq!(
         lines.len(),
-        spelled_out + usize::from(mistakes.len() > 50),
+        shown + usize::from(mistakes.len() > 50),
         "{text}"
     );
     for line in lines {
@@ -68,7 +68,7 @@ fn check_event(payload: &[u8], event: &Event) {
     } else {
         &document
     };
-    // A dry run changes nothing: nothing that asks for one may come to be a real run.
+    // A requested dry run must never become a real run.
     assert_eq!(job.get("dryRun") == Some(&json!(true)), event.dry_run);
     match &event.job {
         Job::DeployedPolicy => {
@@ -84,12 +84,12 @@ fn check_event(payload: &[u8], event: &Event) {
         }
         Job::Copies(copies) => {
             check_copies(copies);
-            let said_again = json!({
+            let as_job = json!({
                 "copies": copies.iter().map(request).collect::<Vec<_>>(),
                 "dryRun": event.dry_run,
             });
             assert_eq!(
-                read(said_again.to_string().as_bytes(), None).as_ref(),
+                read(as_job.to_string().as_bytes(), None).as_ref(),
                 Ok(event)
             );
         }
@@ -126,7 +126,7 @@ fn check_copies(copies: &[Copy]) {
     }
 }
 
-/// The request that leaves nothing of a copy to be filled in.
+/// The request for this copy with every optional field set.
 fn request(copy: &Copy) -> Value {
     let mut request = Map::new();
     let mut field = |name: &str, value: &str| request.insert(name.to_owned(), value.into());

@@ -1,8 +1,8 @@
-//! What has to hold of everything that is read from outside, whatever it is.
+//! Properties that hold for every input from outside.
 //!
-//! Each module has one `check`, which takes any bytes and panics where something does not hold.
-//! libFuzzer calls it from `fuzz_targets/`, and the function's own `tests/corpus.rs` calls it for
-//! the inputs in `corpus/`, without libFuzzer.
+//! Each module has one `check` that takes any bytes and panics if a property does not hold.
+//! libFuzzer calls it from `fuzz/fuzz_targets/`. `tests/corpus.rs` calls it for the inputs in
+//! `fuzz/corpus/`.
 
 pub mod answer;
 pub mod event;

@@ -1,6 +1,6 @@
-//! Policies: refused with all their mistakes, or read, and planned with in a small world.
+//! Policies: each is refused with all its mistakes, or parsed and used to plan in a small account.
 //!
-//! An input is one line that the world is made of, and the policy in JSON.
+//! An input is one line that describes the account, then the policy in JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,12 +21,12 @@ use lightsail_snapshot_copier::retention::Retention;
 use super::event::check_mistakes;
 use crate::retention_model::keeps;
 
-/// Reads any bytes as a policy, and plans with it if it is one.
+/// Parses any bytes as a policy. Plans with it if it is valid.
 pub fn check(input: &[u8]) {
     let Some(end) = input.iter().position(|byte| *byte == b'\n') else {
         return;
     };
-    let (world, json) = input.split_at(end);
+    let (account, json) = input.split_at(end);
     let Ok(json) = std::str::from_utf8(&json[1..]) else {
         return;
     };
@@ -36,7 +36,7 @@ pub fn check(input: &[u8]) {
         Err(mistakes) => check_mistakes(&mistakes),
         Ok(policy) => {
             check_policy(&policy);
-            check_plans(&policy, &World::of(&policy, world));
+            check_plans(&policy, &FakeAccount::of(&policy, account));
         }
     }
 }
@@ -61,33 +61,33 @@ fn check_policy(policy: &Policy) {
 
 const TODAY: Date = Date::constant(2026, 11, 22);
 
-/// The first one's copies need another name, and the last one's have none that is short enough.
+/// Copies of the first need an escaped name. Copies of the last have no name that is short enough.
 const NAMES: [&str; 4] = ["shop.example", "web", "db", LONG_NAME];
 const LONG_NAME: &str = match std::str::from_utf8(&[b'a'; 250]) {
     Ok(name) => name,
     Err(_) => unreachable!(),
 };
 
-/// What there is to see.
+/// An account in memory, as a run observes it.
 #[derive(Default)]
-struct World {
+struct FakeAccount {
     observed: Observed,
     snapshots: BTreeMap<Region, Vec<Snapshot>>,
 }
 
-impl World {
-    /// The world that these bytes come to: three of them are one thing in it.
+impl FakeAccount {
+    /// Builds an account from these bytes: three bytes describe one resource, snapshot or fault.
     fn of(policy: &Policy, bytes: &[u8]) -> Self {
-        let mut world = Self::default();
+        let mut account = Self::default();
         let mut regions: Vec<Region> = policy.sources.iter().map(|rule| rule.region).collect();
         regions.push(policy.destinations[0]);
         for region in &regions {
             for kind in [ResourceKind::Instance, ResourceKind::Disk] {
-                world.observed.read.insert((*region, kind));
+                account.observed.read.insert((*region, kind));
             }
         }
         for region in &policy.destinations {
-            world.observed.destinations.entry(*region).or_default();
+            account.observed.destinations.entry(*region).or_default();
         }
         let of = |byte: u8, count: usize| usize::from(byte) % count;
         for (index, thing) in bytes.as_chunks::<3>().0.iter().take(40).enumerate() {
@@ -102,16 +102,16 @@ impl World {
             };
             let date = TODAY - i64::from(when).days() * if what & 64 == 0 { 1 } else { 12 };
             match what % 8 {
-                0 => world.add_resource(source, what),
-                1 | 2 => world.add_recovery_point(source, date, what),
-                3 => world.make_unreadable(source, policy, what),
+                0 => account.add_resource(source, what),
+                1 | 2 => account.add_recovery_point(source, date, what),
+                3 => account.make_unreadable(source, policy, what),
                 _ => {
                     let region = policy.destinations[of(which / 8, policy.destinations.len())];
-                    world.add_copy(region, &source, date, what, index);
+                    account.add_copy(region, &source, date, what, index);
                 }
             }
         }
-        world
+        account
     }
 
     fn add_resource(&mut self, source: SourceId, what: u8) {
@@ -166,7 +166,7 @@ impl World {
         };
         let tagged = what & 8 == 0;
         let snapshot = Snapshot {
-            // Somebody can make a second copy of a day, under another name.
+            // A user can make a second copy of a day under another name.
             name: if what & 128 == 0 {
                 name.to_string()
             } else {
@@ -197,7 +197,7 @@ impl World {
         }
     }
 
-    /// What is seen after the deletions of a plan.
+    /// What a run observes after the deletions of this plan.
     fn after(&self, plan: &Plan) -> Observed {
         let mut observed = self.observed.clone();
         for (region, steps) in &plan.destinations {
@@ -216,23 +216,23 @@ fn noon() -> Timestamp {
     "2026-11-22T12:00:00Z".parse().unwrap()
 }
 
-fn check_plans(policy: &Policy, world: &World) {
-    let planned = plan(policy, &world.observed, noon());
-    assert_eq!(planned, plan(policy, &world.observed, noon()));
-    let selected: BTreeSet<&SourceId> = world
+fn check_plans(policy: &Policy, account: &FakeAccount) {
+    let planned = plan(policy, &account.observed, noon());
+    assert_eq!(planned, plan(policy, &account.observed, noon()));
+    let selected: BTreeSet<&SourceId> = account
         .observed
         .resources
         .iter()
         .filter(|(id, resource)| policy.selects(id.region, id.kind, &id.name, &resource.tags))
         .map(|(id, _)| id)
         .collect();
-    for source in sources_to_ask(policy, &world.observed, noon()) {
+    for source in sources_to_ask(policy, &account.observed, noon()) {
         assert!(selected.contains(&source));
     }
-    for rule in rules_without_sources(policy, &world.observed) {
+    for rule in rules_without_sources(policy, &account.observed) {
         assert!(rule < policy.sources.len());
     }
-    // Every source is spoken of for every destination, once.
+    // There is one coverage entry for each source and destination.
     let covered: BTreeSet<_> = planned
         .coverage
         .iter()
@@ -246,7 +246,7 @@ fn check_plans(policy: &Policy, world: &World) {
             assert!(selected.contains(&wanted.source));
             assert_eq!(wanted.copy.destination, *region);
         }
-        let snapshots = world.snapshots.get(region).map_or(&[][..], Vec::as_slice);
+        let snapshots = account.snapshots.get(region).map_or(&[][..], Vec::as_slice);
         let deleted = steps
             .deletions
             .iter()
@@ -254,11 +254,11 @@ fn check_plans(policy: &Policy, world: &World) {
             .collect();
         check_deletions(policy.retention.as_ref(), snapshots, &deleted);
     }
-    check_next_plan(policy, world, &planned);
+    check_next_plan(policy, account, &planned);
 }
 
-/// Only what has both tags goes, never the newest complete copy of a source, and of complete ones
-/// only what retention does not keep.
+/// A deleted copy has both tags. It is not the newest available copy of its source, and if it is
+/// available, retention does not keep it.
 fn check_deletions(retention: Option<&Retention>, there: &[Snapshot], deleted: &BTreeSet<&str>) {
     let mut complete: BTreeMap<_, Vec<(Date, &str)>> = BTreeMap::new();
     for snapshot in there {
@@ -295,7 +295,7 @@ fn check_deletions(retention: Option<&Retention>, there: &[Snapshot], deleted: &
     }
 }
 
-/// The day of a copy: by its tag, or by its name.
+/// The date of a copy, from its tag or else from its name.
 fn date_of(snapshot: &Snapshot) -> Option<Date> {
     let by_name = || snapshot.name.get(snapshot.name.len().checked_sub(10)?..);
     snapshot
@@ -307,9 +307,9 @@ fn date_of(snapshot: &Snapshot) -> Option<Date> {
         .ok()
 }
 
-/// What a plan deletes the next one does not make again, and it finds nothing more to delete.
-fn check_next_plan(policy: &Policy, world: &World, first: &Plan) {
-    let second = plan(policy, &world.after(first), noon());
+/// The next plan deletes nothing, and does not copy again what this one deleted.
+fn check_next_plan(policy: &Policy, account: &FakeAccount, first: &Plan) {
+    let second = plan(policy, &account.after(first), noon());
     for (region, steps) in &second.destinations {
         assert_eq!(steps.deletions, []);
         for wanted in &steps.copies {
@@ -319,7 +319,7 @@ fn check_next_plan(policy: &Policy, world: &World, first: &Plan) {
                     && (&deleted.source, deleted.date) == (&wanted.source, wanted.date)
             };
             let mut deletions = first.destinations[region].deletions.iter();
-            assert!(!deletions.any(undone), "deleted, and made again");
+            assert!(!deletions.any(undone), "deleted and copied again");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One seed's story: a world, a policy, weeks of faults, two quiet runs, and the reckoning.
+//! One seed: sources, a policy, weeks of faults, two runs without faults, and the final checks.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +26,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 
-/// What happened, over all stories: a proof that the faults do occur.
+/// Counts over all seeds. They show that the faults occur.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     calls: u64,
@@ -43,7 +43,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Adds another story's.
+    /// Adds the counts of another seed.
     pub fn add(&mut self, other: &Self) {
         self.calls += other.calls;
         self.runs += other.runs;
@@ -83,7 +83,7 @@ const AWAY: [Region; 3] = [Region::UsEast1, Region::EuWest1, Region::UsWest2];
 /// and the next call, each of which takes 10 s at most.
 const LAST_LOOK: SignedDuration = SignedDuration::from_secs(20);
 
-/// The policy of a story, as the function reads it and as the model does.
+/// The generated policy, as the function reads it and as the model does.
 struct Rules {
     policy: Policy,
     keep: Option<Retention>,
@@ -133,14 +133,14 @@ impl Rules {
     }
 }
 
-/// A source, as the story remembers it.
+/// A source that the simulation has created.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct SourceKey {
     region: Region,
     name: String,
 }
 
-/// What the emulator's hook shares with the story.
+/// State that the emulator's hook shares with the simulation.
 struct Chaos {
     rng: Rng,
     /// How many of a thousand calls go wrong.
@@ -162,7 +162,7 @@ struct Chaos {
     seen: BTreeSet<(Region, String, Date)>,
 }
 
-struct Story {
+struct Simulation {
     emulator: Emulator,
     clock: Clock,
     rules: Rules,
@@ -173,21 +173,21 @@ struct Story {
     foreign: BTreeMap<(Region, String), BTreeMap<String, String>>,
     copy_time: Duration,
     totals: Totals,
-    aloud: bool,
+    verbose: bool,
 }
 
-/// Tells the story of `seed`; what went wrong, if something did.
-pub fn tell(seed: u64, aloud: bool) -> Result<Totals, String> {
+/// Simulates one seed. The error says what went wrong.
+pub fn simulate(seed: u64, verbose: bool) -> Result<Totals, String> {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime")
-        .block_on(async { Story::new(seed, aloud).play(seed).await })
+        .block_on(async { Simulation::new(seed, verbose).play(seed).await })
 }
 
-impl Story {
-    fn new(seed: u64, aloud: bool) -> Self {
+impl Simulation {
+    fn new(seed: u64, verbose: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
         let rules = Rules::invent(&mut rng);
         let start = "2027-01-04T00:00:00Z".parse().expect("a time");
@@ -236,12 +236,12 @@ impl Story {
             foreign: BTreeMap::new(),
             copy_time,
             totals: Totals::default(),
-            aloud,
+            verbose,
         }
     }
 
     fn say(&self, what: impl FnOnce() -> String) {
-        if self.aloud {
+        if self.verbose {
             println!("{} {}", self.clock.now(), what());
         }
     }
@@ -435,7 +435,7 @@ impl Story {
         let policy = self.rules.policy.clone();
         let time = Duration::from_secs(self.rng.u64(20..900));
         let clock = self.clock;
-        let aloud = self.aloud;
+        let verbose = self.verbose;
         async move {
             let steps = Cell::new(0);
             let results = run::policy(
@@ -446,14 +446,14 @@ impl Story {
                 Deadline::of_policy(time),
                 |done| {
                     steps.set(steps.get() + 1);
-                    if aloud {
+                    if verbose {
                         println!("{} {done:?}", clock.now());
                     }
                 },
             )
             .await;
-            let told = results.copies.len() + results.deletions.len() + results.coverage.len();
-            assert!(steps.get() >= told, "a step was not told");
+            let reported = results.copies.len() + results.deletions.len() + results.coverage.len();
+            assert!(steps.get() >= reported, "a step was not reported");
             results
         }
     }

@@ -1,6 +1,5 @@
-//! The function with an emulated Lightsail, both in this process and without a socket between
-//! them: a payload goes in at the front door, and the answer, the log lines and the calls that
-//! were made come out. Waiting takes no time where the test's clock is paused.
+//! The function's library and an emulator in one process, without a socket. A test sends a payload
+//! and gets the answer, the log lines and the calls. With a paused clock, waiting takes no time.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -21,7 +20,7 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Lambda's longest time-out.
 pub const A_QUARTER_OF_AN_HOUR: Duration = Duration::from_secs(900);
 
-pub struct Bench {
+pub struct InProcess {
     pub emulator: Emulator,
     pub function: Function,
     /// How far the emulator's clock is ahead, in milliseconds.
@@ -30,7 +29,7 @@ pub struct Bench {
     _subscriber: tracing::subscriber::DefaultGuard,
 }
 
-/// What came of an invocation.
+/// The result of an invocation.
 #[derive(Debug)]
 pub struct Invocation {
     /// The answer, or the function error's type and message.
@@ -41,8 +40,8 @@ pub struct Invocation {
     pub calls: Vec<Call>,
 }
 
-impl Bench {
-    /// A world in the emulator's JSON, and the deployed policy.
+impl InProcess {
+    /// Takes the emulated resources in the emulator's JSON, and the deployed policy.
     pub fn new(world: &str, policy: Option<&str>) -> Self {
         stay_within_a_day();
         let ahead = Arc::new(AtomicI64::new(0));
@@ -53,7 +52,7 @@ impl Bench {
         });
         let function = Function {
             lightsail: Lightsail::new(in_process::config(&emulator), 0),
-            region: Some(crate::world::region("us-east-1")),
+            region: Some(crate::fake_account::region("us-east-1")),
             policy: policy.map(Policy::parse),
         };
         let log = Log::default();

@@ -1,5 +1,4 @@
-//! A world to plan in, without a network: what a run of a policy would observe, and what becomes
-//! of it when the plan is carried out.
+//! An account in memory to plan in: what a run of a policy observes, and the effects of a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,9 +92,9 @@ pub fn unreadable() -> Failure {
     }
 }
 
-/// Everything that a plan depends on.
+/// An account in memory, with the policy and the time: everything that a plan depends on.
 #[derive(Debug, Clone)]
-pub struct World {
+pub struct FakeAccount {
     pub policy: Policy,
     pub now: Timestamp,
     /// What there is, seen or not.
@@ -110,8 +109,8 @@ pub struct World {
     pub unread_destinations: BTreeSet<Region>,
 }
 
-impl World {
-    /// Nothing at all, at noon of 22 November 2026.
+impl FakeAccount {
+    /// An account without resources, at noon of 22 November 2026.
     pub fn empty(policy: &str) -> Self {
         Self {
             policy: Policy::parse(policy).unwrap_or_else(|mistakes| panic!("{mistakes}")),
@@ -193,7 +192,7 @@ impl World {
         utc_date(self.now)
     }
 
-    /// The same world some days later.
+    /// The same account some days later.
     pub fn days_later(mut self, days: i64) -> Self {
         self.now += (24 * days).hours();
         self
