@@ -1,0 +1,78 @@
+# The commands of this repository. `just` (https://just.systems) lists and runs them. They also work without it.
+# Recipes that use scripts/ install their tools into .tools/ and need Python 3.10 to 3.13.
+
+target := env("CARGO_TARGET_DIR", "target")
+checks := ".tools/checks/bin"
+
+[private]
+default:
+    @{{ just_executable() }} --list --unsorted
+
+# Run all tests that need nothing but Rust; for one group: just test --test function events::
+test *arguments:
+    cargo test --workspace {{ arguments }}
+
+# Run the product on this machine, with sample events or with your own event files
+example *files:
+    cargo run --locked --example local -- {{ files }}
+
+# Simulate weeks of a policy's runs, one per seed; each seed has other faults
+simulation seeds="1000":
+    SIMULATION_SEEDS={{ seeds }} cargo test --locked --profile simulation --test simulation -- --nocapture
+
+# Replay one seed of the simulation and print every step
+seed number:
+    SIMULATION_SEED={{ number }} cargo test --locked --test simulation -- --nocapture
+
+# Format the Rust code
+format:
+    cargo fmt --all
+
+# Run clippy
+lint:
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# Without --examples, Cargo would check all libraries again with fewer features.
+# Build the API documentation; warnings are errors
+doc:
+    RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --lib --examples
+
+# Call the emulator with boto3 and the AWS CLI
+emulator-clients:
+    scripts/tools.sh checks
+    cargo build --locked --package lightsail-emulator
+    PATH="$PWD/{{ checks }}:$PATH" python crates/emulator/tests/clients.py "{{ target }}/debug/lightsail-emulator"
+
+# Check licences, bans and sources of the dependencies
+deny:
+    scripts/tools.sh checks
+    {{ checks }}/cargo-deny --log-level error check licenses bans sources
+
+# Check the dependencies for known vulnerabilities; downloads the RustSec database
+audit:
+    scripts/tools.sh checks
+    {{ checks }}/cargo-deny check advisories
+
+# Check the template: SAM, cfn-lint, checkov and its own tests
+template:
+    scripts/check-template.sh
+
+# Build the zip that AWS Lambda runs, for x86_64 or arm64
+package *architecture:
+    scripts/package.sh {{ architecture }}
+
+# Run the package under AWS's Runtime Interface Emulator
+rie:
+    scripts/rie.sh
+
+# Fuzz events, policies and Lightsail's answers, each for some seconds; needs a C++ compiler
+fuzz seconds="600" *targets:
+    scripts/fuzz.sh {{ seconds }} {{ targets }}
+
+# Write docs/benchmarks.md, an hour on an idle machine; or print only some parts: just bench soak
+bench *parts:
+    scripts/bench.sh {{ parts }}
+
+# Run every check of a change, in CI and before a push (about 25 minutes the first time)
+ci:
+    .ci/run
