@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_sdk_lightsail::Client;
 use aws_sdk_lightsail::config::retry::RetryConfig;
 use aws_sdk_lightsail::config::timeout::TimeoutConfig;
@@ -619,24 +620,6 @@ pub enum Class {
     Refused,
 }
 
-/// The codes with which AWS services say "too many requests".
-const THROTTLING: &[&str] = &[
-    "BandwidthLimitExceeded",
-    "EC2ThrottledException",
-    "LimitExceededException",
-    "PriorRequestNotComplete",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "TransactionInProgressException",
-];
-
 /// The codes of refusals that pass by themselves.
 const NOT_YET: &[&str] = &[
     "AccountSetupInProgressException",
@@ -779,7 +762,7 @@ impl Failure {
             Class::TooManyCopies
         } else if lower.contains("already in use") || lower.contains("already exists") {
             Class::NameTaken
-        } else if THROTTLING.contains(&code.as_str()) || status == 429 {
+        } else if THROTTLING_ERRORS.contains(&code.as_str()) || status == 429 {
             Class::Throttled
         } else if fault {
             Class::ServiceFault
