@@ -2,7 +2,6 @@
 //! no signature on it, and Lightsail's refusal is not looked at: what is left is what the wire costs.
 
 use std::env;
-use std::sync::Arc;
 
 use http::Request;
 use http::header::CONTENT_TYPE;
@@ -11,20 +10,14 @@ use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use lightsail_snapshot_copier::trust;
-use rustls::ClientConfig;
+use rustls::crypto::ring;
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let endpoint = env::var("AWS_ENDPOINT_URL_LIGHTSAIL")?;
-    let cryptography = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ClientConfig::builder_with_provider(cryptography)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(trust::roots(|name| env::var_os(name))?)
-        .with_no_client_auth();
     let https = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
+        .with_provider_and_native_roots(ring::default_provider())?
         .https_only()
         .enable_http1()
         .build();
