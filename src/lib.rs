@@ -12,9 +12,7 @@
 //! - [`plan`]: policy + what was observed + now → copies, tags, deletions, coverage.
 //! - [`region`], [`fields`]: Lightsail's Regions; JSON read with all its mistakes collected.
 //! - [`lightsail`]: AWS's side. A client per Region, retries, the service's errors in classes.
-//! - [`credentials`]: what calls are signed with, until Lightsail refuses it.
-//! - [`settings`]: what the environment says to the AWS SDK.
-//! - [`https`], [`trust`]: connections to Lightsail, and whose certificates they trust.
+//! - [`client`]: the AWS SDK's settings, credentials and connections.
 //! - [`observe`]: reads what a policy's run has to know, Region by Region.
 //! - [`copy`]: one copy, and what has its name where that is taken.
 //! - [`run`]: carries copies and plans out. The only place that changes anything in AWS.
@@ -32,12 +30,11 @@
     clippy::unwrap_used
 )]
 
+pub mod client;
 pub mod copy;
-pub mod credentials;
 pub mod event;
 pub mod fields;
 pub mod function;
-pub mod https;
 pub mod lightsail;
 pub mod logging;
 pub mod metrics;
@@ -49,5 +46,3 @@ pub mod report;
 pub mod request;
 pub mod retention;
 pub mod run;
-pub mod settings;
-pub mod trust;

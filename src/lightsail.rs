@@ -31,7 +31,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
 
-use crate::credentials::KeptCredentials;
+use crate::client::CredentialsCache;
 use crate::region::Region;
 use crate::request::{Copy, Source, parse_date};
 
@@ -53,7 +53,7 @@ const UNANSWERED_ATTEMPTS: u32 = 5;
 #[derive(Debug)]
 pub struct Lightsail {
     config: aws_sdk_lightsail::Config,
-    credentials: KeptCredentials,
+    credentials: CredentialsCache,
     regions: Mutex<BTreeMap<Region, Arc<Endpoint>>>,
     jitter: Mutex<fastrand::Rng>,
     calls: AtomicU64,
@@ -71,7 +71,7 @@ impl Lightsail {
     /// Clients with the credentials, endpoint and HTTP client of `config`; its Region, retries
     /// and timeouts are not used. `seed` determines the jitter of retries.
     pub fn new(config: aws_sdk_lightsail::config::Builder, seed: u64) -> Self {
-        let credentials = KeptCredentials::default();
+        let credentials = CredentialsCache::default();
         Self {
             config: config
                 .retry_config(RetryConfig::disabled())
@@ -465,7 +465,7 @@ impl Lightsail {
                 self.throttles.fetch_add(1, Ordering::Relaxed);
             }
             if EXPIRED.contains(&failure.code.as_str()) {
-                self.credentials.forget();
+                self.credentials.clear();
             }
             let again = match failure.class {
                 _ if tries == Tries::One => false,

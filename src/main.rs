@@ -11,15 +11,12 @@ use std::env;
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, Runtime};
+use lightsail_snapshot_copier::client;
 use lightsail_snapshot_copier::function::{self, Function, Payload};
-use lightsail_snapshot_copier::https;
 use lightsail_snapshot_copier::lightsail::Lightsail;
 use lightsail_snapshot_copier::logging;
 use lightsail_snapshot_copier::policy::Policy;
 use lightsail_snapshot_copier::region::Region;
-use lightsail_snapshot_copier::settings;
-use lightsail_snapshot_copier::trust;
-use rustls::RootCertStore;
 use tower::{ServiceBuilder, service_fn};
 
 // One thread is all that Lambda gives below 1,769 MB, and the work is waiting for answers.
@@ -33,17 +30,9 @@ async fn main() -> Result<(), Error> {
     if variable("AWS_LAMBDA_RUNTIME_API").is_none() {
         return Err("this is an AWS Lambda function: it runs where AWS_LAMBDA_RUNTIME_API names a Lambda Runtime API".into());
     }
-    // Read now, when Lambda gives a whole processor, and not in the first invocation.
-    let trusted = trust::roots(|name| env::var_os(name)).unwrap_or_else(|error| {
-        // An endpoint without TLS, an emulator's, needs none; every call to another will fail.
-        tracing::warn!(
-            event = "no_trusted_certificates",
-            errorMessage = error.to_string()
-        );
-        RootCertStore::empty()
-    });
-    let settings = settings::of_environment(variable, https::client(trusted)?);
-    let lightsail = Lightsail::new(settings, fastrand::u64(..));
+    // Lambda gives the start a whole processor, so certificates are loaded here and not in the
+    // first invocation.
+    let lightsail = Lightsail::new(client::config().await, fastrand::u64(..));
     let region = variable("AWS_REGION").and_then(|name| Region::parse(&name).ok());
     if let Some(region) = region {
         lightsail.prepare(region);

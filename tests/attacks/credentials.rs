@@ -204,7 +204,11 @@ async fn credentials_that_cannot_be_had_are_an_honest_failure_in_time() {
 async fn without_credentials_nothing_is_called_and_the_failure_says_so() {
     let mut deployed = Deployed::new(BINARY).await;
     let lightsail = deployed.emulator.clone().start().await.unwrap();
-    let settings = Settings::default().variable("AWS_ENDPOINT_URL_LIGHTSAIL", &lightsail.url());
+    // Lambda has no instance metadata. The SDK would wait seconds for it.
+    let metadata = Server::start(|_stream| std::future::pending()).await;
+    let settings = Settings::default()
+        .variable("AWS_ENDPOINT_URL_LIGHTSAIL", &lightsail.url())
+        .variable("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.url());
     deployed.function = LocalFunction::spawn(BINARY, settings).await.unwrap();
     let invocation = deployed.send(&dated("x1", "us-east-1")).await;
     let line = invocation.line_of("x1");
@@ -212,4 +216,5 @@ async fn without_credentials_nothing_is_called_and_the_failure_says_so() {
     let message = line["errorMessage"].as_str().unwrap();
     assert!(message.contains("credential"), "{message}");
     assert_eq!(deployed.emulator.call_count(), 0);
+    assert_eq!(metadata.connections(), 0);
 }

@@ -60,7 +60,7 @@ fn another_authority(_: &Tls) -> String {
 
 #[tokio::test]
 async fn a_private_authority_is_trusted_where_any_variable_names_it() {
-    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_CA_BUNDLE"] {
+    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
         let (mut deployed, tls, _folder) = deployed(&[(variable, authority)]).await;
         for target in ["copy-1", "copy-2"] {
             let copy = deployed.copy(&dated(target, "us-east-1")).await;
@@ -72,38 +72,50 @@ async fn a_private_authority_is_trusted_where_any_variable_names_it() {
 }
 
 #[tokio::test]
-async fn the_bundle_of_the_aws_tools_goes_before_that_of_openssl() {
-    let (mut trusting, _tls, _folder) = deployed(&[
-        ("AWS_CA_BUNDLE", authority),
-        ("SSL_CERT_FILE", another_authority),
-    ])
-    .await;
-    let copy = trusting.copy(&dated("copy", "us-east-1")).await;
+async fn proxies_in_the_environment_are_not_used() {
+    // Nothing listens on this port, so a request through the proxy fails.
+    let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
+        .map(|name| [name, &name.to_lowercase()].map(str::to_owned));
+    let mut variables: Vec<_> = names
+        .as_flattened()
+        .iter()
+        .map(|name| (name.as_str(), "http://127.0.0.1:1"))
+        .collect();
+    let mut plain = Deployed::with(BINARY, world(), &variables).await;
+    let copy = plain.copy(&dated("copy", "us-east-1")).await;
     assert_eq!(copy["outcome"], "started");
-    let (mut distrusting, _tls, _folder) = deployed(&[
-        ("AWS_CA_BUNDLE", another_authority),
-        ("SSL_CERT_FILE", authority),
-    ])
-    .await;
-    is_refused(&mut distrusting).await;
+
+    let emulator = Emulator::new(world());
+    let tls = Tls::start(emulator.clone()).await.unwrap();
+    let folder = TempDir::new().unwrap();
+    let authority = folder.path().join("authority.pem");
+    fs::write(&authority, &tls.authority).unwrap();
+    variables.push(("SSL_CERT_FILE", authority.to_str().unwrap()));
+    let mut encrypted = Deployed::served(BINARY, &tls.url, emulator, &variables).await;
+    let copy = encrypted.copy(&dated("copy", "us-east-1")).await;
+    assert_eq!(copy["outcome"], "started");
 }
 
 #[tokio::test]
 async fn an_authority_that_nobody_named_is_not_trusted() {
-    let (mut deployed, _tls, _folder) = deployed(&[]).await;
-    is_refused(&mut deployed).await;
+    let named: &[(&str, Text)] = &[("SSL_CERT_FILE", another_authority)];
+    for variables in [&[], named] {
+        let (mut deployed, _tls, _folder) = deployed(variables).await;
+        is_refused(&mut deployed).await;
+    }
 }
 
 #[tokio::test]
-async fn a_file_without_certificates_is_said_at_start_up_and_trusts_nobody() {
+async fn a_file_without_certificates_is_logged_at_start_up_and_trusts_nobody() {
     let (mut deployed, _tls, _folder) =
         deployed(&[("SSL_CERT_FILE", |_| "no certificate".to_owned())]).await;
     let log = deployed.function.log().await;
     let line: Value = serde_json::from_str(&log[0]).unwrap();
     assert_eq!(line["level"], "WARN");
-    assert_eq!(line["fields"]["event"], "no_trusted_certificates");
-    let message = line["fields"]["errorMessage"].as_str().unwrap();
-    assert!(message.contains("SSL_CERT_FILE"), "{message}");
+    assert_eq!(
+        line["fields"]["message"],
+        "no native root CA certificates found!"
+    );
     is_refused(&mut deployed).await;
 }
 
