@@ -1,27 +1,26 @@
 //! Keeps Amazon Lightsail backups in another Region.
 //!
-//! Data goes one way, and everything left of `run` is a pure function of its arguments:
+//! Data goes one way:
 //!
 //! ```text
-//! payload ──▶ event ──▶ request / policy ──▶ plan ──▶ run ──▶ report ──▶ answer, log lines, metrics
+//! payload ──▶ event ──▶ policy ──▶ observe ──▶ plan ──▶ apply ──▶ report ──▶ answer, log lines, metrics
+//!         (what came in) (what is wanted) (what is there) (what to do) (do it) (what happened)
 //! ```
 //!
-//! - [`event`]: what came in. A payload becomes a job, or a list of mistakes with their paths.
-//! - [`request`]: a copy request, its rules, and the names of copies.
-//! - [`policy`], [`retention`]: what should exist, and which recovery points are kept.
-//! - [`plan`]: policy + what was observed + now → copies, tags, deletions, coverage.
-//! - [`region`], [`fields`]: Lightsail's Regions; JSON read with all its mistakes collected.
-//! - [`lightsail`]: AWS's side. A client per Region, retries, the service's errors in classes.
-//! - [`client`]: the AWS SDK's settings, credentials and connections.
-//! - [`observe`]: reads what a policy's run has to know, Region by Region.
-//! - [`copy`]: one copy, and what has its name where that is taken.
-//! - [`run`]: carries copies and plans out. The only place that changes anything in AWS.
-//! - [`report`], [`metrics`]: what happened, as the answer, log lines and CloudWatch metrics.
-//! - [`function`]: one invocation, from payload to answer.
-//! - [`logging`]: where log lines go.
+//! | module | holds |
+//! | --- | --- |
+//! | `model` | the nouns: Regions, names, resources, policies, retention, errors |
+//! | `event` | a payload becomes a job, or the list of its errors. Pure |
+//! | `plan` | policy + inventory + now → copies, tags, deletions, coverage. Pure |
+//! | `lightsail` | everything that knows the AWS SDK: settings, clients, retries, conversions |
+//! | `run` | the only effects in AWS: observes, plans, applies |
+//! | `report` | the answer, function errors, log lines, CloudWatch metrics |
+//! | `handler` | one invocation, from payload to answer |
+//! | `deadline` | Lambda's deadline, and when each phase ends |
+//! | `logging` | where log lines go |
 //!
-//! Metric records are two flat structs that `serde` writes: the libraries for CloudWatch's
-//! embedded metric format bring a hundred packages for concurrency that a run's end does not need.
+//! Dependencies go one way too: `handler → {event, run, report}`, `run → {plan, lightsail}`,
+//! `report → {run, plan}`, and all of them know `model`, which knows none of them.
 
 #![deny(
     clippy::expect_used,
@@ -30,19 +29,39 @@
     clippy::unwrap_used
 )]
 
-pub mod client;
-pub mod copy;
-pub mod event;
-pub mod fields;
-pub mod function;
-pub mod lightsail;
+mod deadline;
+mod event;
+mod handler;
+mod lightsail;
+mod model;
+mod plan;
+mod report;
+mod run;
+
 pub mod logging;
-pub mod metrics;
-pub mod observe;
-pub mod plan;
-pub mod policy;
-pub mod region;
-pub mod report;
-pub mod request;
-pub mod retention;
-pub mod run;
+
+pub use deadline::Deadline;
+pub use event::{Event, Job, ValidationErrors, parse as parse_event, parse_policy};
+pub use handler::{Handler, InvocationError, Payload};
+pub use lightsail::{Lightsail, Retry, config as sdk_config};
+pub use model::copy::{CopySource, SnapshotCopy};
+pub use model::failure::{ApiError, ErrorKind};
+pub use model::operation::{Location, Operation, Time};
+pub use model::policy::{Policy, SourceRule};
+pub use model::region::Region;
+pub use model::resource::{
+    AutoSnapshot, Resource, ResourceId, ResourceKind, Snapshot, SnapshotState,
+};
+pub use model::restore_date::{RestoreDate, utc_date};
+pub use model::retention::Retention;
+pub use model::snapshot_name::SnapshotName;
+pub use plan::{
+    CopyStep, Coverage, CoverageStatus, DestinationInventory, DestinationPlan, ExistingCopy,
+    Inventory, Plan, PlannedCopy, RECOVERY_POINT_TAG, SOURCE_TAG, copy_tags, plan,
+    rules_selecting_nothing, sources_to_query,
+};
+pub use report::{Response, failure_message, metric_records};
+pub use run::{
+    CopyResult, DeletionResult, Outcome, ReadFailure, RunResults, policy as run_policy, preview,
+    start,
+};

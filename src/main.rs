@@ -11,15 +11,10 @@ use std::env;
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, Runtime};
-use lightsail_snapshot_copier::client;
-use lightsail_snapshot_copier::function::{self, Function, Payload};
-use lightsail_snapshot_copier::lightsail::Lightsail;
-use lightsail_snapshot_copier::logging;
-use lightsail_snapshot_copier::policy::Policy;
-use lightsail_snapshot_copier::region::Region;
+use lightsail_snapshot_copier::{Handler, Lightsail, Payload, logging, parse_policy, sdk_config};
 use tower::{ServiceBuilder, service_fn};
 
-// One thread is all that Lambda gives below 1,769 MB, and the work is waiting for answers.
+// Below 1,769 MB Lambda gives less than one processor, and the work is to wait for answers.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let variable = |name: &str| env::var(name).ok();
@@ -32,28 +27,24 @@ async fn main() -> Result<(), Error> {
     }
     // Lambda gives the start a whole processor, so certificates are loaded here and not in the
     // first invocation.
-    let lightsail = Lightsail::new(client::config().await, fastrand::u64(..));
-    let region = variable("AWS_REGION").and_then(|name| Region::parse(&name).ok());
+    let lightsail = Lightsail::new(sdk_config().await, fastrand::u64(..));
+    let region = variable("AWS_REGION").and_then(|name| name.parse().ok());
     if let Some(region) = region {
         lightsail.prepare(region);
     }
-    let policy = variable("COPY_POLICY").map(|json| Policy::parse(&json));
-    if let Some(Err(mistakes)) = &policy {
-        // Said at once, and again by every run that needs the policy; events with copies of
-        // their own are served all the same.
-        tracing::error!(
-            event = "invalid_policy",
-            errorMessage = mistakes.to_string()
-        );
+    let policy = variable("COPY_POLICY").map(|json| parse_policy(&json));
+    if let Some(Err(errors)) = &policy {
+        // Logs a broken policy at start-up. Copy events still work.
+        tracing::error!(event = "invalid_policy", errorMessage = errors.to_string());
     }
-    let function = Arc::new(Function {
+    let handler = Arc::new(Handler {
         lightsail,
         region,
         policy,
     });
     Runtime::new(service_fn(move |event: LambdaEvent<Payload>| {
-        let function = Arc::clone(&function);
-        async move { function::serve(&function, event).await }
+        let handler = Arc::clone(&handler);
+        async move { handler.handle(event).await }
     }))
     .layer(
         ServiceBuilder::new()

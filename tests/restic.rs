@@ -15,7 +15,7 @@ use std::{env, fs, thread};
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
-use lightsail_snapshot_copier::retention::Retention;
+use lightsail_snapshot_copier::Retention;
 use serde_json::Value;
 
 /// How many combinations of rules are compared, each over all histories.

@@ -53,7 +53,7 @@ async fn a_list_that_begins_again_is_given_up_at_once() {
             assert!(
                 message
                     .lines()
-                    .any(|line| line.contains(&expected) && line.contains("begins again")),
+                    .any(|line| line.contains(&expected) && line.contains("starts again")),
                 "{message}"
             );
             assert_eq!(deployed.calls_of(operation).len(), tokens.len() + 1);

@@ -4,19 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
-use lightsail_snapshot_copier::lightsail::{
-    Class, Failure, RecoveryPoint, Resource, ResourceKind, Snapshot, SnapshotState,
+use lightsail_snapshot_copier::{
+    ApiError, AutoSnapshot, CopyStep, DestinationInventory, DestinationPlan, ErrorKind, Inventory,
+    Plan, PlannedCopy, Policy, RECOVERY_POINT_TAG, Region, Resource, ResourceId, ResourceKind,
+    SOURCE_TAG, Snapshot, SnapshotState, copy_tags, parse_policy, plan, sources_to_query, utc_date,
 };
-use lightsail_snapshot_copier::plan::{
-    CopyStep, Destination, Observed, Plan, RECOVERY_POINT_TAG, SOURCE_TAG, SourceId, Steps,
-    WantedCopy, plan, sources_to_ask,
-};
-use lightsail_snapshot_copier::policy::Policy;
-use lightsail_snapshot_copier::region::Region;
-use lightsail_snapshot_copier::request::utc_date;
 
 pub fn region(name: &str) -> Region {
-    Region::parse(name).unwrap()
+    name.parse::<Region>().unwrap()
 }
 
 /// 22 November 2026, 12:00 UTC.
@@ -24,16 +19,16 @@ pub fn noon() -> Timestamp {
     "2026-11-22T12:00:00Z".parse().unwrap()
 }
 
-pub fn instance(region_name: &str, name: &str) -> SourceId {
-    SourceId {
+pub fn instance(region_name: &str, name: &str) -> ResourceId {
+    ResourceId {
         region: region(region_name),
         name: name.to_owned(),
         kind: ResourceKind::Instance,
     }
 }
 
-pub fn disk(region_name: &str, name: &str) -> SourceId {
-    SourceId {
+pub fn disk(region_name: &str, name: &str) -> ResourceId {
+    ResourceId {
         kind: ResourceKind::Disk,
         ..instance(region_name, name)
     }
@@ -45,13 +40,13 @@ pub fn date(text: &str) -> Date {
 
 /// The name that the copy of a source's recovery point has: written down once more, so that the
 /// tests do not take it from the code that they test.
-pub fn copy_name(source: &SourceId, date: Date) -> String {
+pub fn copy_name(source: &ResourceId, date: Date) -> String {
     let name = source.name.replace('.', "_2E_");
     format!("{name}-{}-{date}", source.region)
 }
 
 /// The snapshot that a copy of a source's recovery point is, with both tags.
-pub fn copy(source: &SourceId, date: Date, state: SnapshotState) -> Snapshot {
+pub fn copy(source: &ResourceId, date: Date, state: SnapshotState) -> Snapshot {
     let tag = |key: &str, value: String| (key.to_owned(), value);
     Snapshot {
         name: copy_name(source, date),
@@ -67,7 +62,7 @@ pub fn copy(source: &SourceId, date: Date, state: SnapshotState) -> Snapshot {
 }
 
 /// The same without tags.
-pub fn untagged(source: &SourceId, date: Date, state: SnapshotState) -> Snapshot {
+pub fn untagged(source: &ResourceId, date: Date, state: SnapshotState) -> Snapshot {
     Snapshot {
         tags: BTreeMap::new(),
         ..copy(source, date, state)
@@ -75,19 +70,19 @@ pub fn untagged(source: &SourceId, date: Date, state: SnapshotState) -> Snapshot
 }
 
 /// An automatic snapshot that can be restored, made at 06:00 of its day.
-pub fn point(date: Date) -> RecoveryPoint {
-    RecoveryPoint {
+pub fn point(date: Date) -> AutoSnapshot {
+    AutoSnapshot {
         date,
         created_at: format!("{date}T06:00:00Z").parse().ok(),
         restorable: true,
     }
 }
 
-pub fn unreadable() -> Failure {
-    Failure {
+pub fn unreadable() -> ApiError {
+    ApiError {
         code: "ServiceException".to_owned(),
         message: "no answer".to_owned(),
-        class: Class::ServiceFault,
+        kind: ErrorKind::ServiceFault,
         may_have_happened: true,
     }
 }
@@ -98,9 +93,9 @@ pub struct FakeAccount {
     pub policy: Policy,
     pub now: Timestamp,
     /// What there is, seen or not.
-    pub resources: BTreeMap<SourceId, Resource>,
+    pub resources: BTreeMap<ResourceId, Resource>,
     /// The automatic snapshots of each resource.
-    pub points: BTreeMap<SourceId, Result<Vec<RecoveryPoint>, Failure>>,
+    pub points: BTreeMap<ResourceId, Result<Vec<AutoSnapshot>, ApiError>>,
     /// The Regions and kinds that cannot be listed.
     pub unread: BTreeSet<(Region, ResourceKind)>,
     /// The manual snapshots of each Region, as they are listed: one may be listed twice.
@@ -113,7 +108,7 @@ impl FakeAccount {
     /// An account without resources, at noon of 22 November 2026.
     pub fn empty(policy: &str) -> Self {
         Self {
-            policy: Policy::parse(policy).unwrap_or_else(|mistakes| panic!("{mistakes}")),
+            policy: parse_policy(policy).unwrap_or_else(|mistakes| panic!("{mistakes}")),
             now: noon(),
             resources: BTreeMap::new(),
             points: BTreeMap::new(),
@@ -124,7 +119,7 @@ impl FakeAccount {
     }
 
     /// With one more source, automatic snapshots on, that has these.
-    pub fn with(mut self, source: &SourceId, points: &[&str]) -> Self {
+    pub fn with(mut self, source: &ResourceId, points: &[&str]) -> Self {
         let resource = Resource {
             name: source.name.clone(),
             tags: BTreeMap::new(),
@@ -144,8 +139,8 @@ impl FakeAccount {
     }
 
     /// What a run would see.
-    pub fn observed(&self) -> Observed {
-        let mut observed = Observed::default();
+    pub fn observed(&self) -> Inventory {
+        let mut observed = Inventory::default();
         for region in Region::all() {
             for kind in [ResourceKind::Instance, ResourceKind::Disk] {
                 let looked_at = self.policy.looks_at(region, kind);
@@ -161,16 +156,16 @@ impl FakeAccount {
         }
         for region in &self.policy.destinations {
             if !self.unread_destinations.contains(region) {
-                let mut destination = Destination::default();
+                let mut destination = DestinationInventory::default();
                 for snapshot in self.snapshots_in(*region) {
-                    destination.note(snapshot);
+                    destination.add(snapshot);
                 }
                 observed.destinations.insert(*region, destination);
             }
         }
-        for source in sources_to_ask(&self.policy, &observed, self.now) {
+        for source in sources_to_query(&self.policy, &observed, self.now) {
             let points = self.points.get(&source).cloned().unwrap_or(Ok(Vec::new()));
-            observed.recovery_points.insert(source, points);
+            observed.auto_snapshots.insert(source, points);
         }
         observed
     }
@@ -184,7 +179,7 @@ impl FakeAccount {
     }
 
     /// The steps in one destination.
-    pub fn steps(&self, in_region: &str) -> Steps {
+    pub fn steps(&self, in_region: &str) -> DestinationPlan {
         self.plan().destinations[&region(in_region)].clone()
     }
 
@@ -204,7 +199,7 @@ impl FakeAccount {
         for (region, steps) in &plan.destinations {
             let snapshots = self.snapshots.entry(*region).or_default();
             for wanted in made(steps) {
-                if let CopyStep::MakeAgain(errored) = &wanted.step {
+                if let CopyStep::Replace(errored) = &wanted.step {
                     snapshots.retain(|s| s.name != errored.name);
                 }
                 let made = copy(&wanted.source, wanted.date, state);
@@ -222,7 +217,7 @@ impl FakeAccount {
             for to_tag in &steps.tags {
                 for snapshot in snapshots.iter_mut().filter(|s| s.name == to_tag.name) {
                     if tags_are_set {
-                        let tags = to_tag.source.tags(to_tag.date);
+                        let tags = copy_tags(&to_tag.source, to_tag.date);
                         snapshot
                             .tags
                             .extend(tags.map(|(key, value)| (key.to_owned(), value)));
@@ -245,34 +240,34 @@ impl FakeAccount {
     }
 }
 
-fn to_make(steps: &Steps) -> impl Iterator<Item = &WantedCopy> {
+fn to_make(steps: &DestinationPlan) -> impl Iterator<Item = &PlannedCopy> {
     let copies = steps.copies.iter();
-    copies.filter(|wanted| matches!(wanted.step, CopyStep::Make | CopyStep::MakeAgain(_)))
+    copies.filter(|wanted| matches!(wanted.step, CopyStep::Start | CopyStep::Replace(_)))
 }
 
 /// The copies that a plan starts in a destination, if none of them fails.
-pub fn made(steps: &Steps) -> Vec<&WantedCopy> {
-    to_make(steps).take(steps.room).collect()
+pub fn made(steps: &DestinationPlan) -> Vec<&PlannedCopy> {
+    to_make(steps).take(steps.slots).collect()
 }
 
 /// The copies that a plan leaves to the next run, unless others fail.
-pub fn deferred(steps: &Steps) -> Vec<&WantedCopy> {
-    to_make(steps).skip(steps.room).collect()
+pub fn deferred(steps: &DestinationPlan) -> Vec<&PlannedCopy> {
+    to_make(steps).skip(steps.slots).collect()
 }
 
 /// Whether a plan leaves a destination as it is.
-pub fn is_idle(steps: &Steps) -> bool {
+pub fn is_idle(steps: &DestinationPlan) -> bool {
     steps.copies.is_empty() && steps.tags.is_empty() && steps.deletions.is_empty()
 }
 
 /// Their names, in the plan's order.
-pub fn made_names(steps: &Steps) -> Vec<String> {
+pub fn made_names(steps: &DestinationPlan) -> Vec<String> {
     let names = made(steps).into_iter();
     names.map(|wanted| wanted.copy.target.to_string()).collect()
 }
 
 /// The names of the copies that a plan leaves to the next run, in the plan's order.
-pub fn deferred_names(steps: &Steps) -> Vec<String> {
+pub fn deferred_names(steps: &DestinationPlan) -> Vec<String> {
     let deferred = deferred(steps).into_iter();
     deferred
         .map(|wanted| wanted.copy.target.to_string())
@@ -280,11 +275,11 @@ pub fn deferred_names(steps: &Steps) -> Vec<String> {
 }
 
 /// The names of the copies that a plan tags.
-pub fn tagged_names(steps: &Steps) -> Vec<&str> {
+pub fn tagged_names(steps: &DestinationPlan) -> Vec<&str> {
     steps.tags.iter().map(|copy| copy.name.as_str()).collect()
 }
 
 /// The names of the copies that a plan deletes.
-pub fn deleted_names(steps: &Steps) -> Vec<&str> {
+pub fn deleted_names(steps: &DestinationPlan) -> Vec<&str> {
     steps.deletions.iter().map(|c| c.name.as_str()).collect()
 }

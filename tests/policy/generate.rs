@@ -5,13 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
-use lightsail_snapshot_copier::lightsail::{
-    Failure, RecoveryPoint, Resource, ResourceKind, Snapshot, SnapshotState,
+use lightsail_snapshot_copier::{
+    ApiError, AutoSnapshot, Policy, RECOVERY_POINT_TAG, Resource, ResourceId, ResourceKind,
+    Retention, SOURCE_TAG, Snapshot, SnapshotState, parse_policy, utc_date,
 };
-use lightsail_snapshot_copier::plan::{RECOVERY_POINT_TAG, SOURCE_TAG, SourceId};
-use lightsail_snapshot_copier::policy::Policy;
-use lightsail_snapshot_copier::request::utc_date;
-use lightsail_snapshot_copier::retention::Retention;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -36,11 +33,11 @@ fn kind() -> impl Strategy<Value = ResourceKind> {
     select(vec![ResourceKind::Instance, ResourceKind::Disk])
 }
 
-fn source() -> impl Strategy<Value = SourceId> {
+fn source() -> impl Strategy<Value = ResourceId> {
     let name = prop_oneof![3 => Just("web"), 1 => select(&NAMES)];
     let kind = prop_oneof![3 => Just(ResourceKind::Instance), 1 => kind()];
     let parts = (select(&SOURCE_REGIONS), name, kind);
-    parts.prop_map(|(of_region, name, kind)| SourceId {
+    parts.prop_map(|(of_region, name, kind)| ResourceId {
         region: region(of_region),
         name: name.to_owned(),
         kind,
@@ -148,7 +145,7 @@ fn policy_json() -> impl Strategy<Value = Value> {
 
 fn policy() -> impl Strategy<Value = Policy> {
     policy_json().prop_map(|json| {
-        Policy::parse(&json.to_string()).unwrap_or_else(|mistakes| panic!("{json}\n{mistakes}"))
+        parse_policy(&json.to_string()).unwrap_or_else(|mistakes| panic!("{json}\n{mistakes}"))
     })
 }
 
@@ -298,14 +295,14 @@ pub fn account() -> impl Strategy<Value = FakeAccount> {
                     tags: tags.into_iter().collect(),
                     automatic_snapshots,
                 };
-                let of_source: Result<Vec<RecoveryPoint>, Failure> = match content {
+                let of_source: Result<Vec<AutoSnapshot>, ApiError> = match content {
                     None => Err(unreadable()),
                     Some(content) => Ok(content
                         .into_iter()
                         .map(|(days_ago, (restorable, dated))| {
                             let date = today - days_ago.days();
                             let created = format!("{date}T00:10:00Z");
-                            RecoveryPoint {
+                            AutoSnapshot {
                                 date,
                                 created_at: created.parse().ok().filter(|_| dated),
                                 restorable,

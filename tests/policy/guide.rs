@@ -1,8 +1,7 @@
 //! The JSON that the policy guide shows is JSON that the function takes.
 
 use jiff::Timestamp;
-use lightsail_snapshot_copier::event::{self, Job};
-use lightsail_snapshot_copier::policy::Policy;
+use lightsail_snapshot_copier::{Job, RECOVERY_POINT_TAG, SOURCE_TAG, parse_event, parse_policy};
 
 const GUIDE: &str = include_str!("../../docs/policy.md");
 
@@ -19,10 +18,10 @@ fn every_example_is_taken() {
     let mut jobs = 0;
     for example in examples() {
         if example.trim_start().starts_with("{\n  \"sources\"") {
-            Policy::parse(example).unwrap_or_else(|mistakes| panic!("{mistakes}\n{example}"));
+            parse_policy(example).unwrap_or_else(|mistakes| panic!("{mistakes}\n{example}"));
             policies += 1;
         } else {
-            let event = event::parse(example.as_bytes(), Timestamp::UNIX_EPOCH, None);
+            let event = parse_event(example.as_bytes(), Timestamp::UNIX_EPOCH, None);
             let event = event.unwrap_or_else(|mistakes| panic!("{mistakes}\n{example}"));
             assert!(!matches!(event.job, Job::DeployedPolicy), "{example}");
             jobs += 1;
@@ -49,10 +48,7 @@ fn every_field_is_explained() {
     ] {
         assert!(GUIDE.contains(&format!("\n| `{field}`")), "{field}");
     }
-    for tag in [
-        lightsail_snapshot_copier::plan::SOURCE_TAG,
-        lightsail_snapshot_copier::plan::RECOVERY_POINT_TAG,
-    ] {
+    for tag in [SOURCE_TAG, RECOVERY_POINT_TAG] {
         assert!(GUIDE.contains(&format!("\n| `{tag}`")), "{tag}");
     }
 }

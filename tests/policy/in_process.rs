@@ -9,10 +9,7 @@ use std::time::{Duration, SystemTime};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use lambda_runtime::{Context, LambdaEvent};
 use lightsail_emulator::{Call, Emulator, SnapshotState, SnapshotView, World};
-use lightsail_snapshot_copier::function::{self, Function, Payload};
-use lightsail_snapshot_copier::lightsail::Lightsail;
-use lightsail_snapshot_copier::policy::Policy;
-use lightsail_snapshot_copier::request::utc_date;
+use lightsail_snapshot_copier::{Handler, Lightsail, Payload, parse_policy, utc_date};
 use serde_json::Value;
 use test_support::in_process;
 use tracing_subscriber::fmt::MakeWriter;
@@ -22,7 +19,7 @@ pub const A_QUARTER_OF_AN_HOUR: Duration = Duration::from_secs(900);
 
 pub struct InProcess {
     pub emulator: Emulator,
-    pub function: Function,
+    pub function: Handler,
     /// How far the emulator's clock is ahead, in milliseconds.
     ahead: Arc<AtomicI64>,
     log: Log,
@@ -50,10 +47,10 @@ impl InProcess {
         let emulator = Emulator::with_clock(world, move || {
             Timestamp::now() + SignedDuration::from_millis(hand.load(Ordering::Relaxed))
         });
-        let function = Function {
+        let function = Handler {
             lightsail: Lightsail::new(in_process::config(&emulator), 0),
             region: Some(crate::fake_account::region("us-east-1")),
-            policy: policy.map(Policy::parse),
+            policy: policy.map(parse_policy),
         };
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt()
@@ -106,10 +103,11 @@ impl InProcess {
         context.deadline = since_epoch.as_millis() as u64;
         let as_json_string = Value::String(payload.bytes().map(char::from).collect());
         let payload: Payload = serde_json::from_value(as_json_string).unwrap();
-        function::serve(&self.function, LambdaEvent::new(payload, context))
+        self.function
+            .handle(LambdaEvent::new(payload, context))
             .await
             .map(|answer| serde_json::to_value(answer).unwrap())
-            .map_err(|error| (error.error_type, error.error_message))
+            .map_err(|error| (error.error_type().to_owned(), error.to_string()))
     }
 
     pub fn snapshot(&self, region: &str, name: &str) -> Option<SnapshotView> {

@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 
 use jsonschema::Validator;
-use lightsail_snapshot_copier::copy::{CopyResult, Outcome};
-use lightsail_snapshot_copier::lightsail::SnapshotState;
-use lightsail_snapshot_copier::metrics::records;
-use lightsail_snapshot_copier::observe::Unread;
-use lightsail_snapshot_copier::plan::{Coverage, ExistingCopy, Status};
-use lightsail_snapshot_copier::request::{Copy, SnapshotName, Source};
-use lightsail_snapshot_copier::run::{DeletionResult, RunResults};
+use lightsail_snapshot_copier::{
+    CopyResult, CopySource, Coverage, CoverageStatus, DeletionResult, ExistingCopy, Outcome,
+    ReadFailure, RunResults, SnapshotCopy, SnapshotState, metric_records,
+};
 use serde_json::{Value, json};
 
 use crate::fake_account::{copy_name, date, instance, noon, region, unreadable};
@@ -68,14 +65,14 @@ fn copied(destination: &str, outcome: Outcome) -> CopyResult {
     let source = instance("us-west-2", "web");
     let day = date("2026-11-22");
     CopyResult {
-        copy: Copy {
+        copy: SnapshotCopy {
             source_region: source.region,
-            source: Source::Dated {
+            source: CopySource::Dated {
                 resource: source.name.clone(),
                 date: day,
             },
             destination: region(destination),
-            target: SnapshotName::parse(&copy_name(&source, day)).unwrap(),
+            target: copy_name(&source, day).parse().unwrap(),
         },
         outcome,
         operations: Vec::new(),
@@ -101,7 +98,7 @@ fn deleted(destination: &str, outcome: Outcome) -> DeletionResult {
     }
 }
 
-fn covered(destination: &str, status: Status, age_hours: Option<f64>) -> Coverage {
+fn covered(destination: &str, status: CoverageStatus, age_hours: Option<f64>) -> Coverage {
     Coverage {
         source: instance("us-west-2", "web"),
         destination: region(destination),
@@ -114,7 +111,7 @@ fn covered(destination: &str, status: Status, age_hours: Option<f64>) -> Coverag
 
 fn records_of(destinations: &[&str], results: &RunResults, throttles: u64) -> Vec<Value> {
     let destinations: Vec<_> = destinations.iter().map(|name| region(name)).collect();
-    let lines = records("the-request", noon(), &destinations, results, throttles);
+    let lines = metric_records("the-request", noon(), &destinations, results, throttles);
     let records = lines.iter().map(|line| {
         assert!(!line.contains('\n'));
         serde_json::from_str(line).unwrap()
@@ -146,15 +143,15 @@ fn each_destination_has_its_metrics_and_the_run_has_one() {
             deleted("us-east-1", Outcome::Planned),
         ],
         coverage: vec![
-            covered("us-east-1", Status::Protected, Some(20.5)),
-            covered("us-east-1", Status::Stale, Some(70.25)),
-            covered("us-east-1", Status::Stale, None),
-            covered("us-east-1", Status::Protected, Some(3.0)),
-            covered("us-east-1", Status::Unprotected, None),
-            covered("us-east-1", Status::Unprotected, None),
-            covered("us-east-1", Status::Unprotected, None),
-            covered("us-east-1", Status::Pending, None),
-            covered("eu-west-1", Status::Pending, None),
+            covered("us-east-1", CoverageStatus::Protected, Some(20.5)),
+            covered("us-east-1", CoverageStatus::Stale, Some(70.25)),
+            covered("us-east-1", CoverageStatus::Stale, None),
+            covered("us-east-1", CoverageStatus::Protected, Some(3.0)),
+            covered("us-east-1", CoverageStatus::Unprotected, None),
+            covered("us-east-1", CoverageStatus::Unprotected, None),
+            covered("us-east-1", CoverageStatus::Unprotected, None),
+            covered("us-east-1", CoverageStatus::Pending, None),
+            covered("eu-west-1", CoverageStatus::Pending, None),
         ],
         ..RunResults::default()
     };
@@ -228,18 +225,18 @@ fn a_run_that_found_nothing_says_so_of_each_destination() {
 #[test]
 fn nothing_is_said_of_a_destination_that_may_only_look_empty() {
     let results = RunResults {
-        unread: vec![Unread {
+        read_failures: vec![ReadFailure {
             region: region("us-west-2"),
             operation: "GetInstances",
             source: None,
-            failure: unreadable(),
+            error: unreadable(),
         }],
         ..RunResults::default()
     };
     assert_eq!(records_of(&["us-east-1"], &results, 0).len(), 1);
     // What is known is told all the same.
     let results = RunResults {
-        coverage: vec![covered("us-east-1", Status::Stale, None)],
+        coverage: vec![covered("us-east-1", CoverageStatus::Stale, None)],
         ..results
     };
     let records = records_of(&["us-east-1", "eu-west-1"], &results, 0);

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use lightsail_snapshot_copier::lightsail::SnapshotState::{Available, Error, Pending};
-use lightsail_snapshot_copier::lightsail::{RecoveryPoint, ResourceKind, Snapshot};
-use lightsail_snapshot_copier::plan::{
-    CopyStep, Coverage, RECOVERY_POINT_TAG, SOURCE_TAG, SourceId, Status, sources_to_ask,
+use lightsail_snapshot_copier::{
+    AutoSnapshot, CopySource, CopyStep, Coverage, CoverageStatus, RECOVERY_POINT_TAG, ResourceId,
+    ResourceKind, SOURCE_TAG, Snapshot,
+    SnapshotState::{Available, Error, Pending},
+    copy_tags, sources_to_query,
 };
-use lightsail_snapshot_copier::request::Source;
 
 use crate::fake_account::{
     FakeAccount, copy, date, deferred_names, deleted_names, disk, instance, is_idle, made,
@@ -25,7 +25,7 @@ fn account(members: &str) -> FakeAccount {
     FakeAccount::empty(&policy(members))
 }
 
-fn web() -> SourceId {
+fn web() -> ResourceId {
     instance("us-west-2", "web")
 }
 
@@ -35,7 +35,7 @@ const YESTERDAY: &str = "2026-11-21";
 #[test]
 fn the_latest_restorable_recovery_point_is_copied() {
     let mut account = account("").with(&web(), &[YESTERDAY, "2026-11-20"]);
-    let failed = RecoveryPoint {
+    let failed = AutoSnapshot {
         restorable: false,
         ..point(date(TODAY))
     };
@@ -49,10 +49,10 @@ fn the_latest_restorable_recovery_point_is_copied() {
     let steps = account.steps("us-east-1");
     assert_eq!(made_names(&steps), ["web-us-west-2-2026-11-21"]);
     let wanted = made(&steps)[0];
-    assert_eq!(wanted.step, CopyStep::Make);
+    assert_eq!(wanted.step, CopyStep::Start);
     assert_eq!(wanted.copy.source_region, region("us-west-2"));
     assert_eq!(wanted.copy.destination, region("us-east-1"));
-    let pinned = Source::Dated {
+    let pinned = CopySource::Dated {
         resource: "web".to_owned(),
         date: date(YESTERDAY),
     };
@@ -87,7 +87,7 @@ fn a_copy_that_failed_is_made_again() {
             panic!("{steps:?}")
         };
         assert!(
-            matches!(&wanted.step, CopyStep::MakeAgain(failed) if failed.name == there.name),
+            matches!(&wanted.step, CopyStep::Replace(failed) if failed.name == there.name),
             "{wanted:?}"
         );
         // It is deleted where it is made again, and nowhere else.
@@ -127,9 +127,7 @@ fn a_failed_copy_under_another_name_is_replaced_once() {
         .with(&web(), &[YESTERDAY])
         .there("us-east-1", there);
     let steps = account.steps("us-east-1");
-    assert!(
-        matches!(&made(&steps)[0].step, CopyStep::MakeAgain(failed) if failed.name == "by-hand")
-    );
+    assert!(matches!(&made(&steps)[0].step, CopyStep::Replace(failed) if failed.name == "by-hand"));
     assert!(steps.deletions.is_empty(), "{:?}", steps.deletions);
 }
 
@@ -143,7 +141,7 @@ fn of_two_failed_copies_the_one_that_has_the_name_makes_way() {
         .there("us-east-1", copy(&web(), date(YESTERDAY), Error));
     let steps = account.steps("us-east-1");
     let name = "web-us-west-2-2026-11-21";
-    assert!(matches!(&made(&steps)[0].step, CopyStep::MakeAgain(failed) if failed.name == name));
+    assert!(matches!(&made(&steps)[0].step, CopyStep::Replace(failed) if failed.name == name));
     assert_eq!(deleted_names(&steps), ["by-hand"]);
 }
 
@@ -184,7 +182,7 @@ fn a_copy_without_tags_counts_and_is_tagged() {
         assert_eq!(tagged_names(&steps), ["web-us-west-2-2026-11-21"]);
         let tagged = &steps.tags[0];
         assert_eq!(
-            tagged.source.tags(tagged.date),
+            copy_tags(&tagged.source, tagged.date),
             [
                 ("snapshot-copier:source", "us-west-2/web".to_owned()),
                 ("snapshot-copier:recovery-point", YESTERDAY.to_owned()),
@@ -604,7 +602,7 @@ fn nothing_is_done_in_a_destination_that_was_not_read() {
 #[test]
 fn sources_are_asked_until_todays_copy_is_everywhere() {
     let asked =
-        |account: &FakeAccount| sources_to_ask(&account.policy, &account.observed(), account.now);
+        |account: &FakeAccount| sources_to_query(&account.policy, &account.observed(), account.now);
     let account = FakeAccount::empty(
         r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "eu-west-1"] }"#,
     )
@@ -631,9 +629,9 @@ fn a_destination_that_was_not_read_keeps_nobody_asking() {
     .with(&web(), &[TODAY])
     .there("us-east-1", copy(&web(), date(TODAY), Available));
     account.unread_destinations.insert(region("eu-west-1"));
-    assert!(sources_to_ask(&account.policy, &account.observed(), account.now).is_empty());
+    assert!(sources_to_query(&account.policy, &account.observed(), account.now).is_empty());
     account.unread_destinations.insert(region("us-east-1"));
-    assert!(sources_to_ask(&account.policy, &account.observed(), account.now).is_empty());
+    assert!(sources_to_query(&account.policy, &account.observed(), account.now).is_empty());
 }
 
 /// The coverage of the one source in the one destination.
@@ -647,7 +645,7 @@ fn coverage(account: &FakeAccount) -> Coverage {
 #[track_caller]
 fn assert_covered(
     account: &FakeAccount,
-    status: Status,
+    status: CoverageStatus,
     newest: Option<&str>,
     age_hours: Option<f64>,
 ) {
@@ -667,7 +665,12 @@ fn a_young_copy_protects() {
     // The age counts from when the automatic snapshot was made: 06:00 yesterday.
     let account = account("").with(&web(), &[YESTERDAY]);
     let account = account.there("us-east-1", copy(&web(), date(YESTERDAY), Available));
-    assert_covered(&account, Status::Protected, Some(YESTERDAY), Some(30.0));
+    assert_covered(
+        &account,
+        CoverageStatus::Protected,
+        Some(YESTERDAY),
+        Some(30.0),
+    );
     assert_reason(&account, None);
 }
 
@@ -675,7 +678,12 @@ fn a_young_copy_protects() {
 fn the_age_of_an_unknown_automatic_snapshot_counts_from_midnight() {
     let account = account("").with(&web(), &[]);
     let account = account.there("us-east-1", copy(&web(), date(YESTERDAY), Available));
-    assert_covered(&account, Status::Protected, Some(YESTERDAY), Some(36.0));
+    assert_covered(
+        &account,
+        CoverageStatus::Protected,
+        Some(YESTERDAY),
+        Some(36.0),
+    );
 }
 
 #[test]
@@ -687,11 +695,16 @@ fn the_age_may_be_as_high_as_the_policy_says() {
     };
     assert_covered(
         &account("30"),
-        Status::Protected,
+        CoverageStatus::Protected,
         Some(YESTERDAY),
         Some(30.0),
     );
-    assert_covered(&account("29.9"), Status::Stale, Some(YESTERDAY), Some(30.0));
+    assert_covered(
+        &account("29.9"),
+        CoverageStatus::Stale,
+        Some(YESTERDAY),
+        Some(30.0),
+    );
     assert_reason(
         &account("29.9"),
         Some("the newest recovery point that can be copied is of 2026-11-21"),
@@ -703,22 +716,22 @@ fn only_available_copies_protect() {
     let account = account("").with(&web(), &[TODAY]);
     let pending = account.clone();
     let pending = pending.there("us-east-1", copy(&web(), date(TODAY), Pending));
-    assert_covered(&pending, Status::Pending, None, None);
+    assert_covered(&pending, CoverageStatus::Pending, None, None);
     let failed = account.there("us-east-1", copy(&web(), date(TODAY), Error));
-    assert_covered(&failed, Status::Pending, None, None);
+    assert_covered(&failed, CoverageStatus::Pending, None, None);
 }
 
 #[test]
 fn a_first_copy_on_its_way_is_pending() {
     let account = account("").with(&web(), &[TODAY]);
-    assert_covered(&account, Status::Pending, None, None);
+    assert_covered(&account, CoverageStatus::Pending, None, None);
     assert_reason(&account, None);
 }
 
 #[test]
 fn a_first_copy_that_will_be_too_old_is_stale() {
     let account = account("").with(&web(), &["2026-11-10"]);
-    assert_covered(&account, Status::Stale, None, None);
+    assert_covered(&account, CoverageStatus::Stale, None, None);
     assert_reason(
         &account,
         Some("the newest recovery point that can be copied is of 2026-11-10"),
@@ -730,25 +743,35 @@ fn an_old_copy_stays_stale_until_the_new_one_is_there() {
     let account = account("")
         .with(&web(), &[TODAY])
         .there("us-east-1", copy(&web(), date("2026-11-15"), Available));
-    assert_covered(&account, Status::Stale, Some("2026-11-15"), Some(180.0));
+    assert_covered(
+        &account,
+        CoverageStatus::Stale,
+        Some("2026-11-15"),
+        Some(180.0),
+    );
     assert_reason(&account, Some("a copy of 2026-11-22 is on its way"));
 }
 
 #[test]
 fn a_source_without_automatic_snapshots_is_unprotected() {
     let mut account = account("").with(&web(), &[]);
-    assert_covered(&account, Status::Unprotected, None, None);
+    assert_covered(&account, CoverageStatus::Unprotected, None, None);
     assert_reason(&account, Some("no automatic snapshot can be restored"));
     account
         .resources
         .get_mut(&web())
         .unwrap()
         .automatic_snapshots = false;
-    assert_covered(&account, Status::Unprotected, None, None);
+    assert_covered(&account, CoverageStatus::Unprotected, None, None);
     assert_reason(&account, Some("automatic snapshots are off"));
     // With a copy from before, it is only stale, and why is told all the same.
     let account = account.there("us-east-1", copy(&web(), date("2026-11-15"), Available));
-    assert_covered(&account, Status::Stale, Some("2026-11-15"), Some(180.0));
+    assert_covered(
+        &account,
+        CoverageStatus::Stale,
+        Some("2026-11-15"),
+        Some(180.0),
+    );
     assert_reason(&account, Some("automatic snapshots are off"));
 }
 
@@ -758,7 +781,7 @@ fn a_source_whose_copies_names_are_too_long_is_unprotected() {
     let account = account("").with(&source, &[TODAY]);
     assert!(account.steps("us-east-1").copies.is_empty());
     let coverage = coverage(&account);
-    assert_eq!(coverage.status, Status::Unprotected);
+    assert_eq!(coverage.status, CoverageStatus::Unprotected);
     let reason = coverage.reason.unwrap();
     assert!(reason.contains("261 characters, more than 255"), "{reason}");
 }
@@ -767,7 +790,7 @@ fn a_source_whose_copies_names_are_too_long_is_unprotected() {
 fn what_could_not_be_read_is_stale_and_says_why() {
     let mut account = account("").with(&web(), &[]);
     account.points.insert(web(), Err(unreadable()));
-    assert_covered(&account, Status::Stale, None, None);
+    assert_covered(&account, CoverageStatus::Stale, None, None);
     assert_reason(
         &account,
         Some("its automatic snapshots could not be read: ServiceException: no answer"),
@@ -775,9 +798,14 @@ fn what_could_not_be_read_is_stale_and_says_why() {
     // A copy that is young enough is one all the same.
     let with_copy = account.clone();
     let with_copy = with_copy.there("us-east-1", copy(&web(), date(YESTERDAY), Available));
-    assert_covered(&with_copy, Status::Protected, Some(YESTERDAY), Some(36.0));
+    assert_covered(
+        &with_copy,
+        CoverageStatus::Protected,
+        Some(YESTERDAY),
+        Some(36.0),
+    );
     account.unread_destinations.insert(region("us-east-1"));
-    assert_covered(&account, Status::Stale, None, None);
+    assert_covered(&account, CoverageStatus::Stale, None, None);
     assert_reason(&account, Some("us-east-1 could not be read"));
 }
 
@@ -795,8 +823,12 @@ fn coverage_is_by_source_and_then_by_destination() {
         .coverage
         .iter()
         .map(|entry| {
-            let SourceId { region, name, kind } = &entry.source;
-            format!("{region} {name} {} {}", kind.as_str(), entry.destination)
+            let ResourceId { region, name, kind } = &entry.source;
+            format!(
+                "{region} {name} {} {}",
+                <&str>::from(kind),
+                entry.destination
+            )
         })
         .collect();
     assert_eq!(

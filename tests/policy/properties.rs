@@ -7,13 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use lightsail_snapshot_copier::lightsail::{ResourceKind, Snapshot, SnapshotState};
-use lightsail_snapshot_copier::plan::{
-    CopyStep, ExistingCopy, Plan, RECOVERY_POINT_TAG, SOURCE_TAG, SourceId, Status, sources_to_ask,
+use lightsail_snapshot_copier::{
+    CopyStep, CoverageStatus, ExistingCopy, Plan, RECOVERY_POINT_TAG, Region, ResourceId,
+    ResourceKind, RestoreDate, SOURCE_TAG, Snapshot, SnapshotState, parse_policy, sources_to_query,
 };
-use lightsail_snapshot_copier::policy::Policy;
-use lightsail_snapshot_copier::region::Region;
-use lightsail_snapshot_copier::request::parse_date;
 use proptest::prelude::*;
 use test_support::retention_model;
 
@@ -23,7 +20,7 @@ use crate::generate::{self, NAMES, SOURCE_REGIONS};
 /// A snapshot that is a copy of the function's.
 #[derive(Debug, Clone)]
 struct Known<'w> {
-    source: SourceId,
+    source: ResourceId,
     date: Date,
     tagged: bool,
     snapshot: &'w Snapshot,
@@ -38,7 +35,7 @@ fn both_tags(snapshot: &Snapshot) -> bool {
 fn known(snapshot: &Snapshot) -> Option<Known<'_>> {
     let mut sources = SOURCE_REGIONS.iter().flat_map(|of_region| {
         let names = NAMES.into_iter().chain(["other"]);
-        names.map(|name| SourceId {
+        names.map(|name| ResourceId {
             region: region(of_region),
             name: name.to_owned(),
             kind: snapshot.kind,
@@ -57,13 +54,14 @@ fn known(snapshot: &Snapshot) -> Option<Known<'_>> {
             if !is_source || from.is_some_and(|from| from != source.name) {
                 return None;
             }
-            parse_date(&snapshot.tags[RECOVERY_POINT_TAG]).ok()?
+            let date = snapshot.tags[RECOVERY_POINT_TAG].parse::<RestoreDate>();
+            date.ok()?.0
         } else {
             if from != Some(source.name.as_str()) {
                 return None;
             }
             let date = snapshot.name.get(snapshot.name.len().checked_sub(10)?..)?;
-            let date = parse_date(date).ok()?;
+            let RestoreDate(date) = date.parse().ok()?;
             if copy_name(&source, date) != snapshot.name {
                 return None;
             }
@@ -90,17 +88,17 @@ fn listed_twice(account: &FakeAccount) -> bool {
     })
 }
 
-fn is_read(account: &FakeAccount, source: &SourceId) -> bool {
+fn is_read(account: &FakeAccount, source: &ResourceId) -> bool {
     account.policy.looks_at(source.region, source.kind)
         && !account.unread.contains(&(source.region, source.kind))
 }
 
 /// The sources that the policy selects and that can be seen.
-fn selected(account: &FakeAccount) -> BTreeSet<&SourceId> {
+fn selected(account: &FakeAccount) -> BTreeSet<&ResourceId> {
     let resources = account.resources.iter();
     resources
         .filter(|(source, resource)| {
-            let SourceId { region, name, kind } = source;
+            let ResourceId { region, name, kind } = source;
             is_read(account, source) && account.policy.selects(*region, *kind, name, &resource.tags)
         })
         .map(|(source, _)| source)
@@ -108,21 +106,21 @@ fn selected(account: &FakeAccount) -> BTreeSet<&SourceId> {
 }
 
 /// Whether copies of a source may be deleted at all.
-fn may_be_pruned(account: &FakeAccount, source: &SourceId) -> bool {
+fn may_be_pruned(account: &FakeAccount, source: &ResourceId) -> bool {
     if !is_read(account, source) {
         return false;
     }
     if account.resources.contains_key(source) {
-        let asked = account.observed().recovery_points;
+        let asked = account.observed().auto_snapshots;
         let unread = matches!(asked.get(source), Some(Err(_)));
         return selected(account).contains(source) && !unread;
     }
-    let SourceId { region, name, kind } = source;
+    let ResourceId { region, name, kind } = source;
     account.policy.selects_former(*region, *kind, name)
 }
 
 /// Those of a source's copies in a destination that are available, from the newest to the oldest.
-fn available<'k, 'w>(known: &'k [Known<'w>], source: &SourceId) -> Vec<&'k Known<'w>> {
+fn available<'k, 'w>(known: &'k [Known<'w>], source: &ResourceId) -> Vec<&'k Known<'w>> {
     let mut available: Vec<_> = known
         .iter()
         .filter(|copy| copy.source == *source && copy.snapshot.state == SnapshotState::Available)
@@ -135,7 +133,7 @@ fn available<'k, 'w>(known: &'k [Known<'w>], source: &SourceId) -> Vec<&'k Known
 /// The copies that retention does not keep, by name: never the newest, never one without tags.
 fn not_kept(account: &FakeAccount, region: Region) -> BTreeSet<String> {
     let known = known_in(account, region);
-    let sources: BTreeSet<&SourceId> = known.iter().map(|copy| &copy.source).collect();
+    let sources: BTreeSet<&ResourceId> = known.iter().map(|copy| &copy.source).collect();
     let mut not_kept = BTreeSet::new();
     let Some(retention) = &account.policy.retention else {
         return not_kept;
@@ -160,7 +158,7 @@ fn not_kept(account: &FakeAccount, region: Region) -> BTreeSet<String> {
 fn name_is_taken(
     account: &FakeAccount,
     destination: Region,
-    source: &SourceId,
+    source: &ResourceId,
     date: Date,
 ) -> bool {
     let name = copy_name(source, date);
@@ -184,7 +182,7 @@ enum Change {
 }
 
 /// A copy of a recovery point in a destination, with its name.
-type Snapped = (Region, SourceId, Date, String);
+type Snapped = (Region, ResourceId, Date, String);
 
 /// All that a plan changes: whatever is not here stays as it is.
 fn changes(plan: &Plan) -> BTreeSet<Change> {
@@ -316,7 +314,7 @@ proptest! {
                 let there: Vec<_> = known.iter().filter(is_it).collect();
                 let in_state = |state| there.iter().any(|known| known.snapshot.state == state);
                 match &wanted.step {
-                    CopyStep::Make | CopyStep::MakeAgain(_) => {
+                    CopyStep::Start | CopyStep::Replace(_) => {
                         let points = account.points[&wanted.source].as_ref();
                         let restorable = points.is_ok_and(|points| {
                             points.iter().any(|p| p.date == wanted.date && p.restorable)
@@ -324,7 +322,7 @@ proptest! {
                         prop_assert!(restorable, "{:?}", wanted);
                         prop_assert!(!in_state(SnapshotState::Available) || listed_twice(&account));
                         prop_assert!(!in_state(SnapshotState::Pending) || listed_twice(&account));
-                        if let CopyStep::MakeAgain(failed) = &wanted.step {
+                        if let CopyStep::Replace(failed) = &wanted.step {
                             prop_assert_eq!(failed.state, SnapshotState::Error);
                             let names = there.iter().map(|known| &known.snapshot.name);
                             prop_assert!(names.collect::<Vec<_>>().contains(&&failed.name));
@@ -349,7 +347,7 @@ proptest! {
             let room = account.policy.max_copies_in_progress.saturating_sub(in_progress);
             let made = made(steps);
             let deferred = deferred(steps);
-            prop_assert_eq!(steps.room, room);
+            prop_assert_eq!(steps.slots, room);
             prop_assert!(made.len() <= room);
             prop_assert!(deferred.is_empty() || made.len() == room);
             let known = known_in(&account, *region);
@@ -400,7 +398,7 @@ proptest! {
                 .copies
                 .iter()
                 .filter_map(|wanted| match &wanted.step {
-                    CopyStep::MakeAgain(failed) => Some(failed.name.as_str()),
+                    CopyStep::Replace(failed) => Some(failed.name.as_str()),
                     _ => None,
                 })
                 .collect();
@@ -516,10 +514,10 @@ proptest! {
             expected.extend(account.policy.destinations.iter().map(|region| (source, *region)));
         }
         prop_assert_eq!(entries, expected);
-        let asked = account.observed().recovery_points;
+        let asked = account.observed().auto_snapshots;
         for entry in &plan.coverage {
             if account.unread_destinations.contains(&entry.destination) {
-                prop_assert_eq!(entry.status, Status::Stale);
+                prop_assert_eq!(entry.status, CoverageStatus::Stale);
                 prop_assert_eq!(entry.newest, None);
                 prop_assert!(entry.reason.is_some());
                 continue;
@@ -529,7 +527,7 @@ proptest! {
             prop_assert_eq!(entry.newest, newest);
             let Some(newest) = newest else {
                 prop_assert_eq!(entry.age_hours, None);
-                prop_assert_ne!(entry.status, Status::Protected);
+                prop_assert_ne!(entry.status, CoverageStatus::Protected);
                 continue;
             };
             let points = asked.get(&entry.source);
@@ -541,9 +539,9 @@ proptest! {
             let age = age.max(0.0);
             prop_assert!((entry.age_hours.unwrap() - age).abs() < 0.001);
             let limit = account.policy.max_recovery_point_age_hours;
-            let expected = if age <= limit { Status::Protected } else { Status::Stale };
+            let expected = if age <= limit { CoverageStatus::Protected } else { CoverageStatus::Stale };
             prop_assert_eq!(entry.status, expected);
-            prop_assert_eq!(entry.reason.is_some(), expected == Status::Stale);
+            prop_assert_eq!(entry.reason.is_some(), expected == CoverageStatus::Stale);
         }
     }
 
@@ -551,8 +549,8 @@ proptest! {
     #[test]
     fn sources_are_asked_while_a_copy_of_today_is_missing(account in generate::account_listed_once()) {
         let observed = account.observed();
-        let asked = sources_to_ask(&account.policy, &observed, account.now);
-        let expected: Vec<SourceId> = selected(&account)
+        let asked = sources_to_query(&account.policy, &observed, account.now);
+        let expected: Vec<ResourceId> = selected(&account)
             .into_iter()
             .filter(|source| {
                 observed.destinations.keys().any(|region| {
@@ -585,7 +583,7 @@ proptest! {
     /// Whatever JSON it is, reading it as a policy ends in a policy or in mistakes.
     #[test]
     fn any_json_is_a_policy_or_a_list_of_mistakes(json in generate::any_json()) {
-        if let Err(mistakes) = Policy::parse(&json.to_string()) {
+        if let Err(mistakes) = parse_policy(&json.to_string()) {
             prop_assert!(!mistakes.is_empty());
             prop_assert!(!mistakes.to_string().is_empty());
         }
@@ -594,7 +592,7 @@ proptest! {
     /// And whatever text.
     #[test]
     fn any_text_is_a_policy_or_a_list_of_mistakes(text in any::<String>()) {
-        prop_assert!(Policy::parse(&text).is_err());
+        prop_assert!(parse_policy(&text).is_err());
     }
 }
 
@@ -615,14 +613,14 @@ fn the_generated_accounts_have_something_to_do() {
         let step = |is: fn(&CopyStep) -> bool| {
             steps().any(|steps| steps.copies.iter().any(|wanted| is(&wanted.step)))
         };
-        saw("make", step(|step| *step == CopyStep::Make));
-        saw("again", step(|step| matches!(step, CopyStep::MakeAgain(_))));
+        saw("make", step(|step| *step == CopyStep::Start));
+        saw("again", step(|step| matches!(step, CopyStep::Replace(_))));
         saw("defer", steps().any(|steps| !deferred(steps).is_empty()));
         saw("exists", step(|step| *step == CopyStep::Exists));
         saw("pending", step(|step| *step == CopyStep::Pending));
         saw("tag", steps().any(|steps| !steps.tags.is_empty()));
         saw("delete", steps().any(|steps| !steps.deletions.is_empty()));
-        let gone = |source: &SourceId| !account.resources.contains_key(source);
+        let gone = |source: &ResourceId| !account.resources.contains_key(source);
         saw(
             "delete what is gone",
             steps().any(|steps| steps.deletions.iter().any(|copy| gone(&copy.source))),
@@ -639,13 +637,13 @@ fn the_generated_accounts_have_something_to_do() {
         );
         saw("listed twice", listed_twice(&account));
         for status in [
-            Status::Protected,
-            Status::Pending,
-            Status::Stale,
-            Status::Unprotected,
+            CoverageStatus::Protected,
+            CoverageStatus::Pending,
+            CoverageStatus::Stale,
+            CoverageStatus::Unprotected,
         ] {
             let has = plan.coverage.iter().any(|entry| entry.status == status);
-            saw(status.as_str(), has);
+            saw(<&str>::from(status), has);
         }
     }
     for (what, accounts) in &seen {

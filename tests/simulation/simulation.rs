@@ -14,12 +14,10 @@ use lightsail_emulator::{
     AutoSnapshotStatus, Call, Emulator, Fault, Operation, Region, SnapshotState, SnapshotView,
     SourceKind, StatusCode, World,
 };
-use lightsail_snapshot_copier::copy::Outcome;
-use lightsail_snapshot_copier::lightsail::{Lightsail, ResourceKind};
-use lightsail_snapshot_copier::plan::{RECOVERY_POINT_TAG, SOURCE_TAG};
-use lightsail_snapshot_copier::policy::Policy;
-use lightsail_snapshot_copier::retention::Retention;
-use lightsail_snapshot_copier::run::{self, Deadline, RunResults};
+use lightsail_snapshot_copier::{
+    Deadline, Lightsail, Outcome, Policy, RECOVERY_POINT_TAG, ResourceKind, Retention, RunResults,
+    SOURCE_TAG, parse_policy, run_policy,
+};
 use serde_json::json;
 use test_support::{in_process, retention_model};
 use tokio::sync::Notify;
@@ -122,7 +120,7 @@ impl Rules {
         if !retention.is_empty() {
             policy["retention"] = retention.into();
         }
-        let policy = Policy::parse(&policy.to_string()).expect("a valid policy");
+        let policy = parse_policy(&policy.to_string()).expect("a valid policy");
         Self {
             keep: policy.retention,
             policy,
@@ -438,12 +436,12 @@ impl Simulation {
         let verbose = self.verbose;
         async move {
             let steps = Cell::new(0);
-            let results = run::policy(
+            let results = run_policy(
                 &lightsail,
                 &policy,
                 clock.now(),
                 false,
-                Deadline::of_policy(time),
+                Deadline::for_policy(time),
                 |done| {
                     steps.set(steps.get() + 1);
                     if verbose {
@@ -475,17 +473,17 @@ impl Simulation {
             self.totals.deletions += u64::from(deletion.outcome == Outcome::Deleted);
             let source = &deletion.copy.source;
             // A Region can be source and destination: only what was read of it as a source counts.
-            let lists = run.unread.iter().any(|unread| {
+            let lists = run.read_failures.iter().any(|unread| {
                 unread.region == source.region
                     && unread.operation.ends_with(match source.kind {
                         ResourceKind::Instance => "Instances",
                         ResourceKind::Disk => "Disks",
                     })
             });
-            let asked = run.unread.iter().any(|unread| {
+            let asked = run.read_failures.iter().any(|unread| {
                 unread.region == source.region && unread.source.as_deref() == Some(&source.name)
             });
-            let destination = run.unread.iter().any(|unread| {
+            let destination = run.read_failures.iter().any(|unread| {
                 unread.region == deletion.region
                     && unread.operation.ends_with("Snapshots")
                     && unread.source.is_none()
@@ -514,7 +512,7 @@ impl Simulation {
         if let Some(deletion) = undone {
             return Err(format!("a deletion failed without a fault: {deletion:?}"));
         }
-        if let Some(unread) = run.unread.first() {
+        if let Some(unread) = run.read_failures.first() {
             return Err(format!("unread without a fault: {unread:?}"));
         }
         Ok(())

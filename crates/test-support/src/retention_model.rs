@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
-use lightsail_snapshot_copier::retention::Retention;
+use lightsail_snapshot_copier::Retention;
 
 /// For each of these dates, newest first: whether `restic forget` would keep it.
 pub fn keeps(retention: &Retention, newest_first: &[Date]) -> Vec<bool> {

@@ -20,20 +20,16 @@ use std::time::Duration;
 
 use aws_sdk_lightsail::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_lightsail::config::{BehaviorVersion, Credentials};
-use aws_sdk_lightsail::types::Operation;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use lightsail_snapshot_copier::copy::{CopyResult, Outcome, look, make};
-use lightsail_snapshot_copier::lightsail::{
-    Failure, Lightsail, ResourceKind, Snapshot, SnapshotState, Tries,
+use lightsail_snapshot_copier::{
+    ApiError, CopyResult, CopySource, Deadline, Lightsail, Operation, Outcome, Region,
+    ResourceKind, Response, Retry, RunResults, Snapshot, SnapshotCopy, SnapshotName, SnapshotState,
+    failure_message, preview, start,
 };
-use lightsail_snapshot_copier::region::Region;
-use lightsail_snapshot_copier::report::{Answer, failures};
-use lightsail_snapshot_copier::request::{Copy, SnapshotName, Source};
-use lightsail_snapshot_copier::run::{Deadline, RunResults};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -69,7 +65,7 @@ const MOST_CALLS: usize = 50;
 
 async fn run(letter: u8, wire: &Arc<Wire>) {
     let lightsail = Lightsail::new(config(wire), 0);
-    let region = Region::parse("us-east-1").unwrap();
+    let region = "us-east-1".parse::<Region>().unwrap();
     let started = Instant::now();
     let deadline = started + TIME;
     let instance = ResourceKind::Instance;
@@ -79,16 +75,16 @@ async fn run(letter: u8, wire: &Arc<Wire>) {
             Ok(operations) => wire.check_operations(&operations),
             Err(failure) => wire.check_failed_change(&failure),
         },
-        b'm' => wire.check_copy(make(&lightsail, dated(), Deadline::of_copies(TIME)).await),
-        b'M' => wire.check_copy(make(&lightsail, manual(), Deadline::of_copies(TIME)).await),
-        b'l' => wire.check_copy(look(&lightsail, dated(), Deadline::of_copies(TIME)).await),
-        b'L' => wire.check_copy(look(&lightsail, manual(), Deadline::of_copies(TIME)).await),
+        b'm' => wire.check_copy(start(&lightsail, dated(), Deadline::for_copies(TIME)).await),
+        b'M' => wire.check_copy(start(&lightsail, manual(), Deadline::for_copies(TIME)).await),
+        b'l' => wire.check_copy(preview(&lightsail, dated(), Deadline::for_copies(TIME)).await),
+        b'L' => wire.check_copy(preview(&lightsail, manual(), Deadline::for_copies(TIME)).await),
         b'f' => match lightsail.find_snapshot(region, "web-1", deadline).await {
             Ok(Some(snapshot)) => wire.check_snapshot(&snapshot),
             Ok(None) => wire.check_not_found(),
             Err(failure) => wire.check_failure(&failure),
         },
-        b'p' => match lightsail.recovery_points(region, "web", deadline).await {
+        b'p' => match lightsail.auto_snapshots(region, "web", deadline).await {
             Ok(_) if wire.is_unclear() => {}
             Ok(points) => {
                 assert!(wire.last_list("autoSnapshots").is_some() || wire.last().has_request_id());
@@ -133,9 +129,9 @@ async fn run(letter: u8, wire: &Arc<Wire>) {
         }
         b'x' | b'X' => {
             let (kind, tries) = if letter == b'x' {
-                (instance, Tries::WhileTheyHelp)
+                (instance, Retry::UntilDeadline)
             } else {
-                (disk, Tries::One)
+                (disk, Retry::Never)
             };
             match lightsail
                 .delete_snapshot(region, kind, "web-1", tries, deadline)
@@ -155,21 +151,21 @@ async fn run(letter: u8, wire: &Arc<Wire>) {
     assert_eq!(lightsail.take_calls(), calls as u64);
 }
 
-fn dated() -> Copy {
-    Copy {
-        source_region: Region::parse("us-west-2").unwrap(),
-        source: Source::Dated {
+fn dated() -> SnapshotCopy {
+    SnapshotCopy {
+        source_region: "us-west-2".parse::<Region>().unwrap(),
+        source: CopySource::Dated {
             resource: "web".to_owned(),
             date: jiff::civil::date(2026, 11, 22),
         },
-        destination: Region::parse("us-east-1").unwrap(),
-        target: SnapshotName::parse("web-1").unwrap(),
+        destination: "us-east-1".parse::<Region>().unwrap(),
+        target: "web-1".parse::<SnapshotName>().unwrap(),
     }
 }
 
-fn manual() -> Copy {
-    Copy {
-        source: Source::Manual {
+fn manual() -> SnapshotCopy {
+    SnapshotCopy {
+        source: CopySource::Manual {
             snapshot: "by-hand".to_owned(),
         },
         ..dated()
@@ -467,7 +463,7 @@ impl Wire {
         assert_eq!(said, names);
     }
 
-    fn check_failure(&self, failure: &Failure) {
+    fn check_failure(&self, failure: &ApiError) {
         assert!(
             !failure.code.is_empty() && !failure.message.is_empty(),
             "{failure:?}"
@@ -475,7 +471,7 @@ impl Wire {
     }
 
     /// A failed change says whether it may have taken effect.
-    fn check_failed_change(&self, failure: &Failure) {
+    fn check_failed_change(&self, failure: &ApiError) {
         self.check_failure(failure);
         let exchanges = self.exchanges();
         let mut given = exchanges.iter().map(|(_, given)| given);
@@ -503,16 +499,16 @@ impl Wire {
             copies: vec![result],
             ..RunResults::default()
         };
-        let answer = Answer::of_copies(false, &results);
+        let answer = Response::for_copies(false, &results);
         assert!(serde_json::to_vec(&answer).unwrap().len() <= 200_000);
-        let message = failures(&results);
+        let message = failure_message(&results);
         assert_eq!(message.is_some(), failed);
         assert!(message.is_none_or(|message| message.lines().count() == 1));
     }
 
     /// Whether a response has a snapshot that is a copy of the same source, in one of these states. An
     /// empty list allows any state.
-    fn has_copy(&self, copy: &Copy, states: &[&str]) -> bool {
+    fn has_copy(&self, copy: &SnapshotCopy, states: &[&str]) -> bool {
         let snapshots = self.exchanges().into_iter().filter_map(|(request, given)| {
             let member = match request.operation.as_str() {
                 "GetInstanceSnapshot" => "instanceSnapshot",
@@ -525,7 +521,7 @@ impl Wire {
         snapshots.into_iter().any(|snapshot| {
             let is_from = |name: &str| origins.iter().any(|origin| snapshot[origin] == name);
             let same_source = match &copy.source {
-                Source::Dated { resource, .. } => is_from(resource),
+                CopySource::Dated { resource, .. } => is_from(resource),
                 // It names the origin of the source snapshot.
                 _ => snapshot.is_object(),
             };
@@ -535,10 +531,10 @@ impl Wire {
     }
 
     /// The dry run changed nothing and found the source.
-    fn check_planned(&self, copy: &Copy) {
+    fn check_planned(&self, copy: &SnapshotCopy) {
         let changes = |(request, _): &(Request, _)| request.operation == "CopySnapshot";
         assert!(!self.exchanges().iter().any(changes));
-        if let Source::Dated { date, .. } = &copy.source {
+        if let CopySource::Dated { date, .. } = &copy.source {
             let is_it = |point: &Value| {
                 point["date"] == date.to_string().as_str() && point["status"] == "Success"
             };

@@ -3,16 +3,14 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use lightsail_snapshot_copier::event::{Event, Job, parse};
-use lightsail_snapshot_copier::fields::Mistakes;
-use lightsail_snapshot_copier::policy::Policy;
-use lightsail_snapshot_copier::region::Region;
-use lightsail_snapshot_copier::request::{Copy, Source};
+use lightsail_snapshot_copier::{
+    CopySource, Event, Job, Region, SnapshotCopy, ValidationErrors, parse_event, parse_policy,
+};
 use serde_json::{Map, Value, json};
 
 /// Parses any bytes as a payload, in a Region that Lightsail has and in one that it does not have.
 pub fn check(payload: &[u8]) {
-    let here = read(payload, Region::parse("us-east-1").ok());
+    let here = read(payload, "us-east-1".parse::<Region>().ok());
     let elsewhere = read(payload, None);
     match (&here, elsewhere) {
         // Only the default destination may be missing.
@@ -32,10 +30,10 @@ pub fn check(payload: &[u8]) {
     }
 }
 
-fn read(payload: &[u8], region: Option<Region>) -> Result<Event, Mistakes> {
+fn read(payload: &[u8], region: Option<Region>) -> Result<Event, ValidationErrors> {
     let now: Timestamp = "2026-11-22T06:12:45Z".parse().unwrap();
-    let read = parse(payload, now, region);
-    assert_eq!(read, parse(payload, now, region));
+    let read = parse_event(payload, now, region);
+    assert_eq!(read, parse_event(payload, now, region));
     if let Err(mistakes) = &read {
         check_mistakes(mistakes);
     }
@@ -43,7 +41,7 @@ fn read(payload: &[u8], region: Option<Region>) -> Result<Event, Mistakes> {
 }
 
 /// The message is short and has one line for each mistake.
-pub fn check_mistakes(mistakes: &Mistakes) {
+pub fn check_mistakes(mistakes: &ValidationErrors) {
     assert!(!mistakes.is_empty());
     let text = mistakes.to_string();
     let shown = mistakes.len().min(50);
@@ -78,7 +76,7 @@ fn check_event(payload: &[u8], event: &Event) {
         }
         Job::Policy(policy) => {
             assert_eq!(
-                Policy::parse(&job["policy"].to_string()).as_ref(),
+                parse_policy(&job["policy"].to_string()).as_ref(),
                 Ok(&**policy)
             );
         }
@@ -98,13 +96,13 @@ fn check_event(payload: &[u8], event: &Event) {
         let event_bus = json!({ "detail-type": "Copy", "source": "com.example", "detail": job });
         let read = read(
             event_bus.to_string().as_bytes(),
-            Region::parse("us-east-1").ok(),
+            "us-east-1".parse::<Region>().ok(),
         );
         assert_eq!(read.as_ref(), Ok(event));
     }
 }
 
-fn check_copies(copies: &[Copy]) {
+fn check_copies(copies: &[SnapshotCopy]) {
     assert!(!copies.is_empty());
     let mut taken = BTreeSet::new();
     for copy in copies {
@@ -118,7 +116,7 @@ fn check_copies(copies: &[Copy]) {
         );
         assert!(!copy.source.name().trim().is_empty());
         assert!(taken.insert((copy.destination, target)), "{target} twice");
-        let itself = matches!(&copy.source, Source::Manual { snapshot } if snapshot == target);
+        let itself = matches!(&copy.source, CopySource::Manual { snapshot } if snapshot == target);
         assert!(
             !itself || copy.source_region != copy.destination,
             "{target}"
@@ -127,16 +125,16 @@ fn check_copies(copies: &[Copy]) {
 }
 
 /// The request for this copy with every optional field set.
-fn request(copy: &Copy) -> Value {
+fn request(copy: &SnapshotCopy) -> Value {
     let mut request = Map::new();
     let mut field = |name: &str, value: &str| request.insert(name.to_owned(), value.into());
     field("sourceRegion", copy.source_region.as_str());
     field("destinationRegion", copy.destination.as_str());
     field("targetSnapshotName", copy.target.as_str());
     match &copy.source {
-        Source::Manual { snapshot } => field("sourceSnapshotName", snapshot),
-        Source::Latest { resource } => field("sourceResourceName", resource),
-        Source::Dated { resource, date } => {
+        CopySource::Manual { snapshot } => field("sourceSnapshotName", snapshot),
+        CopySource::Latest { resource } => field("sourceResourceName", resource),
+        CopySource::Dated { resource, date } => {
             field("restoreDate", &date.to_string());
             field("sourceResourceName", resource)
         }

@@ -6,17 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
-use lightsail_snapshot_copier::lightsail::{
-    Class, Failure, RecoveryPoint, Resource, ResourceKind, Snapshot, SnapshotState,
+use lightsail_snapshot_copier::{
+    ApiError, AutoSnapshot, CopyStep, ErrorKind, ExistingCopy, Inventory, Plan, Policy,
+    RECOVERY_POINT_TAG, Region, Resource, ResourceId, ResourceKind, Retention, SOURCE_TAG,
+    Snapshot, SnapshotName, SnapshotState, copy_tags, parse_policy, plan, rules_selecting_nothing,
+    sources_to_query,
 };
-use lightsail_snapshot_copier::plan::{
-    CopyStep, ExistingCopy, Observed, Plan, RECOVERY_POINT_TAG, SOURCE_TAG, SourceId, plan,
-    rules_without_sources, sources_to_ask,
-};
-use lightsail_snapshot_copier::policy::Policy;
-use lightsail_snapshot_copier::region::Region;
-use lightsail_snapshot_copier::request::SnapshotName;
-use lightsail_snapshot_copier::retention::Retention;
 
 use super::event::check_mistakes;
 use crate::retention_model::keeps;
@@ -30,8 +25,8 @@ pub fn check(input: &[u8]) {
     let Ok(json) = std::str::from_utf8(&json[1..]) else {
         return;
     };
-    let policy = Policy::parse(json);
-    assert_eq!(policy, Policy::parse(json));
+    let policy = parse_policy(json);
+    assert_eq!(policy, parse_policy(json));
     match policy {
         Err(mistakes) => check_mistakes(&mistakes),
         Ok(policy) => {
@@ -71,7 +66,7 @@ const LONG_NAME: &str = match std::str::from_utf8(&[b'a'; 250]) {
 /// An account in memory, as a run observes it.
 #[derive(Default)]
 struct FakeAccount {
-    observed: Observed,
+    observed: Inventory,
     snapshots: BTreeMap<Region, Vec<Snapshot>>,
 }
 
@@ -92,7 +87,7 @@ impl FakeAccount {
         let of = |byte: u8, count: usize| usize::from(byte) % count;
         for (index, thing) in bytes.as_chunks::<3>().0.iter().take(40).enumerate() {
             let [what, which, when] = *thing;
-            let source = SourceId {
+            let source = ResourceId {
                 region: regions[of(which / 16, regions.len())],
                 name: NAMES[of(which, NAMES.len())].to_owned(),
                 kind: match which & 4 {
@@ -114,7 +109,7 @@ impl FakeAccount {
         account
     }
 
-    fn add_resource(&mut self, source: SourceId, what: u8) {
+    fn add_resource(&mut self, source: ResourceId, what: u8) {
         let tag = |key: &str| (key.to_owned(), "dr".to_owned());
         let resource = Resource {
             name: source.name.clone(),
@@ -124,15 +119,15 @@ impl FakeAccount {
         self.observed.resources.insert(source, resource);
     }
 
-    fn add_recovery_point(&mut self, source: SourceId, date: Date, what: u8) {
+    fn add_recovery_point(&mut self, source: ResourceId, date: Date, what: u8) {
         let none = || Ok(Vec::new());
         let points = self
             .observed
-            .recovery_points
+            .auto_snapshots
             .entry(source)
             .or_insert_with(none);
         if let Ok(points) = points {
-            points.push(RecoveryPoint {
+            points.push(AutoSnapshot {
                 date,
                 created_at: (what & 8 == 0).then(noon),
                 restorable: what & 16 == 0,
@@ -140,7 +135,7 @@ impl FakeAccount {
         }
     }
 
-    fn make_unreadable(&mut self, source: SourceId, policy: &Policy, what: u8) {
+    fn make_unreadable(&mut self, source: ResourceId, policy: &Policy, what: u8) {
         if what & 8 == 0 {
             self.observed.read.remove(&(source.region, source.kind));
             let lost = (source.region, source.kind);
@@ -148,20 +143,27 @@ impl FakeAccount {
                 .resources
                 .retain(|id, _| (id.region, id.kind) != lost);
         } else if what & 16 == 0 {
-            let failure = Failure {
+            let failure = ApiError {
                 code: "ServiceException".to_owned(),
                 message: "Please try again later".to_owned(),
-                class: Class::ServiceFault,
+                kind: ErrorKind::ServiceFault,
                 may_have_happened: false,
             };
-            self.observed.recovery_points.insert(source, Err(failure));
+            self.observed.auto_snapshots.insert(source, Err(failure));
         } else {
             self.observed.destinations.remove(&policy.destinations[0]);
         }
     }
 
-    fn add_copy(&mut self, region: Region, source: &SourceId, date: Date, what: u8, index: usize) {
-        let Ok(name) = SnapshotName::of_dated(&source.name, source.region, date) else {
+    fn add_copy(
+        &mut self,
+        region: Region,
+        source: &ResourceId,
+        date: Date,
+        what: u8,
+        index: usize,
+    ) {
+        let Ok(name) = SnapshotName::for_dated(&source.name, source.region, date) else {
             return;
         };
         let tagged = what & 8 == 0;
@@ -173,8 +175,7 @@ impl FakeAccount {
                 format!("by-hand-{index}")
             },
             tags: BTreeMap::from_iter(
-                source
-                    .tags(date)
+                copy_tags(source, date)
                     .into_iter()
                     .filter(|_| tagged)
                     .map(|(key, value)| (key.to_owned(), value)),
@@ -192,13 +193,13 @@ impl FakeAccount {
         if let Some(destination) = self.observed.destinations.get_mut(&region)
             && there.iter().all(|other| other.name != snapshot.name)
         {
-            destination.note(&snapshot);
+            destination.add(&snapshot);
             there.push(snapshot);
         }
     }
 
     /// What a run observes after the deletions of this plan.
-    fn after(&self, plan: &Plan) -> Observed {
+    fn after(&self, plan: &Plan) -> Inventory {
         let mut observed = self.observed.clone();
         for (region, steps) in &plan.destinations {
             let deleted: BTreeSet<&str> = steps.deletions.iter().map(|c| c.name.as_str()).collect();
@@ -219,17 +220,17 @@ fn noon() -> Timestamp {
 fn check_plans(policy: &Policy, account: &FakeAccount) {
     let planned = plan(policy, &account.observed, noon());
     assert_eq!(planned, plan(policy, &account.observed, noon()));
-    let selected: BTreeSet<&SourceId> = account
+    let selected: BTreeSet<&ResourceId> = account
         .observed
         .resources
         .iter()
         .filter(|(id, resource)| policy.selects(id.region, id.kind, &id.name, &resource.tags))
         .map(|(id, _)| id)
         .collect();
-    for source in sources_to_ask(policy, &account.observed, noon()) {
+    for source in sources_to_query(policy, &account.observed, noon()) {
         assert!(selected.contains(&source));
     }
-    for rule in rules_without_sources(policy, &account.observed) {
+    for rule in rules_selecting_nothing(policy, &account.observed) {
         assert!(rule < policy.sources.len());
     }
     // There is one coverage entry for each source and destination.
@@ -241,7 +242,7 @@ fn check_plans(policy: &Policy, account: &FakeAccount) {
     assert_eq!(covered.len(), planned.coverage.len());
     assert_eq!(covered.len(), selected.len() * policy.destinations.len());
     for (region, steps) in &planned.destinations {
-        assert!(steps.room <= policy.max_copies_in_progress);
+        assert!(steps.slots <= policy.max_copies_in_progress);
         for wanted in &steps.copies {
             assert!(selected.contains(&wanted.source));
             assert_eq!(wanted.copy.destination, *region);
@@ -314,7 +315,7 @@ fn check_next_plan(policy: &Policy, account: &FakeAccount, first: &Plan) {
         assert_eq!(steps.deletions, []);
         for wanted in &steps.copies {
             let undone = |deleted: &ExistingCopy| {
-                wanted.step == CopyStep::Make
+                wanted.step == CopyStep::Start
                     && deleted.state == SnapshotState::Available
                     && (&deleted.source, deleted.date) == (&wanted.source, wanted.date)
             };

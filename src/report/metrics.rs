@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::copy::Outcome;
-use crate::plan::Status;
-use crate::region::Region;
-use crate::run::RunResults;
+use crate::model::region::Region;
+use crate::plan::CoverageStatus;
+
+use crate::run::{Outcome, RunResults};
 
 const NAMESPACE: &str = "LightsailSnapshotCopier";
 const DESTINATION: &str = "DestinationRegion";
@@ -89,7 +89,7 @@ struct Definition {
 
 /// The lines that say what a run of a policy with these destinations came to: one for each
 /// destination, and one for the run.
-pub fn records(
+pub fn metric_records(
     request_id: &str,
     now: Timestamp,
     destinations: &[Region],
@@ -98,7 +98,7 @@ pub fn records(
 ) -> Vec<String> {
     // Where there is nothing to tell, that is told, and an alarm of yesterday's ends. Unless
     // something could not be read: then nothing may be all that was seen.
-    let known = match results.unread.is_empty() {
+    let known = match results.read_failures.is_empty() {
         true => destinations,
         false => &[],
     };
@@ -125,9 +125,9 @@ pub fn records(
     for coverage in &results.coverage {
         let metrics = destinations.entry(coverage.destination).or_default();
         match coverage.status {
-            Status::Stale => metrics.sources_stale += 1,
-            Status::Unprotected => metrics.sources_unprotected += 1,
-            Status::Protected | Status::Pending => {}
+            CoverageStatus::Stale => metrics.sources_stale += 1,
+            CoverageStatus::Unprotected => metrics.sources_unprotected += 1,
+            CoverageStatus::Protected | CoverageStatus::Pending => {}
         }
         if let Some(age) = coverage.age_hours {
             let worst = metrics.recovery_point_age_hours.get_or_insert(age);

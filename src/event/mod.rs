@@ -1,27 +1,40 @@
-//! What came in: a payload becomes an [`Event`], or the list of all that is wrong with it.
+//! What came in: a payload becomes an [`Event`], or the list of all its errors.
 //!
-//! Three kinds of payload are understood:
+//! There are three kinds of payload:
 //!
-//! 1. a schedule: an EventBridge envelope whose `detail-type` is `Scheduled Event`;
-//! 2. a custom event: any other EventBridge envelope, whose `detail` is a job;
-//! 3. a bare job, without an envelope.
+//! 1. a schedule: an EventBridge envelope with `detail-type` `Scheduled Event`
+//! 2. a custom event: any other EventBridge envelope. Its `detail` is a job
+//! 3. a bare job, without an envelope
 //!
-//! Envelopes are AWS's and may grow; what they hold beyond the fields named here is ignored. Jobs
-//! are the user's: an unknown field in one is a mistake, because a misspelt option of a backup
-//! is a backup that is not made.
+//! Unknown fields of an envelope are ignored, because AWS may add some. Unknown fields of a job
+//! are errors, because a misspelt option of a backup is a backup that is not made.
 
+mod copy_request;
+mod payload;
+mod policy;
+mod validation;
+
+use std::collections::HashMap;
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::fields::{self, Fields, Mistakes, found, join, quoted};
-use crate::policy::Policy;
-use crate::region::Region;
-use crate::request::{Copy, CopyRequest, Defaults, read_alone};
+pub use self::policy::parse_policy;
+pub use self::validation::ValidationErrors;
 
-/// One invocation's work.
+use self::copy_request::{CopyRequest, Defaults};
+use self::payload::parse_json;
+use self::validation::{Expected, FromJson, List, Object, Path, parse_string};
+use crate::model::copy::SnapshotCopy;
+use crate::model::policy::Policy;
+use crate::model::region::Region;
+use crate::model::{Excerpt, InvalidValue};
+
+/// The work of one invocation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// What is to be done.
+    /// What to do.
     pub job: Job,
     /// Whether to report what would be done, and to change nothing.
     pub dry_run: bool,
@@ -31,41 +44,42 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Job {
     /// These copies, in this order.
-    Copies(Vec<Copy>),
+    Copies(Vec<SnapshotCopy>),
     /// A run of this policy.
     Policy(Box<Policy>),
     /// A run of the deployed policy.
     DeployedPolicy,
 }
 
-/// The `detail-type` and sources of EventBridge's own schedules: a rule's, and EventBridge Scheduler's.
 const SCHEDULED: &str = "Scheduled Event";
+/// The sources of schedules: EventBridge rules and EventBridge Scheduler.
 const SCHEDULERS: [&str; 2] = ["aws.events", "aws.scheduler"];
 
-/// Reads a payload, whatever bytes it is. `now` is the event's time where it has none of its own,
-/// `region` the destination of requests that name none.
+/// Reads a payload, whatever bytes it is. `now` is the event's time if it has none, `region` the
+/// destination of requests that name none.
 ///
 /// # Errors
 ///
-/// All mistakes of the event, each with its path.
-pub fn parse(payload: &[u8], now: Timestamp, region: Option<Region>) -> Result<Event, Mistakes> {
+/// All errors of the event, each with its path.
+pub fn parse(
+    payload: &[u8],
+    now: Timestamp,
+    region: Option<Region>,
+) -> Result<Event, ValidationErrors> {
     if payload.iter().all(u8::is_ascii_whitespace) {
-        return Err(Mistakes::one("", "the payload is empty; expected JSON"));
+        return Err(ValidationErrors::one("the payload is empty; expected JSON"));
     }
-    let value = fields::parse(payload, "payload")?;
+    let value = parse_json(payload, "payload")?;
     let reader = Reader { now, region };
-    let mut mistakes = Mistakes::default();
-    let event = match &value {
-        Value::Object(members)
-            if members.contains_key("detail-type") || members.contains_key("detail") =>
-        {
-            reader.envelope(&value, &mut mistakes)
-        }
-        _ => reader.job(&value, "", None, &mut mistakes),
+    let mut errors = ValidationErrors::default();
+    let event = if value.get("detail-type").is_some() || value.get("detail").is_some() {
+        reader.envelope(value, &mut errors)
+    } else {
+        reader.job(&value, Path::Root, None, &mut errors)
     };
     match event {
-        Some(event) if mistakes.is_empty() => Ok(event),
-        _ => Err(mistakes),
+        Some(event) if errors.is_empty() => Ok(event),
+        _ => Err(errors),
     }
 }
 
@@ -75,56 +89,38 @@ struct Reader {
 }
 
 impl Reader {
-    fn envelope(&self, value: &Value, mistakes: &mut Mistakes) -> Option<Event> {
-        let mut envelope = Fields::of(value, "", mistakes)?;
-        envelope.require("detail-type");
-        envelope.require("source");
-        envelope.require("detail");
-        let detail_type = envelope.string("detail-type");
-        let source = envelope.string("source");
-        let time = envelope.parsed("time", parse_time);
-        let detail = envelope.value("detail");
-        if detail_type == Some(SCHEDULED) && source.is_some_and(|s| SCHEDULERS.contains(&s)) {
-            self.schedule(detail?, mistakes)
-        } else {
-            self.job(detail?, "detail", Some(time.unwrap_or(self.now)), mistakes)
-        }
-    }
-
-    /// A schedule carries no job: its `detail` is an empty object, which EventBridge Scheduler
-    /// writes as a string.
-    fn schedule(&self, detail: &Value, mistakes: &mut Mistakes) -> Option<Event> {
-        let nothing = match detail {
-            Value::Null => true,
-            Value::Object(members) => members.is_empty(),
-            Value::String(text) => {
-                matches!(serde_json::from_str(text), Ok(Value::Object(members)) if members.is_empty())
+    fn envelope(&self, value: Value, errors: &mut ValidationErrors) -> Option<Event> {
+        for name in ["detail-type", "source", "detail"] {
+            if value.get(name).is_none() {
+                errors.add(Path::Field(&Path::Root, name), "required");
             }
-            _ => false,
-        };
-        if !nothing {
-            mistakes.add(
-                "detail",
-                format!(
-                    "a schedule runs the deployed policy and carries no job, found {}; give a schedule a job as its constant input, without an envelope",
-                    found(detail)
-                ),
-            );
+        }
+        if !errors.is_empty() {
             return None;
         }
-        Some(Event {
-            job: Job::DeployedPolicy,
-            dry_run: false,
-        })
+        let envelope: EventBridgeEvent = serde_path_to_error::deserialize(value)
+            .map_err(|error| errors.add(Path::Root, error))
+            .ok()?;
+        let detail_path = Path::Field(&Path::Root, "detail");
+        let detail = &envelope.detail;
+        if envelope.detail_type == SCHEDULED && SCHEDULERS.contains(&envelope.source.as_str()) {
+            schedule(detail, detail_path, errors)
+        } else {
+            let time = envelope.time.and_then(|time| {
+                let nanosecond = i32::try_from(time.timestamp_subsec_nanos()).ok()?;
+                Timestamp::new(time.timestamp(), nanosecond).ok()
+            });
+            self.job(detail, detail_path, Some(time.unwrap_or(self.now)), errors)
+        }
     }
 
-    /// A job at `path`; with the envelope's time, or else its own.
+    /// Reads a job at `path`. A bare job may have its own `time`.
     fn job(
         &self,
         value: &Value,
-        path: &str,
+        path: Path<'_>,
         envelope_time: Option<Timestamp>,
-        mistakes: &mut Mistakes,
+        errors: &mut ValidationErrors,
     ) -> Option<Event> {
         if value.is_null() {
             return Some(Event {
@@ -132,67 +128,84 @@ impl Reader {
                 dry_run: false,
             });
         }
-        let mut fields = Fields::of(value, path, mistakes)?;
-        let dry_run = fields.boolean("dryRun").unwrap_or(false);
+        let mut object = Object::new(value, path, errors)?;
+        let dry_run = object.optional("dryRun").unwrap_or(false);
         let time = envelope_time
-            .or_else(|| fields.parsed("time", parse_time))
+            .or_else(|| object.optional("time").map(|EventTime(time)| time))
             .unwrap_or(self.now);
         let defaults = Defaults {
             time,
             region: self.region,
         };
-        let other_fields = value.as_object()?.keys().any(|name| {
-            let common = name == "dryRun" || (name == "time" && envelope_time.is_none());
-            !common
-        });
-        let job = if fields.has("copies") {
-            let requests = fields.list("copies").unwrap_or_default();
-            fields.finish();
-            let requests: Vec<_> = requests
-                .into_iter()
-                .map(|(path, element)| (read_alone(element, &path, mistakes), path))
-                .collect();
-            Job::Copies(copies(&requests, defaults, mistakes))
-        } else if fields.has("policy") {
-            let policy_path = fields.path("policy");
-            let policy = fields.value("policy");
-            fields.finish();
-            Job::Policy(Box::new(Policy::read(policy?, &policy_path, mistakes)?))
-        } else if other_fields {
-            let request = CopyRequest::read(&mut fields);
-            fields.finish();
-            Job::Copies(copies(&[(request, path.to_owned())], defaults, mistakes))
+        let job = if object.has("copies") {
+            let requests = object.required::<List<CopyRequest>>("copies");
+            object.finish();
+            let list = Path::Field(&path, "copies");
+            let requests = requests.map_or_else(Vec::new, |List(requests)| requests);
+            let requests = requests.iter().enumerate();
+            let requests = requests.filter_map(|(index, request)| {
+                Some((Path::Index(&list, index), request.as_ref()?))
+            });
+            Job::Copies(copies(requests, defaults, errors))
+        } else if object.has("policy") {
+            let policy = object.required::<Policy>("policy");
+            object.finish();
+            Job::Policy(Box::new(policy?))
+        } else if object.has_unread() {
+            let request = CopyRequest::read(&mut object);
+            object.finish();
+            let request = request.iter().map(|request| (path, request));
+            Job::Copies(copies(request, defaults, errors))
         } else {
-            fields.finish();
+            object.finish();
             Job::DeployedPolicy
         };
         Some(Event { job, dry_run })
     }
 }
 
-/// The copies of all requests, in their order. Two for the same target in the same destination
-/// are a mistake: the second could only find the first one's copy, or take it for its own.
-fn copies(
-    requests: &[(Option<CopyRequest>, String)],
+/// Reads the `detail` of a schedule. It has no job: `detail` is an empty object, which EventBridge
+/// Scheduler sends as a string.
+fn schedule(detail: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Event> {
+    let is_empty = match detail {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        Value::String(text) => {
+            matches!(serde_json::from_str(text), Ok(Value::Object(fields)) if fields.is_empty())
+        }
+        _ => false,
+    };
+    if !is_empty {
+        let expected = "an empty object, because a schedule runs the deployed policy (to schedule another job, send it as constant input, without an envelope)";
+        errors.add(path, Expected(expected, detail));
+        return None;
+    }
+    Some(Event {
+        job: Job::DeployedPolicy,
+        dry_run: false,
+    })
+}
+
+/// The copies of all requests, in their order. Two with the same target in the same destination
+/// are an error: the second would find the first one's copy.
+fn copies<'a>(
+    requests: impl Iterator<Item = (Path<'a>, &'a CopyRequest)>,
     defaults: Defaults,
-    mistakes: &mut Mistakes,
-) -> Vec<Copy> {
-    let mut all: Vec<Copy> = Vec::new();
-    let mut taken = std::collections::HashMap::new();
-    for (request, path) in requests {
-        let Some(request) = request else { continue };
-        for copy in request.copies(defaults, path, mistakes) {
+    errors: &mut ValidationErrors,
+) -> Vec<SnapshotCopy> {
+    let mut all: Vec<SnapshotCopy> = Vec::new();
+    let mut taken = HashMap::new();
+    for (path, request) in requests {
+        for copy in request.copies(defaults, path, errors) {
             let target = (copy.destination, copy.target.clone());
             if let Some(first) = taken.get(&target) {
-                mistakes.add(
-                    join(path, "targetSnapshotName"),
-                    format!(
-                        "{} in {} is what {first} asks for already",
-                        copy.target, copy.destination
-                    ),
+                let message = format_args!(
+                    "{first} already asks for {} in {}",
+                    copy.target, copy.destination
                 );
+                errors.add(Path::Field(&path, "targetSnapshotName"), message);
             } else {
-                taken.insert(target, path.clone());
+                taken.insert(target, path);
                 all.push(copy);
             }
         }
@@ -200,14 +213,20 @@ fn copies(
     all
 }
 
-/// Reads an instant in RFC 3339.
-fn parse_time(text: &str) -> Result<Timestamp, String> {
-    text.parse().map_err(|_| {
-        format!(
-            "expected a time as 2026-11-22T06:00:00Z, found {:?}",
-            quoted(text)
-        )
-    })
+/// The `time` of a bare job, in RFC 3339.
+struct EventTime(Timestamp);
+
+impl FromJson for EventTime {
+    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
+        parse_string(value, path, errors, |text| {
+            text.parse().map(Self).map_err(|_| {
+                InvalidValue(format!(
+                    "expected a time as 2026-11-22T06:00:00Z, found {:?}",
+                    Excerpt(text)
+                ))
+            })
+        })
+    }
 }
 
 #[cfg(test)]
@@ -223,14 +242,14 @@ mod tests {
     }
 
     fn own_region() -> Option<Region> {
-        Region::parse("us-east-1").ok()
+        "us-east-1".parse().ok()
     }
 
-    fn read(payload: &[u8]) -> Result<Event, Mistakes> {
+    fn read(payload: &[u8]) -> Result<Event, ValidationErrors> {
         parse(payload, now(), own_region())
     }
 
-    fn read_json(value: &Value) -> Result<Event, Mistakes> {
+    fn read_json(value: &Value) -> Result<Event, ValidationErrors> {
         read(value.to_string().as_bytes())
     }
 
@@ -264,7 +283,7 @@ mod tests {
     #[test]
     fn members_of_an_envelope_that_nobody_knows_are_let_pass() {
         let event = json!({
-            "detail-type": "Copy", "source": "com.example", "replay-name": "again", "resources": 7,
+            "detail-type": "Copy", "source": "com.example", "replay-name": "again", "resources": ["x"],
             "detail": { "sourceRegion": "us-west-2", "sourceSnapshotName": "s1" },
         });
         assert!(read_json(&event).is_ok());
@@ -273,10 +292,10 @@ mod tests {
     #[test]
     fn the_function_may_be_in_a_region_that_lightsail_is_not_in() {
         let payload = br#"{ "sourceRegion": "us-west-2", "sourceSnapshotName": "s1" }"#;
-        let mistakes = parse(payload, now(), None).unwrap_err().to_string();
+        let errors = parse(payload, now(), None).unwrap_err().to_string();
         assert!(
-            mistakes.starts_with("destinationRegion: required"),
-            "{mistakes}"
+            errors.starts_with("destinationRegion: required"),
+            "{errors}"
         );
         let payload = br#"{ "sourceRegion": "us-west-2", "sourceSnapshotName": "s1", "destinationRegion": "eu-west-1" }"#;
         assert!(parse(payload, now(), None).is_ok());
@@ -404,7 +423,7 @@ mod tests {
     }
 
     /// The rules of a copy request, stated a second time and with other means, for what was read.
-    fn check_copies(copies: &[Copy], event: &Value) {
+    fn check_copies(copies: &[SnapshotCopy], event: &Value) {
         let job = event.get("detail").unwrap_or(event);
         let requests = match job.get("copies") {
             Some(requests) => requests.as_array().unwrap().clone(),
@@ -443,7 +462,7 @@ mod tests {
             event in prop_oneof![any_value(), any_job()],
         ) {
             match read_json(&event) {
-                Err(mistakes) => prop_assert!(!mistakes.to_string().is_empty()),
+                Err(errors) => prop_assert!(!errors.to_string().is_empty()),
                 Ok(Event { job: Job::Copies(copies), .. }) => check_copies(&copies, &event),
                 Ok(_) => {}
             }
@@ -451,8 +470,8 @@ mod tests {
 
         #[test]
         fn any_bytes_are_refused_or_read(payload in proptest::collection::vec(any::<u8>(), 0..200)) {
-            if let Err(mistakes) = read(&payload) {
-                prop_assert!(!mistakes.to_string().is_empty());
+            if let Err(errors) = read(&payload) {
+                prop_assert!(!errors.to_string().is_empty());
             }
         }
 
@@ -479,8 +498,8 @@ mod tests {
             prop_assume!(place.is_object());
             let place = place.as_object_mut().unwrap();
             place.insert("colour".to_owned(), json!("red"));
-            let mistakes = read_json(&job).unwrap_err().to_string();
-            prop_assert!(mistakes.contains("colour: unknown field"), "{}", mistakes);
+            let errors = read_json(&job).unwrap_err().to_string();
+            prop_assert!(errors.contains("colour: unknown field"), "{}", errors);
         }
     }
 }

@@ -1,219 +1,167 @@
-//! A policy: what should exist, rather than what to do now.
+//! Policies in JSON.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use glob::Pattern;
 use serde_json::Value;
-use std::collections::BTreeMap;
 
-use crate::fields::{self, Fields, Mistakes, found, join, member, quoted};
-use crate::lightsail::ResourceKind;
-use crate::region::Region;
-use crate::retention::Retention;
+use super::payload::parse_json;
+use super::validation::{
+    Count, Distinct, Expected, FromJson, List, Object, Path, Positive, ValidationErrors,
+    from_json_string,
+};
+use crate::model::policy::{Policy, SourceRule};
+use crate::model::resource::ResourceKind;
+use crate::model::retention::Retention;
+use crate::model::{Excerpt, InvalidValue};
 
-/// Which sources are to have copies, where, and for how long.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
-    /// Which instances and disks; one that any rule selects is a source.
-    pub sources: Vec<SourceRule>,
-    /// The Regions that each source is to have copies in.
-    pub destinations: Vec<Region>,
-    /// Which copies are kept; without it, nothing is ever deleted for its age.
-    pub retention: Option<Retention>,
-    /// Whether every automatic snapshot that can be restored is copied, not only the latest.
-    pub backfill: bool,
-    /// How old the newest recovery point of a source may be, in hours, before it is stale.
-    pub max_recovery_point_age_hours: f64,
-    /// How many copies may be in progress at once in a destination, anybody's included.
-    pub max_copies_in_progress: usize,
-}
-
-/// The instances and disks of one Region that have certain names and tags.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SourceRule {
-    /// Where they are.
-    pub region: Region,
-    names: Option<Vec<Pattern>>,
-    kinds: Option<Vec<ResourceKind>>,
-    tags: BTreeMap<String, String>,
-}
-
-/// The defaults of a policy's optional fields.
 const MAX_RECOVERY_POINT_AGE_HOURS: f64 = 48.0;
-const MAX_COPIES_IN_PROGRESS: usize = 20;
+const MAX_COPIES_IN_PROGRESS: u32 = 20;
 
-impl Policy {
-    /// Reads a policy in JSON.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with it, each mistake with its path.
-    pub fn parse(json: &str) -> Result<Self, Mistakes> {
-        let value = fields::parse(json.as_bytes(), "policy")?;
-        let mut mistakes = Mistakes::default();
-        match Self::read(&value, "", &mut mistakes) {
-            Some(policy) if mistakes.is_empty() => Ok(policy),
-            _ => Err(mistakes),
-        }
+/// Reads a policy in JSON.
+///
+/// # Errors
+///
+/// All errors of the policy, each with its path.
+pub fn parse_policy(json: &str) -> Result<Policy, ValidationErrors> {
+    let value = parse_json(json.as_bytes(), "policy")?;
+    let mut errors = ValidationErrors::default();
+    match Policy::from_json(&value, Path::Root, &mut errors) {
+        Some(policy) if errors.is_empty() => Ok(policy),
+        _ => Err(errors),
     }
+}
 
-    /// Reads the policy that stands at `path`. `None`, with the mistakes noted, if it is wrong.
-    pub fn read(value: &Value, path: &str, mistakes: &mut Mistakes) -> Option<Self> {
-        let mut fields = Fields::of(value, path, mistakes)?;
-        fields.require("sources");
-        fields.require("destinations");
-        let rules = fields.list("sources").unwrap_or_default();
-        let destinations = fields.parsed_list("destinations", Region::parse);
-        let retention_path = fields.path("retention");
-        let retention = fields.value("retention");
-        let backfill = fields.boolean("backfill").unwrap_or(false);
-        let max_age = fields
-            .positive("maxRecoveryPointAgeHours")
-            .unwrap_or(MAX_RECOVERY_POINT_AGE_HOURS);
-        let max_copies = fields
-            .count("maxCopiesInProgress")
-            .map_or(MAX_COPIES_IN_PROGRESS, |count| count as usize);
-        fields.finish();
-        let sources: Vec<_> = rules
-            .into_iter()
-            .map(|(path, rule)| SourceRule::read(rule, &path, mistakes))
-            .collect();
-        let retention = match retention {
-            Some(value) => Some(Retention::read(Fields::of(
-                value,
-                &retention_path,
-                mistakes,
-            )?)?),
-            None => None,
-        };
+impl FromJson for Policy {
+    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
+        let mut object = Object::new(value, path, errors)?;
+        let sources = object.required::<List<SourceRule>>("sources");
+        let destinations = object.required::<Distinct<_>>("destinations");
+        let retention = object.optional("retention");
+        let backfill = object.optional("backfill");
+        let max_age = object.optional("maxRecoveryPointAgeHours");
+        let max_copies = object.optional("maxCopiesInProgress");
+        object.finish();
         Some(Self {
-            sources: sources.into_iter().collect::<Option<_>>()?,
-            destinations: destinations?,
+            sources: sources?.0.into_iter().collect::<Option<_>>()?,
+            destinations: destinations?.0,
             retention,
-            backfill,
-            max_recovery_point_age_hours: max_age,
-            max_copies_in_progress: max_copies,
+            backfill: backfill.unwrap_or(false),
+            max_recovery_point_age_hours: max_age
+                .map_or(MAX_RECOVERY_POINT_AGE_HOURS, |Positive(hours)| hours),
+            max_copies_in_progress: max_copies
+                .map_or(MAX_COPIES_IN_PROGRESS, |Count::<1>(count)| count)
+                as usize,
         })
     }
-
-    /// Whether a resource that is there is a source.
-    pub fn selects(
-        &self,
-        region: Region,
-        kind: ResourceKind,
-        name: &str,
-        tags: &BTreeMap<String, String>,
-    ) -> bool {
-        self.sources
-            .iter()
-            .any(|rule| rule.selects(region, kind, name, tags))
-    }
-
-    /// Whether a resource that is not there any more was a source as far as can be told. Nobody
-    /// knows its tags any more, so a rule that asks for tags does not speak for it: it may have
-    /// been another policy's, with a longer retention.
-    pub fn selects_former(&self, region: Region, kind: ResourceKind, name: &str) -> bool {
-        self.sources
-            .iter()
-            .any(|rule| rule.tags.is_empty() && rule.selects_name(region, kind, name))
-    }
-
-    /// The Regions and kinds of resource that sources can be among.
-    pub fn looks_at(&self, region: Region, kind: ResourceKind) -> bool {
-        self.sources
-            .iter()
-            .any(|rule| rule.region == region && rule.looks_at(kind))
-    }
 }
 
-impl SourceRule {
-    fn read(value: &Value, path: &str, mistakes: &mut Mistakes) -> Option<Self> {
-        let mut fields = Fields::of(value, path, mistakes)?;
-        fields.require("region");
-        let region = fields.parsed("region", Region::parse);
-        let names = fields.parsed_list("names", |text| {
-            Pattern::new(text)
-                .map_err(|error| format!("{:?} is not a shell glob: {error}", quoted(text)))
-        });
-        let kinds = fields.parsed_list("types", |text| match text {
-            "Instance" => Ok(ResourceKind::Instance),
-            "Disk" => Ok(ResourceKind::Disk),
-            _ => Err(format!(
-                "expected \"Instance\" or \"Disk\", found {:?}",
-                quoted(text)
-            )),
-        });
-        let tags_path = fields.path("tags");
-        let tags = fields.value("tags");
-        fields.finish();
-        let mut tag_filter = BTreeMap::new();
-        if let Some(tags) = tags {
-            match tags {
-                Value::Object(members) => {
-                    for (key, value) in members {
-                        match value {
-                            Value::String(text) => {
-                                tag_filter.insert(key.clone(), text.clone());
-                            }
-                            other => mistakes.add(
-                                join(&tags_path, &member(key)),
-                                format!("expected a string, found {}", found(other)),
-                            ),
-                        }
-                    }
-                }
-                other => mistakes.add(
-                    tags_path,
-                    format!("expected an object, found {}", found(other)),
-                ),
-            }
-        }
+impl FromJson for SourceRule {
+    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
+        let mut object = Object::new(value, path, errors)?;
+        let region = object.required("region");
+        let names = object.optional("names");
+        let kinds = object.optional("types");
+        let tags = object.optional("tags");
+        object.finish();
         Some(Self {
             region: region?,
-            names,
-            kinds,
-            tags: tag_filter,
+            names: names.map(|Distinct(globs)| globs.into_iter().map(|Glob(glob)| glob).collect()),
+            kinds: kinds.map(|Distinct(kinds)| kinds),
+            tags: tags.map_or_else(BTreeMap::new, |TagFilter(tags)| tags),
         })
     }
+}
 
-    /// Whether this rule selects a resource that is there.
-    pub fn selects(
-        &self,
-        region: Region,
-        kind: ResourceKind,
-        name: &str,
-        tags: &BTreeMap<String, String>,
-    ) -> bool {
-        self.selects_name(region, kind, name) && self.selects_tags(tags)
+impl FromJson for Retention {
+    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
+        let mut object = Object::new(value, path, errors)?;
+        let errors_before = object.errors.len();
+        let mut rule = |name| object.optional(name).map(|Count::<1>(count)| count);
+        let retention = Self {
+            keep_last: rule("keepLast"),
+            keep_daily: rule("keepDaily"),
+            keep_weekly: rule("keepWeekly"),
+            keep_monthly: rule("keepMonthly"),
+            keep_yearly: rule("keepYearly"),
+        };
+        let has_errors = object.errors.len() > errors_before;
+        object.finish();
+        if retention == Self::default() && !has_errors {
+            errors.add(
+                path,
+                "at least one rule is needed: keepLast, keepDaily, keepWeekly, keepMonthly or keepYearly",
+            );
+        }
+        (retention != Self::default()).then_some(retention)
     }
+}
 
-    /// Whether this rule can select resources of a kind.
-    pub fn looks_at(&self, kind: ResourceKind) -> bool {
-        self.kinds
-            .as_ref()
-            .is_none_or(|kinds| kinds.contains(&kind))
-    }
+/// A shell glob over names.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Glob(Pattern);
 
-    fn selects_name(&self, region: Region, kind: ResourceKind, name: &str) -> bool {
-        let named = |globs: &Vec<Pattern>| globs.iter().any(|glob| glob.matches(name));
-        self.region == region && self.looks_at(kind) && self.names.as_ref().is_none_or(named)
-    }
+impl FromStr for Glob {
+    type Err = InvalidValue;
 
-    fn selects_tags(&self, tags: &BTreeMap<String, String>) -> bool {
-        self.tags.iter().all(|(key, wanted)| {
-            tags.get(key)
-                .is_some_and(|is| wanted == "*" || wanted == is)
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        Pattern::new(text).map(Self).map_err(|error| {
+            InvalidValue(format!("{:?} is not a shell glob: {error}", Excerpt(text)))
         })
+    }
+}
+
+impl FromStr for ResourceKind {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let kind = Self::ALL
+            .into_iter()
+            .find(|kind| <&str>::from(kind) == text);
+        kind.ok_or_else(|| {
+            InvalidValue(format!(
+                "expected \"Instance\" or \"Disk\", found {:?}",
+                Excerpt(text)
+            ))
+        })
+    }
+}
+
+from_json_string!(Glob, ResourceKind);
+
+/// The `tags` of a source rule: values by key.
+struct TagFilter(BTreeMap<String, String>);
+
+impl FromJson for TagFilter {
+    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
+        let Value::Object(fields) = value else {
+            errors.add(path, Expected("an object", value));
+            return None;
+        };
+        let mut tags = BTreeMap::new();
+        for (key, value) in fields {
+            match value {
+                Value::String(text) => {
+                    tags.insert(key.clone(), text.clone());
+                }
+                other => errors.add(Path::Field(&path, key), Expected("a string", other)),
+            }
+        }
+        Some(Self(tags))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::region::Region;
 
     const MINIMAL: &str =
         r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1"] }"#;
 
     fn region(name: &str) -> Region {
-        Region::parse(name).unwrap()
+        name.parse().unwrap()
     }
 
     fn tags(tags: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -223,7 +171,7 @@ mod tests {
 
     /// The policy with this one source rule.
     fn with_rule(rule: &str) -> Policy {
-        Policy::parse(&format!(
+        parse_policy(&format!(
             r#"{{ "sources": [ {rule} ], "destinations": ["us-east-1"] }}"#
         ))
         .unwrap()
@@ -235,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_is_absent_has_its_default() {
-        let policy = Policy::parse(MINIMAL).unwrap();
+        let policy = parse_policy(MINIMAL).unwrap();
         assert_eq!(policy.destinations, [region("us-east-1")]);
         assert_eq!(policy.retention, None);
         assert!(!policy.backfill);
@@ -250,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_field_is_read() {
-        let policy = Policy::parse(
+        let policy = parse_policy(
             r#"{
                 "sources": [
                     { "region": "us-west-2", "names": ["WordPress-*"], "types": ["Instance"], "tags": { "backup": "dr" } },
@@ -288,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_rule_is_for_its_region_only() {
-        let policy = Policy::parse(MINIMAL).unwrap();
+        let policy = parse_policy(MINIMAL).unwrap();
         let none = BTreeMap::new();
         assert!(policy.selects(region("us-west-2"), ResourceKind::Instance, "web", &none));
         assert!(!policy.selects(region("us-east-1"), ResourceKind::Instance, "web", &none));
@@ -375,7 +323,7 @@ mod tests {
 
     #[test]
     fn one_rule_that_selects_is_enough() {
-        let policy = Policy::parse(
+        let policy = parse_policy(
             r#"{ "sources": [
                 { "region": "us-west-2", "names": ["a"], "types": ["Instance"] },
                 { "region": "us-west-2", "names": ["b"], "tags": { "t": "1" } } ],
@@ -412,8 +360,8 @@ mod tests {
     }
 
     /// All that is wrong with a policy.
-    fn mistakes(json: &str) -> String {
-        Policy::parse(json).unwrap_err().to_string()
+    fn errors(json: &str) -> String {
+        parse_policy(json).unwrap_err().to_string()
     }
 
     #[test]
@@ -456,12 +404,12 @@ mod tests {
             (
                 r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "mars"] }"#
                     .to_owned(),
-                r#"destinations[1]: "mars" is not a Region of Lightsail's ("#,
+                r#"destinations[1]: "mars" is not a Lightsail Region ("#,
             ),
             (
                 r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "us-east-1"] }"#
                     .to_owned(),
-                "destinations[1]: named twice",
+                "destinations[1]: duplicate",
             ),
             (
                 r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": [7] }"#.to_owned(),
@@ -470,7 +418,7 @@ mod tests {
             (rule(""), "sources[1].region: required"),
             (
                 rule(r#""region": "here""#),
-                r#"sources[1].region: "here" is not a Region of Lightsail's"#,
+                r#"sources[1].region: "here" is not a Lightsail Region"#,
             ),
             (
                 rule(r#""region": 1"#),
@@ -486,7 +434,7 @@ mod tests {
             ),
             (
                 rule(r#""region": "us-west-2", "names": ["a", "a"]"#),
-                "sources[1].names[1]: named twice",
+                "sources[1].names[1]: duplicate",
             ),
             (
                 rule(r#""region": "us-west-2", "types": ["instance"]"#),
@@ -550,7 +498,7 @@ mod tests {
                 "maxCopiesInProgress: expected a whole number from 1 to 4294967295, found 0",
             ),
         ] {
-            let found = mistakes(&json);
+            let found = errors(&json);
             assert!(found.starts_with(expected), "{json}\n{found}");
             assert_eq!(found.lines().count(), 1, "{json}\n{found}");
         }
@@ -568,18 +516,18 @@ mod tests {
             }],
             "destinations": ["us-east-1"],
         });
-        let mistakes = mistakes(&policy.to_string());
-        assert_eq!(mistakes.lines().count(), 4, "{mistakes}");
-        assert!(mistakes.len() < 1000, "{mistakes}");
+        let errors = errors(&policy.to_string());
+        assert_eq!(errors.lines().count(), 4, "{errors}");
+        assert!(errors.len() < 1000, "{errors}");
         assert!(
-            mistakes.contains(r#"sources[0].tags."a\nb": expected a string"#),
-            "{mistakes}"
+            errors.contains(r#"sources[0].tags."a\nb": expected a string"#),
+            "{errors}"
         );
     }
 
     #[test]
-    fn all_mistakes_are_told_at_once() {
-        let found = mistakes(
+    fn all_errors_are_told_at_once() {
+        let found = errors(
             r#"{
                 "sources": [ { "region": "nowhere", "types": ["VM"] }, { "tags": { "a": 1 } } ],
                 "destinations": ["us-east-1", "us-east-1"],
@@ -595,15 +543,15 @@ mod tests {
         assert_eq!(
             paths,
             [
-                "destinations[1]",
-                "backfill",
-                "maxCopiesInProgress",
                 "sources[0].region",
                 "sources[0].types[0]",
                 "sources[1].region",
                 "sources[1].tags.a",
+                "destinations[1]",
                 "retention.keepLast",
                 "retention.keepsLast",
+                "backfill",
+                "maxCopiesInProgress",
             ]
         );
     }

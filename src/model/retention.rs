@@ -1,61 +1,32 @@
 //! Which recovery points a policy keeps: the rules of [`restic forget`], over dates.
 //!
-//! Each rule goes over the recovery points from the newest to the oldest and keeps the newest of
-//! each period (day, ISO week, month, year), until it has kept one of as many distinct periods as
-//! it names. Periods without a recovery point do not count. The rules add up. Where there are
-//! fewer periods than a rule names, it also keeps the oldest recovery point of all, so that a
-//! young history is as long as it can be.
+//! Each rule walks the recovery points from the newest to the oldest and keeps the newest one of
+//! each period (day, ISO week, month, year), until it has kept as many as its count. Periods
+//! without a recovery point do not count. A recovery point is kept if any rule keeps it. A rule
+//! with counts left also keeps the oldest recovery point.
 //!
 //! [`restic forget`]: https://restic.readthedocs.io/en/stable/060_forget.html
 
 use jiff::civil::Date;
 
-use crate::fields::Fields;
-
-/// How many recovery points are kept, by rule; at least one rule is given, and none is zero.
+/// How many recovery points each rule keeps. At least one rule is set, and none is zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// The newest recovery points.
+    /// Recovery points, the newest first.
     pub keep_last: Option<u32>,
-    /// One for each of so many days.
+    /// Days.
     pub keep_daily: Option<u32>,
-    /// One for each of so many ISO weeks.
+    /// ISO weeks.
     pub keep_weekly: Option<u32>,
-    /// One for each of so many months.
+    /// Months.
     pub keep_monthly: Option<u32>,
-    /// One for each of so many years.
+    /// Years.
     pub keep_yearly: Option<u32>,
 }
 
 impl Retention {
-    /// Reads the member `retention` of a policy. `None`, with the mistakes noted, if it is wrong.
-    pub fn read(mut fields: Fields<'_, '_>) -> Option<Self> {
-        let retention = Self {
-            keep_last: fields.count("keepLast"),
-            keep_daily: fields.count("keepDaily"),
-            keep_weekly: fields.count("keepWeekly"),
-            keep_monthly: fields.count("keepMonthly"),
-            keep_yearly: fields.count("keepYearly"),
-        };
-        let rules = [
-            "keepLast",
-            "keepDaily",
-            "keepWeekly",
-            "keepMonthly",
-            "keepYearly",
-        ];
-        if !rules.iter().any(|rule| fields.has(rule)) {
-            fields.mistake(
-                "",
-                "at least one rule is needed: keepLast, keepDaily, keepWeekly, keepMonthly or keepYearly",
-            );
-        }
-        fields.finish();
-        (retention != Self::default()).then_some(retention)
-    }
-
-    /// Which of the recovery points of one source are kept, by their dates from the newest to the
-    /// oldest: an answer for each, in their order.
+    /// Decides for each recovery point of one source, from the newest to the oldest, whether it is
+    /// kept. The answers are in the order of the dates.
     pub fn keeps(&self, newest_first: &[Date]) -> Vec<bool> {
         let mut rules = [
             Rule::new(self.keep_last, |_, index| Period::Index(index)),
@@ -76,7 +47,7 @@ impl Retention {
                 let oldest = index + 1 == newest_first.len();
                 let mut kept = false;
                 for rule in &mut rules {
-                    // Every rule is asked, because each one counts what it keeps.
+                    // No short circuit: each rule counts what it keeps.
                     kept |= rule.keeps(*date, index, oldest);
                 }
                 kept
@@ -85,7 +56,7 @@ impl Retention {
     }
 }
 
-/// What a rule tells recovery points apart by.
+/// What a rule counts. Recovery points of one period are alike to it.
 #[derive(PartialEq)]
 enum Period {
     Index(usize),
@@ -95,7 +66,7 @@ enum Period {
     Year(i16),
 }
 
-/// One rule on its way through the recovery points.
+/// One rule, and where it is in the list of recovery points.
 struct Rule {
     left: u32,
     last: Option<Period>,

@@ -1,0 +1,439 @@
+//! Reads JSON objects field by field and collects every error on the way.
+//!
+//! serde's derived readers stop at the first error. Whoever writes an event by hand wants all of
+//! them at once, each with its path, so events and policies are read by hand.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::Hash;
+
+use serde_json::{Map, Value};
+
+use crate::model::restore_date::RestoreDate;
+use crate::model::{Excerpt, InvalidValue};
+
+/// The most errors that are kept. A payload can hold a million; the others are counted.
+const SHOWN: usize = 50;
+
+/// All errors of one event or policy, in the order of reading.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ValidationErrors {
+    /// The first [`SHOWN`] ones, as `path: message`.
+    shown: Vec<String>,
+    count: usize,
+}
+
+impl ValidationErrors {
+    /// A document with one error, which leaves nothing else to read.
+    pub fn one(message: impl fmt::Display) -> Self {
+        let mut errors = Self::default();
+        errors.add(Path::Root, message);
+        errors
+    }
+
+    /// Records an error. Path and message become text only if they are shown.
+    pub fn add(&mut self, path: Path<'_>, message: impl fmt::Display) {
+        self.count += 1;
+        if self.shown.len() < SHOWN {
+            self.shown.push(match path {
+                Path::Root => message.to_string(),
+                _ => format!("{path}: {message}"),
+            });
+        }
+    }
+
+    /// Whether there is no error.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The number of errors, shown or not.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+}
+
+impl fmt::Display for ValidationErrors {
+    /// One error a line, as `path: message`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown.join("\n"))?;
+        match self.count - self.shown.len() {
+            0 => Ok(()),
+            more => write!(f, "\n… and {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for ValidationErrors {}
+
+/// Where a value stands in a document: `copies[1].restoreDate`.
+#[derive(Clone, Copy)]
+pub enum Path<'a> {
+    /// The document itself.
+    Root,
+    /// A field of an object.
+    Field(&'a Path<'a>, &'a str),
+    /// An element of a list.
+    Index(&'a Path<'a>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Field(Path::Root, name) => write!(f, "{}", FieldName(name)),
+            Self::Field(parent, name) => write!(f, "{parent}.{}", FieldName(name)),
+            Self::Index(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// A field's name in a path: in quotation marks if it is empty, has blanks or would need escapes.
+struct FieldName<'a>(&'a str);
+
+impl fmt::Display for FieldName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Excerpt(self.0).to_string();
+        let quoted = format!("{name:?}");
+        let is_plain = !name.is_empty()
+            && !name.contains(char::is_whitespace)
+            && quoted.len() == name.len() + 2;
+        f.write_str(if is_plain { &name } else { &quoted })
+    }
+}
+
+/// A type that is read from JSON.
+pub trait FromJson: Sized {
+    /// Reads a value at `path`. Returns `None` after it has recorded what is wrong.
+    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self>;
+}
+
+/// One JSON object while it is read. [`Object::finish`] reports the fields that nobody asked for.
+pub struct Object<'v, 'e> {
+    /// Where the object stands.
+    pub path: Path<'v>,
+    /// Where its errors go.
+    pub errors: &'e mut ValidationErrors,
+    fields: &'v Map<String, Value>,
+    known: Vec<&'static str>,
+}
+
+impl<'v, 'e> Object<'v, 'e> {
+    /// Starts to read `value`. Returns `None`, with the error recorded, if it is not an object.
+    pub fn new(value: &'v Value, path: Path<'v>, errors: &'e mut ValidationErrors) -> Option<Self> {
+        let Value::Object(fields) = value else {
+            errors.add(path, Expected("an object", value));
+            return None;
+        };
+        Some(Self {
+            path,
+            errors,
+            fields,
+            known: Vec::new(),
+        })
+    }
+
+    /// Whether the object has the field, whatever its value.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    /// Whether the object has a field that nobody asked for yet.
+    pub fn has_unread(&self) -> bool {
+        let mut names = self.fields.keys();
+        names.any(|name| !self.known.contains(&name.as_str()))
+    }
+
+    /// Records that the field is wrong.
+    pub fn error(&mut self, name: &str, message: impl fmt::Display) {
+        self.errors.add(Path::Field(&self.path, name), message);
+    }
+
+    /// The field's value as it is.
+    pub fn value(&mut self, name: &'static str) -> Option<&'v Value> {
+        self.known.push(name);
+        self.fields.get(name)
+    }
+
+    /// A field that may be missing. `None` if it is missing or wrong.
+    pub fn optional<T: FromJson>(&mut self, name: &'static str) -> Option<T> {
+        let value = self.value(name)?;
+        T::from_json(value, Path::Field(&self.path, name), self.errors)
+    }
+
+    /// A field that must be there. `None` if it is missing or wrong.
+    pub fn required<T: FromJson>(&mut self, name: &'static str) -> Option<T> {
+        if !self.has(name) {
+            self.known.push(name);
+            self.error(name, "required");
+            return None;
+        }
+        self.optional(name)
+    }
+
+    /// Ends the reading: a field that nobody asked for is an error.
+    pub fn finish(self) {
+        for name in self.fields.keys() {
+            if !self.known.contains(&name.as_str()) {
+                let path = Path::Field(&self.path, name);
+                self.errors.add(path, "unknown field");
+            }
+        }
+    }
+}
+
+/// A list with at least one element. `None` elements were wrong.
+pub struct List<T>(pub Vec<Option<T>>);
+
+impl<T: FromJson> FromJson for List<T> {
+    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
+        let Value::Array(elements) = value else {
+            errors.add(path, Expected("a list", value));
+            return None;
+        };
+        if elements.is_empty() {
+            errors.add(path, "empty: at least one is needed");
+            return None;
+        }
+        let elements = elements.iter().enumerate();
+        Some(Self(
+            elements
+                .map(|(index, value)| T::from_json(value, Path::Index(&path, index), errors))
+                .collect(),
+        ))
+    }
+}
+
+/// A list with at least one element and no duplicates.
+pub struct Distinct<T>(pub Vec<T>);
+
+impl<T: FromJson + Clone + Eq + Hash> FromJson for Distinct<T> {
+    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
+        let List(elements) = List::<T>::from_json(value, path, errors)?;
+        let mut seen = HashSet::new();
+        let mut distinct = Vec::new();
+        for (index, element) in elements.into_iter().enumerate() {
+            let Some(element) = element else { continue };
+            if seen.insert(element.clone()) {
+                distinct.push(element);
+            } else {
+                errors.add(Path::Index(&path, index), "duplicate");
+            }
+        }
+        Some(Self(distinct))
+    }
+}
+
+/// A string that `parse` accepts. For types that implement [`std::str::FromStr`].
+pub fn parse_string<T>(
+    value: &Value,
+    path: Path<'_>,
+    errors: &mut ValidationErrors,
+    parse: impl FnOnce(&str) -> Result<T, InvalidValue>,
+) -> Option<T> {
+    let Value::String(text) = value else {
+        errors.add(path, Expected("a string", value));
+        return None;
+    };
+    parse(text).map_err(|error| errors.add(path, error)).ok()
+}
+
+/// Implements [`FromJson`] for types that a JSON string is parsed as.
+macro_rules! from_json_string {
+    ($($type:ty),+) => {$(
+        impl $crate::event::validation::FromJson for $type {
+            fn from_json(
+                value: &serde_json::Value,
+                path: $crate::event::validation::Path<'_>,
+                errors: &mut $crate::event::validation::ValidationErrors,
+            ) -> Option<Self> {
+                $crate::event::validation::parse_string(value, path, errors, str::parse)
+            }
+        }
+    )+};
+}
+pub(super) use from_json_string;
+
+from_json_string!(
+    crate::model::region::Region,
+    crate::model::snapshot_name::SnapshotName,
+    RestoreDate
+);
+
+/// A string that is not blank.
+impl FromJson for String {
+    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
+        parse_string(value, path, errors, |text| match text.trim() {
+            "" => Err(InvalidValue("empty".to_owned())),
+            _ => Ok(text.to_owned()),
+        })
+    }
+}
+
+impl FromJson for bool {
+    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
+        let read = value.as_bool();
+        if read.is_none() {
+            errors.add(path, Expected("true or false", value));
+        }
+        read
+    }
+}
+
+/// A whole number of at least `MIN`.
+pub struct Count<const MIN: u32>(pub u32);
+
+impl<const MIN: u32> FromJson for Count<MIN> {
+    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
+        let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
+        let count = count.filter(|count| *count >= MIN);
+        if count.is_none() {
+            let expected = format!("a whole number from {MIN} to {}", u32::MAX);
+            errors.add(path, Expected(&expected, value));
+        }
+        count.map(Self)
+    }
+}
+
+/// A number above 0.
+pub struct Positive(pub f64);
+
+impl FromJson for Positive {
+    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
+        let number = value.as_f64().filter(|number| *number > 0.0);
+        if number.is_none() {
+            errors.add(path, Expected("a number above 0", value));
+        }
+        number.map(Self)
+    }
+}
+
+/// The message of a value that has the wrong type or range: what was expected, and the value.
+pub struct Expected<'a>(pub &'a str, pub &'a Value);
+
+impl fmt::Display for Expected<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}, found ", self.0)?;
+        match self.1 {
+            Value::Null => f.write_str("null"),
+            Value::Bool(value) => write!(f, "{value}"),
+            Value::Number(number) => write!(f, "{number}"),
+            Value::String(text) => write!(f, "the string {:?}", Excerpt(text)),
+            Value::Array(_) => f.write_str("a list"),
+            Value::Object(_) => f.write_str("an object"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The errors of reading `value` as the field `here.field`.
+    fn errors<T: FromJson>(value: Value) -> String {
+        let object = json!({ "field": value });
+        let mut errors = ValidationErrors::default();
+        let here = Path::Field(&Path::Root, "here");
+        let mut fields = Object::new(&object, here, &mut errors).unwrap();
+        fields.required::<T>("field");
+        fields.finish();
+        errors.to_string()
+    }
+
+    #[test]
+    fn each_type_takes_its_own_values_and_no_others() {
+        assert_eq!(errors::<String>(json!("text")), "");
+        assert_eq!(
+            errors::<String>(json!(1)),
+            "here.field: expected a string, found 1"
+        );
+        assert_eq!(errors::<bool>(json!(false)), "");
+        assert_eq!(
+            errors::<bool>(json!("no")),
+            "here.field: expected true or false, found the string \"no\""
+        );
+        assert_eq!(errors::<Count<1>>(json!(1)), "");
+        assert_eq!(errors::<Count<0>>(json!(0)), "");
+        for wrong in [
+            json!(0),
+            json!(-1),
+            json!(1.5),
+            json!("7"),
+            json!(1u64 << 32),
+        ] {
+            let found = errors::<Count<1>>(wrong.clone());
+            assert!(
+                found.starts_with("here.field: expected a whole number from 1"),
+                "{wrong}"
+            );
+        }
+        assert_eq!(errors::<Positive>(json!(0.5)), "");
+        for wrong in [json!(0), json!(-0.5), json!(null), json!("7")] {
+            let found = errors::<Positive>(wrong.clone());
+            assert!(
+                found.starts_with("here.field: expected a number above 0"),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn elements_of_a_list_have_paths_and_are_distinct() {
+        type Dates = Distinct<String>;
+        assert_eq!(errors::<Dates>(json!(["a", "b"])), "");
+        assert_eq!(
+            errors::<Dates>(json!([])),
+            "here.field: empty: at least one is needed"
+        );
+        assert_eq!(
+            errors::<Dates>(json!({})),
+            "here.field: expected a list, found an object"
+        );
+        assert_eq!(
+            errors::<Dates>(json!(["a", " ", 7, "a"])),
+            "here.field[1]: empty\nhere.field[2]: expected a string, found 7\nhere.field[3]: duplicate"
+        );
+    }
+
+    #[test]
+    fn unknown_fields_have_a_path() {
+        let unknown = |name: &str| {
+            let object = json!({ name: 1 });
+            let mut errors = ValidationErrors::default();
+            Object::new(&object, Path::Root, &mut errors)
+                .unwrap()
+                .finish();
+            errors.to_string()
+        };
+        let long = format!("{}…: unknown field", "x".repeat(80));
+        assert_eq!(unknown(&"x".repeat(1000)), long);
+        for (name, path) in [
+            ("größe-1", "größe-1"),
+            ("a\nb", "\"a\\nb\""),
+            ("a\u{85}b", "\"a\\u{85}b\""),
+            ("a\"b", "\"a\\\"b\""),
+            (" ", "\" \""),
+            ("", "\"\""),
+        ] {
+            assert_eq!(unknown(name), format!("{path}: unknown field"));
+        }
+    }
+
+    #[test]
+    fn only_the_first_errors_are_kept() {
+        let mut errors = ValidationErrors::default();
+        let copies = Path::Field(&Path::Root, "copies");
+        for index in 0..100_000 {
+            errors.add(Path::Index(&copies, index), "wrong");
+        }
+        let text = errors.to_string();
+        assert_eq!(text.lines().count(), SHOWN + 1);
+        assert!(
+            text.ends_with("copies[49]: wrong\n… and 99950 more"),
+            "{text}"
+        );
+        assert_eq!(errors.len(), 100_000);
+    }
+}

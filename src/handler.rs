@@ -1,0 +1,171 @@
+//! One invocation, from payload to answer.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::Timestamp;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, LambdaInvocation};
+use serde::{Deserialize, Deserializer};
+use strum::IntoStaticStr;
+
+use crate::deadline::{Deadline, time_to_work};
+use crate::event::{self, Event, Job, ValidationErrors};
+use crate::lightsail::Lightsail;
+use crate::logging;
+use crate::model::policy::Policy;
+use crate::model::region::Region;
+use crate::report::{self, Response};
+use crate::run::{self, RunEvent, RunResults};
+
+/// Serves invocations. Its fields stay the same from one to the next.
+#[derive(Debug)]
+pub struct Handler {
+    /// Lightsail in every Region.
+    pub lightsail: Lightsail,
+    /// The Region that the function runs in. `None` if Lightsail does not have it.
+    pub region: Option<Region>,
+    /// The deployed policy, or its errors. `None` if none is deployed.
+    pub policy: Option<Result<Policy, ValidationErrors>>,
+}
+
+/// Why an invocation ends in a function error. The variant's name is the `errorType`.
+#[derive(Debug, thiserror::Error, IntoStaticStr)]
+pub enum InvocationError {
+    /// The payload has errors. Nothing was called.
+    #[error("{0}")]
+    InvalidEvent(ValidationErrors),
+    /// The event needs the deployed policy, and that has errors.
+    #[error("{0}")]
+    InvalidPolicy(ValidationErrors),
+    /// The event needs the deployed policy, and none is deployed.
+    #[error("the event asks for a run of the deployed policy, but COPY_POLICY is not set")]
+    NoPolicy,
+    /// A copy or deletion failed, or a Region could not be read. Everything else was done.
+    #[error("{0}")]
+    CopyFailed(String),
+}
+
+impl InvocationError {
+    /// Lambda's `errorType`.
+    pub fn error_type(&self) -> &'static str {
+        self.into()
+    }
+}
+
+impl From<InvocationError> for Diagnostic {
+    fn from(error: InvocationError) -> Self {
+        Self {
+            error_type: error.error_type().to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+}
+
+/// A payload, whatever bytes it is.
+///
+/// The runtime answers a payload that is not JSON with an error of its own. So [`Payload::wrap`]
+/// turns every payload into a JSON string with one character for each byte, and reading that string
+/// returns the bytes.
+#[derive(Debug)]
+pub struct Payload(Vec<u8>);
+
+impl Payload {
+    /// Wraps the payload of an invocation before the runtime reads it.
+    pub fn wrap(mut invocation: LambdaInvocation) -> LambdaInvocation {
+        let text: String = invocation.body.iter().copied().map(char::from).collect();
+        // A string always serializes.
+        invocation.body = serde_json::to_vec(&text).unwrap_or_default().into();
+        invocation
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = text.chars().filter_map(|c| u8::try_from(c).ok());
+        Ok(Self(bytes.collect()))
+    }
+}
+
+impl Handler {
+    /// Serves one invocation: reads the event, does the work, logs every result.
+    ///
+    /// # Errors
+    ///
+    /// See [`InvocationError`].
+    pub async fn handle(
+        &self,
+        invocation: LambdaEvent<Payload>,
+    ) -> Result<Response, InvocationError> {
+        let started = Instant::now();
+        let result = self.answer(&invocation.payload, &invocation.context).await;
+        report::log_invocation(
+            &invocation.context.request_id,
+            started.elapsed().as_millis() as u64,
+            self.lightsail.take_calls(),
+            result
+                .as_ref()
+                .map_err(|error| (error.error_type(), error.to_string())),
+        );
+        result
+    }
+
+    async fn answer(
+        &self,
+        payload: &Payload,
+        context: &Context,
+    ) -> Result<Response, InvocationError> {
+        let time = time_to_work(context.deadline, SystemTime::now());
+        let Event { job, dry_run } = event::parse(&payload.0, Timestamp::now(), self.region)
+            .map_err(InvocationError::InvalidEvent)?;
+        match job {
+            Job::Copies(copies) => {
+                let deadline = Deadline::for_copies(time);
+                let log = |event: RunEvent<'_>| report::log_event(&context.request_id, event);
+                let copies = run::copies(&self.lightsail, copies, dry_run, deadline, log).await;
+                let results = RunResults {
+                    copies,
+                    ..RunResults::default()
+                };
+                match report::failure_message(&results) {
+                    Some(message) => Err(InvocationError::CopyFailed(message)),
+                    None => Ok(Response::for_copies(dry_run, &results)),
+                }
+            }
+            Job::Policy(policy) => self.run_policy(&policy, dry_run, time, context).await,
+            Job::DeployedPolicy => match &self.policy {
+                Some(Ok(policy)) => self.run_policy(policy, dry_run, time, context).await,
+                Some(Err(errors)) => Err(InvocationError::InvalidPolicy(errors.clone())),
+                None => Err(InvocationError::NoPolicy),
+            },
+        }
+    }
+
+    /// Runs a policy once.
+    async fn run_policy(
+        &self,
+        policy: &Policy,
+        dry_run: bool,
+        time: Duration,
+        context: &Context,
+    ) -> Result<Response, InvocationError> {
+        let request_id = context.request_id.as_str();
+        let lightsail = &self.lightsail;
+        // The clock's time, not the event's: a late event must not make a backup look younger.
+        let now = Timestamp::now();
+        lightsail.take_throttles();
+        let deadline = Deadline::for_policy(time);
+        let log = |event: RunEvent<'_>| report::log_event(request_id, event);
+        let results = run::policy(lightsail, policy, now, dry_run, deadline, log).await;
+        if !dry_run {
+            let throttles = lightsail.take_throttles();
+            let destinations = &policy.destinations;
+            let records =
+                report::metric_records(request_id, now, destinations, &results, throttles);
+            logging::write_lines(&records);
+        }
+        match report::failure_message(&results) {
+            Some(message) => Err(InvocationError::CopyFailed(message)),
+            None => Ok(Response::for_run(dry_run, &results)),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The SDK's types to the model's.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_lightsail::primitives::DateTime;
+use aws_sdk_lightsail::types::{
+    self as sdk, AddOn, AutoSnapshotDetails, AutoSnapshotStatus, Disk, DiskSnapshot,
+    DiskSnapshotState, Instance, InstanceSnapshot, InstanceSnapshotState, Tag,
+};
+use jiff::{Timestamp, Unit};
+
+use crate::model::operation::{Location, Operation, Time};
+use crate::model::resource::{AutoSnapshot, Resource, ResourceKind, Snapshot, SnapshotState};
+use crate::model::restore_date::RestoreDate;
+
+impl From<Instance> for Resource {
+    fn from(instance: Instance) -> Self {
+        Self {
+            name: instance.name.unwrap_or_default(),
+            tags: tags(instance.tags),
+            automatic_snapshots: automatic_snapshots(instance.add_ons),
+        }
+    }
+}
+
+impl From<Disk> for Resource {
+    fn from(disk: Disk) -> Self {
+        Self {
+            name: disk.name.unwrap_or_default(),
+            tags: tags(disk.tags),
+            automatic_snapshots: automatic_snapshots(disk.add_ons),
+        }
+    }
+}
+
+impl From<InstanceSnapshot> for Snapshot {
+    fn from(snapshot: InstanceSnapshot) -> Self {
+        Self {
+            name: snapshot.name.unwrap_or_default(),
+            tags: tags(snapshot.tags),
+            kind: ResourceKind::Instance,
+            state: match snapshot.state {
+                Some(InstanceSnapshotState::Available) => SnapshotState::Available,
+                Some(InstanceSnapshotState::Error) => SnapshotState::Error,
+                _ => SnapshotState::Pending,
+            },
+            from_region: arn_region(snapshot.from_instance_arn.as_deref()),
+            from: snapshot.from_instance_name,
+        }
+    }
+}
+
+impl From<DiskSnapshot> for Snapshot {
+    fn from(snapshot: DiskSnapshot) -> Self {
+        let arn = snapshot.from_disk_arn.or(snapshot.from_instance_arn);
+        Self {
+            name: snapshot.name.unwrap_or_default(),
+            tags: tags(snapshot.tags),
+            kind: ResourceKind::Disk,
+            state: match snapshot.state {
+                Some(DiskSnapshotState::Completed) => SnapshotState::Available,
+                Some(DiskSnapshotState::Error) => SnapshotState::Error,
+                Some(other) if other.as_str() == "available" => SnapshotState::Available,
+                _ => SnapshotState::Pending,
+            },
+            from_region: arn_region(arn.as_deref()),
+            from: snapshot.from_disk_name.or(snapshot.from_instance_name),
+        }
+    }
+}
+
+/// `None` if the date cannot be read.
+pub fn auto_snapshot(details: &AutoSnapshotDetails) -> Option<AutoSnapshot> {
+    let RestoreDate(date) = details.date.as_deref()?.parse().ok()?;
+    Some(AutoSnapshot {
+        date,
+        created_at: details.created_at.as_ref().and_then(timestamp),
+        restorable: details.status == Some(AutoSnapshotStatus::Success),
+    })
+}
+
+impl From<sdk::Operation> for Operation {
+    fn from(operation: sdk::Operation) -> Self {
+        let time = |time: Option<DateTime>| time.as_ref().and_then(timestamp).map(Time);
+        let location = operation.location.map(|location| Location {
+            availability_zone: location.availability_zone,
+            region_name: location.region_name.map(|name| name.as_str().to_owned()),
+        });
+        Self {
+            id: operation.id,
+            operation_type: operation
+                .operation_type
+                .map(|kind| kind.as_str().to_owned()),
+            status: operation.status.map(|status| status.as_str().to_owned()),
+            is_terminal: operation.is_terminal,
+            resource_name: operation.resource_name,
+            resource_type: operation.resource_type.map(|kind| kind.as_str().to_owned()),
+            operation_details: operation.operation_details,
+            created_at: time(operation.created_at),
+            status_changed_at: time(operation.status_changed_at),
+            location,
+            error_code: operation.error_code,
+            error_details: operation.error_details,
+        }
+    }
+}
+
+/// The Region in an ARN such as `arn:aws:lightsail:us-west-2:111122223333:Instance/…`.
+fn arn_region(arn: Option<&str>) -> Option<String> {
+    let region = arn?.split(':').nth(3)?;
+    (!region.is_empty()).then(|| region.to_owned())
+}
+
+/// Tags by key. A tag without a value has an empty one.
+fn tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
+    tags.unwrap_or_default()
+        .into_iter()
+        .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+        .collect()
+}
+
+/// Whether the add-on `AutoSnapshot` is on.
+fn automatic_snapshots(add_ons: Option<Vec<AddOn>>) -> bool {
+    add_ons.unwrap_or_default().iter().any(|add_on| {
+        add_on.name.as_deref() == Some("AutoSnapshot")
+            && add_on
+                .status
+                .as_deref()
+                .is_some_and(|status| status != "Disabled")
+    })
+}
+
+/// The API sends seconds as a floating-point number. Digits below a millisecond are noise, so the
+/// time is rounded to milliseconds.
+fn timestamp(time: &DateTime) -> Option<Timestamp> {
+    let nanoseconds = i32::try_from(time.subsec_nanos()).ok()?;
+    let time = Timestamp::new(time.secs(), nanoseconds).ok()?;
+    time.round(Unit::Millisecond).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_of_arns() {
+        let region = |arn| arn_region(Some(arn));
+        assert_eq!(
+            region("arn:aws:lightsail:us-west-2:111122223333:Instance/0710de23").as_deref(),
+            Some("us-west-2")
+        );
+        for unknown in [
+            "",
+            "arn:aws:lightsail",
+            "arn:aws:lightsail::111122223333:Instance/1",
+        ] {
+            assert_eq!(region(unknown), None);
+        }
+        assert_eq!(arn_region(None), None);
+    }
+
+    #[test]
+    fn times_are_rounded_to_the_millisecond() {
+        let text = |seconds| {
+            timestamp(&DateTime::from_secs_f64(seconds))
+                .unwrap()
+                .to_string()
+        };
+        assert_eq!(text(1.56961336589E9), "2019-09-27T19:42:45.89Z");
+        assert_eq!(text(1.569613921044E9), "2019-09-27T19:52:01.044Z");
+        assert_eq!(text(0.9999), "1970-01-01T00:00:01Z");
+        assert_eq!(timestamp(&DateTime::from_secs(i64::MAX)), None);
+    }
+
+    #[test]
+    fn states_of_snapshots_of_instances_and_of_disks() {
+        let instance = |state: &str| {
+            Snapshot::from(InstanceSnapshot::builder().state(state.into()).build()).state
+        };
+        let disk =
+            |state: &str| Snapshot::from(DiskSnapshot::builder().state(state.into()).build()).state;
+        assert_eq!(instance("pending"), SnapshotState::Pending);
+        assert_eq!(instance("available"), SnapshotState::Available);
+        assert_eq!(instance("error"), SnapshotState::Error);
+        assert_eq!(disk("pending"), SnapshotState::Pending);
+        assert_eq!(disk("completed"), SnapshotState::Available);
+        assert_eq!(disk("available"), SnapshotState::Available);
+        assert_eq!(disk("error"), SnapshotState::Error);
+        // A state that nobody knows yet is no backup.
+        assert_eq!(disk("unknown"), SnapshotState::Pending);
+        assert_eq!(instance("archived"), SnapshotState::Pending);
+    }
+}

@@ -1,0 +1,36 @@
+//! Lists that Lightsail returns page by page.
+
+use std::collections::HashSet;
+
+use crate::model::failure::ApiError;
+
+use super::classify::not_lightsail;
+
+/// The position in a list.
+#[derive(Debug, Default)]
+pub struct Pages {
+    /// The next page's token. `None`: the first page.
+    pub token: Option<String>,
+    seen: HashSet<String>,
+}
+
+impl Pages {
+    /// Moves on to the next page. Returns whether there is one.
+    ///
+    /// # Errors
+    ///
+    /// The token is that of a page that was read already. Such a list never ends.
+    pub fn turn(&mut self, operation: &str, token: Option<String>) -> Result<bool, ApiError> {
+        // Some services end a list with an empty token.
+        let token = token.filter(|token| !token.is_empty());
+        if let Some(token) = &token
+            && !self.seen.insert(token.clone())
+        {
+            return Err(not_lightsail(format!(
+                "{operation} returned the token of an earlier page: the list starts again"
+            )));
+        }
+        self.token = token;
+        Ok(self.token.is_some())
+    }
+}

@@ -1,0 +1,85 @@
+//! Instances, disks and their snapshots.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+use strum::IntoStaticStr;
+
+use super::region::Region;
+
+/// An instance or a disk, and so the kind of its snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, IntoStaticStr)]
+pub enum ResourceKind {
+    /// A virtual private server.
+    Instance,
+    /// A block storage disk.
+    Disk,
+}
+
+impl ResourceKind {
+    /// Both kinds.
+    pub const ALL: [Self; 2] = [Self::Instance, Self::Disk];
+}
+
+/// Identifies an instance or disk. Lightsail keeps names unique per Region.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceId {
+    /// Its Region.
+    pub region: Region,
+    /// Its name.
+    pub name: String,
+    /// Instance or disk.
+    pub kind: ResourceKind,
+}
+
+/// An instance or disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Unique in its Region.
+    pub name: String,
+    /// Tags by key. A tag without a value has an empty one.
+    pub tags: BTreeMap<String, String>,
+    /// Whether the add-on `AutoSnapshot` is on.
+    pub automatic_snapshots: bool,
+}
+
+/// An automatic snapshot: a recovery point that Lightsail made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AutoSnapshot {
+    /// The day it belongs to, and its name in the API.
+    pub date: Date,
+    /// When Lightsail made it.
+    pub created_at: Option<Timestamp>,
+    /// Whether its status is `Success`. Only then it can be copied.
+    pub restorable: bool,
+}
+
+/// The state of a manual snapshot. Copies are manual snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotState {
+    /// In progress.
+    Pending,
+    /// Restorable.
+    Available,
+    /// Failed for good.
+    Error,
+}
+
+/// A manual snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Unique in its Region.
+    pub name: String,
+    /// Tags by key.
+    pub tags: BTreeMap<String, String>,
+    /// What it is a snapshot of.
+    pub kind: ResourceKind,
+    /// In progress, restorable or failed.
+    pub state: SnapshotState,
+    /// `fromInstanceName` or `fromDiskName`. A copy keeps the name of the original's instance or disk.
+    pub from: Option<String>,
+    /// The Region in `fromInstanceArn` or `fromDiskArn`, if the snapshot has an ARN.
+    pub from_region: Option<String>,
+}

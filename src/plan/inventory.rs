@@ -1,0 +1,128 @@
+//! What a policy run found: sources, their automatic snapshots, and the copies in each destination.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+
+use crate::model::failure::ApiError;
+use crate::model::region::Region;
+use crate::model::resource::{
+    AutoSnapshot, Resource, ResourceId, ResourceKind, Snapshot, SnapshotState,
+};
+use crate::model::restore_date::RestoreDate;
+use crate::model::snapshot_name::SnapshotName;
+
+/// The tag of a copy's source: `{region}/{resource}`.
+pub const SOURCE_TAG: &str = "snapshot-copier:source";
+/// The tag of a copy's recovery point: its date.
+pub const RECOVERY_POINT_TAG: &str = "snapshot-copier:recovery-point";
+
+/// The tags of the copy of a source's recovery point of `date`.
+pub fn copy_tags(source: &ResourceId, date: Date) -> [(&'static str, String); 2] {
+    [
+        (SOURCE_TAG, format!("{}/{}", source.region, source.name)),
+        (RECOVERY_POINT_TAG, date.to_string()),
+    ]
+}
+
+/// What a policy run found.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    /// The instances and disks, selected or not.
+    pub resources: BTreeMap<ResourceId, Resource>,
+    /// The Regions and kinds of resource that were read completely.
+    pub read: BTreeSet<(Region, ResourceKind)>,
+    /// The automatic snapshots of the sources that were queried, or why they could not be read.
+    pub auto_snapshots: BTreeMap<ResourceId, Result<Vec<AutoSnapshot>, ApiError>>,
+    /// The destinations that were read completely.
+    pub destinations: BTreeMap<Region, DestinationInventory>,
+}
+
+/// What a policy run found in one destination.
+#[derive(Debug, Clone, Default)]
+pub struct DestinationInventory {
+    /// The copies that this function made.
+    pub copies: Vec<ExistingCopy>,
+    /// The number of snapshots in progress, whoever started them.
+    pub in_progress: usize,
+}
+
+impl DestinationInventory {
+    /// Adds a snapshot of the destination.
+    pub fn add(&mut self, snapshot: &Snapshot) {
+        if snapshot.state == SnapshotState::Pending {
+            self.in_progress += 1;
+        }
+        self.copies.extend(ExistingCopy::from_snapshot(snapshot));
+    }
+}
+
+/// A copy that this function made. Its tags show that or, if a run ended before it could set them,
+/// its name and origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExistingCopy {
+    /// What it is a copy of.
+    pub source: ResourceId,
+    /// The date of its recovery point.
+    pub date: Date,
+    /// The snapshot's name.
+    pub name: String,
+    /// In progress, restorable or failed.
+    pub state: SnapshotState,
+    /// Whether it has both tags.
+    pub tagged: bool,
+}
+
+impl ExistingCopy {
+    /// Returns `None` if the snapshot is not a copy that this function made.
+    pub fn from_snapshot(snapshot: &Snapshot) -> Option<Self> {
+        let source_tag = snapshot.tags.get(SOURCE_TAG);
+        match source_tag.zip(snapshot.tags.get(RECOVERY_POINT_TAG)) {
+            Some((source, date)) => Self::from_tags(snapshot, source, date),
+            None => Self::from_name(snapshot),
+        }
+    }
+
+    fn from_tags(snapshot: &Snapshot, source: &str, date: &str) -> Option<Self> {
+        let (region, name) = source.split_once('/')?;
+        let region = region.parse().ok()?;
+        let RestoreDate(date) = date.parse().ok()?;
+        // Anybody can set tags. They do not turn a snapshot of something else into a copy.
+        let same_name = snapshot.from.as_ref().is_none_or(|from| from == name);
+        let is_copy = same_name && comes_from(snapshot, region);
+        is_copy.then(|| Self::new(snapshot, region, name, date, true))
+    }
+
+    fn from_name(snapshot: &Snapshot) -> Option<Self> {
+        let from = snapshot.from.as_deref()?;
+        let date_start = snapshot.name.len().checked_sub("YYYY-MM-DD".len())?;
+        let (rest, date) = snapshot.name.split_at_checked(date_start)?;
+        let RestoreDate(date) = date.parse().ok()?;
+        let region = Region::all()
+            .filter(|region| comes_from(snapshot, *region))
+            .find(|region| rest.ends_with(&format!("-{region}-")))?;
+        let name = SnapshotName::for_dated(from, region, date).ok()?;
+        let is_copy = name.as_str() == snapshot.name;
+        is_copy.then(|| Self::new(snapshot, region, from, date, false))
+    }
+
+    fn new(snapshot: &Snapshot, region: Region, name: &str, date: Date, tagged: bool) -> Self {
+        Self {
+            source: ResourceId {
+                region,
+                name: name.to_owned(),
+                kind: snapshot.kind,
+            },
+            date,
+            name: snapshot.name.clone(),
+            state: snapshot.state,
+            tagged,
+        }
+    }
+}
+
+/// Whether a snapshot's origin is in this Region, or unknown.
+fn comes_from(snapshot: &Snapshot, region: Region) -> bool {
+    let from_region = snapshot.from_region.as_deref();
+    from_region.is_none_or(|from| from == region.as_str())
+}

@@ -1,0 +1,16 @@
+//! What happened, for the outside: the answer, function errors, log lines and metrics.
+
+mod failure;
+mod log;
+mod metrics;
+mod response;
+
+pub use self::failure::failure_message;
+pub use self::log::{log_event, log_invocation};
+pub use self::metrics::metric_records;
+pub use self::response::Response;
+
+/// Hours, rounded to tenths for reports.
+fn tenths(hours: f64) -> f64 {
+    (hours * 10.0).round() / 10.0
+}

@@ -1,0 +1,515 @@
+//! The answer of an invocation.
+
+use jiff::civil::Date;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_with::skip_serializing_none;
+
+use super::tenths;
+use crate::model::copy::CopySource;
+use crate::model::failure::ApiError;
+use crate::model::operation::Operation;
+use crate::model::region::Region;
+use crate::model::resource::ResourceKind;
+use crate::model::snapshot_name::SnapshotName;
+use crate::plan::{Coverage, CoverageStatus};
+use crate::run::{CopyResult, DeletionResult, Outcome, RunResults};
+
+/// The largest answer in bytes. Lambda's destinations for asynchronous invocations carry 256 KB,
+/// and the event takes its part.
+const MAX_BYTES: usize = 200_000;
+
+/// The most bytes of an answer besides its entries.
+const ENVELOPE_BYTES: usize = 500;
+
+/// What an invocation answers.
+#[skip_serializing_none]
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    pub(super) dry_run: bool,
+    pub(super) summary: Summary,
+    copies: Vec<Box<RawValue>>,
+    deletions: Option<Vec<Box<RawValue>>>,
+    coverage: Option<Vec<Box<RawValue>>>,
+    omitted: Option<Omitted>,
+}
+
+/// The number of copies and deletions by outcome.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Summary {
+    pub(super) started: usize,
+    pub(super) exists: usize,
+    pub(super) pending: usize,
+    pub(super) planned: usize,
+    pub(super) deferred: usize,
+    pub(super) failed: usize,
+    pub(super) deleted: usize,
+}
+
+/// The number of entries left out to keep the answer small enough.
+#[derive(Debug, Default, Serialize)]
+struct Omitted {
+    copies: usize,
+    coverage: usize,
+    deletions: usize,
+}
+
+/// One copy. The request's fields are those sent to Lightsail.
+#[skip_serializing_none]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CopyEntry<'a> {
+    source_region: Region,
+    source_resource_name: Option<&'a str>,
+    source_snapshot_name: Option<&'a str>,
+    restore_date: Option<Date>,
+    use_latest_restorable_auto_snapshot: Option<bool>,
+    destination_region: Region,
+    target_snapshot_name: &'a SnapshotName,
+    outcome: Outcome,
+    operations: &'a [Operation],
+    error: Option<ErrorEntry<'a>>,
+}
+
+/// One deletion.
+#[skip_serializing_none]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeletionEntry<'a> {
+    region: Region,
+    snapshot_name: &'a str,
+    outcome: Outcome,
+    error: Option<ErrorEntry<'a>>,
+}
+
+/// The coverage of one source in one destination.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CoverageEntry<'a> {
+    source_region: Region,
+    source_resource_name: &'a str,
+    resource_type: ResourceKind,
+    destination_region: Region,
+    newest_recovery_point: Option<Date>,
+    recovery_point_age_hours: Option<f64>,
+    status: CoverageStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+/// Why a copy or deletion failed or was deferred.
+#[derive(Serialize)]
+struct ErrorEntry<'a> {
+    code: &'a str,
+    message: &'a str,
+    retryable: bool,
+}
+
+impl<'a> From<&'a ApiError> for ErrorEntry<'a> {
+    fn from(error: &'a ApiError) -> Self {
+        Self {
+            code: &error.code,
+            message: &error.message,
+            retryable: error.retryable(),
+        }
+    }
+}
+
+/// A copy's source as the fields that are sent to Lightsail.
+pub(super) struct SourceFields<'a> {
+    pub(super) resource: Option<&'a str>,
+    pub(super) snapshot: Option<&'a str>,
+    pub(super) date: Option<Date>,
+    pub(super) latest: Option<bool>,
+}
+
+impl<'a> From<&'a CopySource> for SourceFields<'a> {
+    fn from(source: &'a CopySource) -> Self {
+        let (resource, snapshot, date, latest) = match source {
+            CopySource::Manual { snapshot } => (None, Some(snapshot), None, None),
+            CopySource::Dated { resource, date } => (Some(resource), None, Some(*date), None),
+            CopySource::Latest { resource } => (Some(resource), None, None, Some(true)),
+        };
+        Self {
+            resource: resource.map(String::as_str),
+            snapshot: snapshot.map(String::as_str),
+            date,
+            latest,
+        }
+    }
+}
+
+impl<'a> From<&'a CopyResult> for CopyEntry<'a> {
+    fn from(result: &'a CopyResult) -> Self {
+        let copy = &result.copy;
+        let source = SourceFields::from(&copy.source);
+        Self {
+            source_region: copy.source_region,
+            source_resource_name: source.resource,
+            source_snapshot_name: source.snapshot,
+            restore_date: source.date,
+            use_latest_restorable_auto_snapshot: source.latest,
+            destination_region: copy.destination,
+            target_snapshot_name: &copy.target,
+            outcome: result.outcome,
+            operations: &result.operations,
+            error: result.error.as_ref().map(ErrorEntry::from),
+        }
+    }
+}
+
+impl<'a> From<&'a DeletionResult> for DeletionEntry<'a> {
+    fn from(result: &'a DeletionResult) -> Self {
+        Self {
+            region: result.region,
+            snapshot_name: &result.copy.name,
+            outcome: result.outcome,
+            error: result.error.as_ref().map(ErrorEntry::from),
+        }
+    }
+}
+
+impl<'a> From<&'a Coverage> for CoverageEntry<'a> {
+    fn from(coverage: &'a Coverage) -> Self {
+        Self {
+            source_region: coverage.source.region,
+            source_resource_name: &coverage.source.name,
+            resource_type: coverage.source.kind,
+            destination_region: coverage.destination,
+            newest_recovery_point: coverage.newest,
+            recovery_point_age_hours: coverage.age_hours.map(tenths),
+            status: coverage.status,
+            reason: coverage.reason.as_deref(),
+        }
+    }
+}
+
+impl Response {
+    /// The answer to an event with copies, in their order.
+    pub fn for_copies(dry_run: bool, results: &RunResults) -> Self {
+        Self {
+            deletions: None,
+            coverage: None,
+            ..Self::for_run(dry_run, results)
+        }
+    }
+
+    /// The answer to a policy run. Entries that need the least attention are left out first if it
+    /// would be larger than 200 KB.
+    pub fn for_run(dry_run: bool, results: &RunResults) -> Self {
+        let copies = results.copies.iter();
+        let mut copies =
+            Entries::new(copies.map(|copy| (copy.outcome.into(), CopyEntry::from(copy))));
+        let coverage = results.coverage.iter();
+        let mut coverage =
+            Entries::new(coverage.map(|entry| (entry.status.into(), CoverageEntry::from(entry))));
+        let deletions = results.deletions.iter();
+        let mut deletions = Entries::new(
+            deletions.map(|deletion| (deletion.outcome.into(), DeletionEntry::from(deletion))),
+        );
+        let bytes = ENVELOPE_BYTES + copies.bytes() + coverage.bytes() + deletions.bytes();
+        let mut excess = bytes.saturating_sub(MAX_BYTES);
+        let mut omitted = Omitted::default();
+        for attention in Attention::ALL {
+            omitted.copies += copies.omit(attention, &mut excess);
+            omitted.coverage += coverage.omit(attention, &mut excess);
+            omitted.deletions += deletions.omit(attention, &mut excess);
+        }
+        Self {
+            dry_run,
+            summary: Summary::new(results),
+            copies: copies.into_json(),
+            deletions: Some(deletions.into_json()),
+            coverage: Some(coverage.into_json()),
+            omitted: (bytes > MAX_BYTES).then_some(omitted),
+        }
+    }
+}
+
+/// How much attention an entry needs, from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attention {
+    None,
+    Progress,
+    Delay,
+    Problem,
+}
+
+impl Attention {
+    const ALL: [Self; 4] = [Self::None, Self::Progress, Self::Delay, Self::Problem];
+}
+
+impl From<Outcome> for Attention {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Exists => Self::None,
+            Outcome::Started | Outcome::Pending | Outcome::Planned | Outcome::Deleted => {
+                Self::Progress
+            }
+            Outcome::Deferred => Self::Delay,
+            Outcome::Failed => Self::Problem,
+        }
+    }
+}
+
+impl From<CoverageStatus> for Attention {
+    fn from(status: CoverageStatus) -> Self {
+        match status {
+            CoverageStatus::Protected => Self::None,
+            CoverageStatus::Pending => Self::Progress,
+            CoverageStatus::Stale => Self::Delay,
+            CoverageStatus::Unprotected => Self::Problem,
+        }
+    }
+}
+
+/// The entries of one list, in JSON.
+struct Entries(Vec<(Attention, Box<RawValue>)>);
+
+impl Entries {
+    fn new(entries: impl Iterator<Item = (Attention, impl Serialize)>) -> Self {
+        let in_json = entries.filter_map(|(attention, entry)| {
+            // These structs always serialize.
+            Some((attention, to_raw_value(&entry).ok()?))
+        });
+        Self(in_json.collect())
+    }
+
+    /// The bytes of the list, with a comma for each entry.
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|(_, json)| json.get().len() + 1).sum()
+    }
+
+    /// Drops entries that need so much attention until the `excess` of bytes is gone. Returns how
+    /// many.
+    fn omit(&mut self, attention: Attention, excess: &mut usize) -> usize {
+        let before = self.0.len();
+        self.0.retain(|(own, json)| {
+            let omit = *own == attention && *excess > 0;
+            if omit {
+                *excess = excess.saturating_sub(json.get().len() + 1);
+            }
+            !omit
+        });
+        before - self.0.len()
+    }
+
+    fn into_json(self) -> Vec<Box<RawValue>> {
+        self.0.into_iter().map(|(_, json)| json).collect()
+    }
+}
+
+impl Summary {
+    fn new(results: &RunResults) -> Self {
+        let mut summary = Self::default();
+        for copy in &results.copies {
+            summary.count(copy.outcome);
+        }
+        for deletion in &results.deletions {
+            if deletion.outcome == Outcome::Deleted {
+                summary.count(Outcome::Deleted);
+            }
+        }
+        summary
+    }
+
+    fn count(&mut self, outcome: Outcome) {
+        *match outcome {
+            Outcome::Started => &mut self.started,
+            Outcome::Exists => &mut self.exists,
+            Outcome::Pending => &mut self.pending,
+            Outcome::Planned => &mut self.planned,
+            Outcome::Deferred => &mut self.deferred,
+            Outcome::Deleted => &mut self.deleted,
+            Outcome::Failed => &mut self.failed,
+        } += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::model::copy::SnapshotCopy;
+    use crate::model::resource::{ResourceId, SnapshotState};
+    use crate::plan::ExistingCopy;
+
+    const OUTCOMES: [Outcome; 5] = [
+        Outcome::Started,
+        Outcome::Exists,
+        Outcome::Pending,
+        Outcome::Planned,
+        Outcome::Failed,
+    ];
+
+    fn region(name: &str) -> Region {
+        name.parse().unwrap()
+    }
+
+    fn copy_result(number: usize, outcome: Outcome, name_length: usize) -> CopyResult {
+        let error = ApiError::found("NotFoundException", "There is no such thing.".repeat(3));
+        CopyResult {
+            copy: SnapshotCopy {
+                source_region: region("us-west-2"),
+                source: CopySource::Latest {
+                    resource: "r".repeat(name_length),
+                },
+                destination: region("us-east-1"),
+                target: format!("copy-{number}-{}", "n".repeat(name_length))
+                    .parse()
+                    .unwrap(),
+            },
+            outcome,
+            operations: match outcome {
+                Outcome::Started => vec![Operation {
+                    id: Some("o".repeat(36)),
+                    is_terminal: Some(false),
+                    ..Operation::default()
+                }],
+                _ => Vec::new(),
+            },
+            error: (outcome == Outcome::Failed).then_some(error),
+        }
+    }
+
+    fn answer_of(copies: Vec<CopyResult>) -> Value {
+        let results = RunResults {
+            copies,
+            ..RunResults::default()
+        };
+        let answer = Response::for_copies(false, &results);
+        let json = serde_json::to_string(&answer).unwrap();
+        assert!(json.len() <= MAX_BYTES, "{}", json.len());
+        serde_json::from_str(&json).unwrap()
+    }
+
+    fn in_copies(answer: &Value, outcome: &str) -> usize {
+        let copies = answer["copies"].as_array().unwrap();
+        copies
+            .iter()
+            .filter(|copy| copy["outcome"] == outcome)
+            .count()
+    }
+
+    #[test]
+    fn an_answer_that_fits_is_whole() {
+        let results: Vec<_> = (0..50)
+            .map(|n| copy_result(n, Outcome::Exists, 10))
+            .collect();
+        let answer = answer_of(results);
+        assert_eq!(in_copies(&answer, "exists"), 50);
+        assert_eq!(answer.get("omitted"), None);
+        assert_eq!(answer.get("coverage"), None);
+    }
+
+    #[test]
+    fn what_needs_no_attention_is_left_out_first() {
+        let mut results: Vec<_> = (0..2000)
+            .map(|n| copy_result(n, Outcome::Exists, 20))
+            .collect();
+        results.extend((2000..2100).map(|n| copy_result(n, Outcome::Pending, 20)));
+        let answer = answer_of(results);
+        assert_eq!(in_copies(&answer, "pending"), 100);
+        let shown = in_copies(&answer, "exists");
+        assert!(shown > 0);
+        assert_eq!(answer["omitted"]["copies"], 2000 - shown);
+        assert_eq!(answer["summary"]["exists"], 2000);
+        // What is left stands in the order of the event.
+        let copies = answer["copies"].as_array().unwrap();
+        assert_eq!(copies.last().unwrap()["outcome"], "pending");
+    }
+
+    #[test]
+    fn a_runs_answer_is_shortened_over_all_its_lists() {
+        let source = |number: usize| ResourceId {
+            region: region("us-west-2"),
+            kind: ResourceKind::Instance,
+            name: format!("{}-{number}", "n".repeat(50)),
+        };
+        let run = RunResults {
+            copies: (0..500)
+                .map(|n| copy_result(n, Outcome::Exists, 50))
+                .collect(),
+            deletions: (0..500)
+                .map(|n| DeletionResult {
+                    region: region("us-east-1"),
+                    copy: ExistingCopy {
+                        source: source(n),
+                        date: jiff::civil::date(2026, 11, 22),
+                        name: source(n).name,
+                        state: SnapshotState::Available,
+                        tagged: true,
+                    },
+                    outcome: if n == 7 {
+                        Outcome::Deferred
+                    } else {
+                        Outcome::Deleted
+                    },
+                    operations: Vec::new(),
+                    error: None,
+                })
+                .collect(),
+            coverage: (0..1000)
+                .map(|n| Coverage {
+                    source: source(n),
+                    destination: region("us-east-1"),
+                    newest: None,
+                    age_hours: Some(23.449),
+                    status: if n == 7 {
+                        CoverageStatus::Stale
+                    } else {
+                        CoverageStatus::Protected
+                    },
+                    reason: None,
+                })
+                .collect(),
+            ..RunResults::default()
+        };
+        let json = serde_json::to_value(Response::for_run(false, &run)).unwrap();
+        assert!(json.to_string().len() <= MAX_BYTES);
+        let left = |list: &str| json[list].as_array().unwrap().len() as u64;
+        let omitted = |list: &str| json["omitted"][list].as_u64().unwrap();
+        assert_eq!(left("copies") + omitted("copies"), 500);
+        assert_eq!(left("deletions") + omitted("deletions"), 500);
+        assert_eq!(left("coverage") + omitted("coverage"), 1000);
+        let stale = json["coverage"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|entry| entry["status"] == "stale");
+        assert_eq!(stale.unwrap()["recoveryPointAgeHours"], 23.4);
+        let deferred = json["deletions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|entry| entry["outcome"] == "deferred");
+        assert!(deferred.is_some());
+        assert_eq!(json["summary"]["deleted"], 499);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn every_answer_fits_and_counts_what_it_leaves_out(
+            outcomes in proptest::collection::vec(proptest::sample::select(OUTCOMES.to_vec()), 0..1500),
+            name_length in 1usize..200,
+        ) {
+            let results: Vec<_> = outcomes
+                .iter()
+                .enumerate()
+                .map(|(number, outcome)| copy_result(number, *outcome, name_length))
+                .collect();
+            let answer = answer_of(results);
+            let shown = answer["copies"].as_array().unwrap().len() as u64;
+            let omitted = answer["omitted"]["copies"].as_u64().unwrap_or_default();
+            prop_assert_eq!(shown + omitted, outcomes.len() as u64);
+            for outcome in OUTCOMES {
+                let count = outcomes.iter().filter(|o| **o == outcome).count();
+                prop_assert_eq!(&answer["summary"][<&str>::from(outcome)], count);
+            }
+        }
+    }
+}

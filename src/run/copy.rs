@@ -1,0 +1,182 @@
+//! Starts one copy, and finds out what has its name if the name is in use or the answer was lost.
+
+use crate::deadline::Deadline;
+use crate::lightsail::Lightsail;
+use crate::model::copy::{CopySource, SnapshotCopy};
+use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::operation::Operation;
+use crate::model::resource::{Snapshot, SnapshotState};
+
+use super::outcome::{CopyResult, Outcome};
+
+/// Starts a copy.
+pub async fn start(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadline) -> CopyResult {
+    let error = match lightsail.copy_snapshot(&copy, deadline.copies).await {
+        Ok(operations) => return started(copy, operations),
+        Err(error) => error,
+    };
+    if error.kind != ErrorKind::NameInUse && !error.may_have_happened {
+        return CopyResult::failed(copy, error);
+    }
+    let owner = name_owner(lightsail, &copy, deadline).await;
+    match owner {
+        Ok(Some(owner)) => name_in_use(copy, owner),
+        // The answer was lost or the service failed, and the copy did not start.
+        Ok(None) | Err(_) if error.kind != ErrorKind::NameInUse => CopyResult::failed(copy, error),
+        Ok(None) => {
+            let message = format!("another kind of resource has that name ({})", error.message);
+            CopyResult::failed(copy, ApiError::found("NameInUse", message))
+        }
+        Err(unread) => {
+            let message = format!(
+                "the name is in use, and its owner could not be read: {}",
+                unread.message
+            );
+            CopyResult::failed(copy, ApiError { message, ..unread })
+        }
+    }
+}
+
+/// Dry run: the outcome this copy would have.
+pub async fn preview(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadline) -> CopyResult {
+    match name_owner(lightsail, &copy, deadline).await {
+        Ok(None) => {}
+        Ok(Some(owner)) => return name_in_use(copy, owner),
+        Err(error) => return CopyResult::failed(copy, error),
+    }
+    match lightsail.has_source(&copy, deadline.look_ups).await {
+        Ok(true) => CopyResult::new(copy, Outcome::Planned),
+        Ok(false) => {
+            let region = copy.source_region;
+            let message = match &copy.source {
+                CopySource::Manual { snapshot } => {
+                    format!("{region} has no snapshot {snapshot}")
+                }
+                CopySource::Dated { resource, date } => {
+                    format!("{resource} in {region} has no restorable automatic snapshot of {date}")
+                }
+                CopySource::Latest { resource } => {
+                    format!("{resource} in {region} has no restorable automatic snapshot")
+                }
+            };
+            CopyResult::failed(copy, ApiError::found("NotFoundException", message))
+        }
+        Err(error) => CopyResult::failed(copy, error),
+    }
+}
+
+/// What has a copy's name in the destination.
+enum NameOwner {
+    /// A copy of the same source.
+    Copy(SnapshotState),
+    /// A snapshot of something else, described.
+    Other(String),
+}
+
+/// Looks up the snapshot that has a copy's name.
+async fn name_owner(
+    lightsail: &Lightsail,
+    copy: &SnapshotCopy,
+    deadline: Deadline,
+) -> Result<Option<NameOwner>, ApiError> {
+    let found = lightsail.find_snapshot(copy.destination, copy.target.as_str(), deadline.look_ups);
+    let Some(found) = found.await? else {
+        return Ok(None);
+    };
+    let source_region = copy.source_region.as_str();
+    let origin = match &copy.source {
+        CopySource::Manual { snapshot } => {
+            // A copy of a manual snapshot has the origin of that snapshot.
+            let source = lightsail.find_snapshot(copy.source_region, snapshot, deadline.look_ups);
+            let Some(source) = source.await? else {
+                return Ok(Some(NameOwner::Other(format!(
+                    "a snapshot of {}; nobody can tell whether it is a copy of {snapshot}, because {snapshot} is gone from {source_region}",
+                    describe(&found),
+                ))));
+            };
+            Origin {
+                region: source
+                    .from_region
+                    .unwrap_or_else(|| source_region.to_owned()),
+                name: source.from,
+            }
+        }
+        CopySource::Dated { resource, .. } | CopySource::Latest { resource } => Origin {
+            region: source_region.to_owned(),
+            name: Some(resource.clone()),
+        },
+    };
+    Ok(Some(if origin.matches(&found) {
+        NameOwner::Copy(found.state)
+    } else {
+        NameOwner::Other(format!("a snapshot of {}", describe(&found)))
+    }))
+}
+
+/// The instance or disk that a snapshot was made from.
+struct Origin {
+    region: String,
+    name: Option<String>,
+}
+
+impl Origin {
+    fn matches(&self, snapshot: &Snapshot) -> bool {
+        let from_region = snapshot.from_region.as_ref();
+        self.name.is_some()
+            && self.name == snapshot.from
+            && from_region.is_none_or(|region| *region == self.region)
+    }
+}
+
+/// The origin of a snapshot, for messages.
+fn describe(snapshot: &Snapshot) -> String {
+    let name = snapshot.from.as_deref().unwrap_or("unknown origin");
+    match &snapshot.from_region {
+        Some(region) => format!("{name} in {region}"),
+        None => name.to_owned(),
+    }
+}
+
+/// The result of an accepted call. Its Operation can already have failed.
+fn started(copy: SnapshotCopy, operations: Vec<Operation>) -> CopyResult {
+    let failed = operations
+        .iter()
+        .find(|operation| operation.status.as_deref() == Some("Failed"));
+    let error = failed.map(|operation| {
+        let message = format!(
+            "Lightsail accepted the copy and reports that it failed: {} {}",
+            operation.error_code.as_deref().unwrap_or("no code"),
+            operation.error_details.as_deref().unwrap_or_default()
+        );
+        ApiError::found("CopyErrored", message)
+    });
+    CopyResult {
+        outcome: if error.is_some() {
+            Outcome::Failed
+        } else {
+            Outcome::Started
+        },
+        copy,
+        operations,
+        error,
+    }
+}
+
+/// The result of a copy whose name is in use.
+fn name_in_use(copy: SnapshotCopy, owner: NameOwner) -> CopyResult {
+    match owner {
+        NameOwner::Copy(SnapshotState::Available) => CopyResult::new(copy, Outcome::Exists),
+        NameOwner::Copy(SnapshotState::Pending) => CopyResult::new(copy, Outcome::Pending),
+        NameOwner::Copy(SnapshotState::Error) => {
+            let message = format!(
+                "the copy {} in {} ended in state error; delete it, and copy again",
+                copy.target, copy.destination
+            );
+            CopyResult::failed(copy, ApiError::found("CopyErrored", message))
+        }
+        NameOwner::Other(what) => {
+            let message = format!("{} in {} is {what}", copy.target, copy.destination);
+            CopyResult::failed(copy, ApiError::found("NameInUse", message))
+        }
+    }
+}

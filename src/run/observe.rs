@@ -1,0 +1,160 @@
+//! Reads what a policy run needs to know, all Regions at once.
+//!
+//! First the lists: instances and disks of the source Regions, snapshots of the destinations. Then
+//! the automatic snapshots of the sources without a copy of today. A failed read is reported, and
+//! the run goes on with the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::{join, join_all};
+use futures_util::stream::{self, StreamExt};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::outcome::ReadFailure;
+use crate::deadline::Deadline;
+use crate::lightsail::{CALLS_AT_ONCE, Lightsail};
+use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::policy::Policy;
+use crate::model::region::Region;
+use crate::model::resource::{AutoSnapshot, Resource, ResourceId, ResourceKind};
+use crate::plan::{DestinationInventory, Inventory, sources_to_query};
+
+/// Reads what a run of `policy` at `now` needs to know, and what could not be read.
+pub async fn observe(
+    lightsail: &Lightsail,
+    policy: &Policy,
+    now: Timestamp,
+    deadline: Deadline,
+) -> (Inventory, Vec<ReadFailure>) {
+    let mut inventory = Inventory::default();
+    let mut failures = Vec::new();
+    let resources = read_resources(lightsail, policy, deadline.lists);
+    let destinations = join_all(policy.destinations.iter().map(|region| async {
+        let snapshots = read_destination(lightsail, *region, deadline.lists);
+        (*region, snapshots.await)
+    }));
+    let (resources, destinations) = join(resources, destinations).await;
+    for (region, kind, result) in resources {
+        match result {
+            Ok(resources) => {
+                inventory.read.insert((region, kind));
+                inventory.resources.extend(resources);
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    for (region, result) in destinations {
+        match result {
+            Ok(destination) => {
+                inventory.destinations.insert(region, destination);
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    let sources = sources_to_query(policy, &inventory, now);
+    let queried = query_auto_snapshots(lightsail, sources, deadline.observe).await;
+    for (source, snapshots) in queried {
+        if let Err(error) = &snapshots {
+            failures.push(ReadFailure {
+                region: source.region,
+                operation: "GetAutoSnapshots",
+                source: Some(source.name.clone()),
+                error: error.clone(),
+            });
+        }
+        inventory.auto_snapshots.insert(source, snapshots);
+    }
+    (inventory, failures)
+}
+
+type Resources = BTreeMap<ResourceId, Resource>;
+
+/// Reads the instances and disks that the policy can select.
+async fn read_resources(
+    lightsail: &Lightsail,
+    policy: &Policy,
+    deadline: Instant,
+) -> Vec<(Region, ResourceKind, Result<Resources, ReadFailure>)> {
+    let regions: BTreeSet<Region> = policy.sources.iter().map(|rule| rule.region).collect();
+    let lists = regions
+        .into_iter()
+        .flat_map(|region| ResourceKind::ALL.map(|kind| (region, kind)))
+        .filter(|(region, kind)| policy.looks_at(*region, *kind))
+        .map(|(region, kind)| async move {
+            let resources = lightsail.resources(region, kind, deadline).await;
+            let by_id = resources.map(|resources| {
+                let with_id = resources.into_iter().map(|resource| {
+                    let id = ResourceId {
+                        region,
+                        name: resource.name.clone(),
+                        kind,
+                    };
+                    (id, resource)
+                });
+                with_id.collect()
+            });
+            let result = by_id.map_err(|error| ReadFailure {
+                region,
+                operation: match kind {
+                    ResourceKind::Instance => "GetInstances",
+                    ResourceKind::Disk => "GetDisks",
+                },
+                source: None,
+                error,
+            });
+            (region, kind, result)
+        });
+    join_all(lists).await
+}
+
+/// Reads all snapshots of a destination.
+async fn read_destination(
+    lightsail: &Lightsail,
+    region: Region,
+    deadline: Instant,
+) -> Result<DestinationInventory, ReadFailure> {
+    let mut destination = DestinationInventory::default();
+    for kind in ResourceKind::ALL {
+        let add = |snapshot| destination.add(&snapshot);
+        let read = lightsail.snapshots(region, kind, deadline, add).await;
+        read.map_err(|error| ReadFailure {
+            region,
+            operation: match kind {
+                ResourceKind::Instance => "GetInstanceSnapshots",
+                ResourceKind::Disk => "GetDiskSnapshots",
+            },
+            source: None,
+            error,
+        })?;
+    }
+    Ok(destination)
+}
+
+type AutoSnapshots = Result<Vec<AutoSnapshot>, ApiError>;
+
+/// Queries the automatic snapshots of sources, at most [`CALLS_AT_ONCE`] at once in a Region.
+async fn query_auto_snapshots(
+    lightsail: &Lightsail,
+    sources: Vec<ResourceId>,
+    deadline: Instant,
+) -> Vec<(ResourceId, AutoSnapshots)> {
+    let mut by_region: BTreeMap<Region, Vec<ResourceId>> = BTreeMap::new();
+    for source in sources {
+        by_region.entry(source.region).or_default().push(source);
+    }
+    let queries = by_region.into_values().map(|sources| {
+        stream::iter(sources)
+            .map(|source| async move {
+                let snapshots = lightsail.auto_snapshots(source.region, &source.name, deadline);
+                let snapshots = match snapshots.await {
+                    // Deleted since the list was read.
+                    Err(error) if error.kind == ErrorKind::NotFound => Ok(Vec::new()),
+                    answered => answered,
+                };
+                (source, snapshots)
+            })
+            .buffer_unordered(CALLS_AT_ONCE)
+    });
+    stream::select_all(queries).collect().await
+}

@@ -1,0 +1,132 @@
+//! How copies and deletions end.
+
+use serde::Serialize;
+use strum::IntoStaticStr;
+
+use crate::model::copy::SnapshotCopy;
+use crate::model::failure::ApiError;
+use crate::model::operation::Operation;
+use crate::model::region::Region;
+use crate::plan::{Coverage, ExistingCopy};
+
+/// How a copy or a deletion ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr)]
+#[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "camelCase")]
+pub enum Outcome {
+    /// Lightsail accepted the copy.
+    Started,
+    /// The copy exists and is available.
+    Exists,
+    /// The copy exists and is in progress.
+    Pending,
+    /// A dry run: it would be done.
+    Planned,
+    /// A policy run leaves it to the next one.
+    Deferred,
+    /// The snapshot was deleted, or was gone already.
+    Deleted,
+    /// It was not done.
+    Failed,
+}
+
+/// The result of one copy.
+#[derive(Debug)]
+pub struct CopyResult {
+    /// The copy.
+    pub copy: SnapshotCopy,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What Lightsail returned.
+    pub operations: Vec<Operation>,
+    /// Why it failed or was deferred.
+    pub error: Option<ApiError>,
+}
+
+impl CopyResult {
+    /// A result without Operations.
+    pub fn new(copy: SnapshotCopy, outcome: Outcome) -> Self {
+        Self {
+            copy,
+            outcome,
+            operations: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// A failed copy.
+    pub fn failed(copy: SnapshotCopy, error: ApiError) -> Self {
+        Self {
+            error: Some(error),
+            ..Self::new(copy, Outcome::Failed)
+        }
+    }
+}
+
+/// The result of one deletion.
+#[derive(Debug)]
+pub struct DeletionResult {
+    /// The snapshot's Region.
+    pub region: Region,
+    /// The snapshot.
+    pub copy: ExistingCopy,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What Lightsail returned.
+    pub operations: Vec<Operation>,
+    /// Why it failed or was deferred.
+    pub error: Option<ApiError>,
+}
+
+/// A Region that could not be read, or one source in it.
+#[derive(Debug)]
+pub struct ReadFailure {
+    /// The Region.
+    pub region: Region,
+    /// The API operation that failed.
+    pub operation: &'static str,
+    /// The source that was queried, if it was one.
+    pub source: Option<String>,
+    /// Why it failed.
+    pub error: ApiError,
+}
+
+/// Something that a run did or found, reported when it happens.
+#[derive(Debug)]
+pub enum RunEvent<'a> {
+    /// A copy ended.
+    Copy(&'a CopyResult),
+    /// A deletion ended.
+    Deletion(&'a DeletionResult),
+    /// A Region could not be read.
+    ReadFailed(&'a ReadFailure),
+    /// A rule of the policy selects nothing.
+    RuleSelectsNothing {
+        /// Its index in the policy's `sources`.
+        rule: usize,
+    },
+    /// The coverage of a source.
+    Coverage(&'a Coverage),
+    /// A copy could not be tagged.
+    TagFailed {
+        /// The copy's Region.
+        region: Region,
+        /// The copy's name.
+        name: &'a str,
+        /// Why.
+        error: &'a ApiError,
+    },
+}
+
+/// What a run did and found.
+#[derive(Debug, Default)]
+pub struct RunResults {
+    /// What could not be read.
+    pub read_failures: Vec<ReadFailure>,
+    /// The coverage of each source before the run.
+    pub coverage: Vec<Coverage>,
+    /// The result of each copy that the policy wants.
+    pub copies: Vec<CopyResult>,
+    /// The result of each deletion.
+    pub deletions: Vec<DeletionResult>,
+}
