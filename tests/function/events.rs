@@ -475,7 +475,7 @@ fn broken_requests() -> Vec<(Value, &'static str)> {
         ),
         (
             request_with(&[("sourceResourceName", json!("a".repeat(240)))]),
-            "targetSnapshotName: the name that would be generated",
+            "targetSnapshotName: the generated name",
         ),
         (
             request_with(&[("destinationRegion", json!("moon-1"))]),
