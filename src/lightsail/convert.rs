@@ -18,7 +18,13 @@ impl From<Instance> for Resource {
         Self {
             name: instance.name.unwrap_or_default(),
             tags: tags(instance.tags),
+            created_at: instance.created_at.as_ref().and_then(timestamp),
             automatic_snapshots: automatic_snapshots(instance.add_ons),
+            is_windows: is_windows(
+                instance.blueprint_id.as_deref(),
+                instance.bundle_id.as_deref(),
+            ),
+            attached_to: None,
         }
     }
 }
@@ -28,7 +34,10 @@ impl From<Disk> for Resource {
         Self {
             name: disk.name.unwrap_or_default(),
             tags: tags(disk.tags),
+            created_at: disk.created_at.as_ref().and_then(timestamp),
             automatic_snapshots: automatic_snapshots(disk.add_ons),
+            is_windows: false,
+            attached_to: disk.attached_to.filter(|instance| !instance.is_empty()),
         }
     }
 }
@@ -44,8 +53,15 @@ impl From<InstanceSnapshot> for Snapshot {
                 Some(InstanceSnapshotState::Error) => SnapshotState::Error,
                 _ => SnapshotState::Pending,
             },
+            created_at: snapshot.created_at.as_ref().and_then(timestamp),
             from_region: arn_region(snapshot.from_instance_arn.as_deref()),
             from: snapshot.from_instance_name,
+            attached_disks: snapshot
+                .from_attached_disks
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|disk| disk.name)
+                .collect(),
         }
     }
 }
@@ -60,11 +76,14 @@ impl From<DiskSnapshot> for Snapshot {
             state: match snapshot.state {
                 Some(DiskSnapshotState::Completed) => SnapshotState::Available,
                 Some(DiskSnapshotState::Error) => SnapshotState::Error,
+                Some(DiskSnapshotState::UnknownValue) => SnapshotState::Unknown,
                 Some(other) if other.as_str() == "available" => SnapshotState::Available,
                 _ => SnapshotState::Pending,
             },
+            created_at: snapshot.created_at.as_ref().and_then(timestamp),
             from_region: arn_region(arn.as_deref()),
             from: snapshot.from_disk_name.or(snapshot.from_instance_name),
+            attached_disks: Vec::new(),
         }
     }
 }
@@ -130,6 +149,13 @@ fn automatic_snapshots(add_ons: Option<Vec<AddOn>>) -> bool {
     })
 }
 
+/// Whether an instance runs Windows, by its blueprint (`windows_server_2022`) or its bundle
+/// (`medium_win_3_0`).
+fn is_windows(blueprint: Option<&str>, bundle: Option<&str>) -> bool {
+    blueprint.is_some_and(|id| id.starts_with("windows"))
+        || bundle.is_some_and(|id| id.contains("_win_"))
+}
+
 /// The API sends seconds as a floating-point number. Digits below a millisecond are noise, so the
 /// time is rounded to milliseconds.
 fn timestamp(time: &DateTime) -> Option<Timestamp> {
@@ -186,8 +212,66 @@ mod tests {
         assert_eq!(disk("completed"), SnapshotState::Available);
         assert_eq!(disk("available"), SnapshotState::Available);
         assert_eq!(disk("error"), SnapshotState::Error);
-        // A state that nobody knows yet is no backup.
-        assert_eq!(disk("unknown"), SnapshotState::Pending);
-        assert_eq!(instance("archived"), SnapshotState::Pending);
+        assert_eq!(disk("unknown"), SnapshotState::Unknown);
+        // A state that this version of the SDK does not have is no backup.
+        assert_eq!(disk("archived"), SnapshotState::Pending);
+        assert_eq!(instance("unknown"), SnapshotState::Pending);
+    }
+
+    #[test]
+    fn windows_instances_are_known_by_blueprint_or_bundle() {
+        for (blueprint, bundle, expected) in [
+            (Some("windows_server_2022"), Some("medium_win_3_0"), true),
+            (Some("windows_server_2022"), None, true),
+            (None, Some("medium_win_3_0"), true),
+            (Some("wordpress"), Some("medium_3_0"), false),
+            (Some("not_windows"), Some("winter_3_0"), false),
+            (None, None, false),
+        ] {
+            let instance = Instance::builder()
+                .set_blueprint_id(blueprint.map(str::to_owned))
+                .set_bundle_id(bundle.map(str::to_owned));
+            let is_windows = Resource::from(instance.build()).is_windows;
+            assert_eq!(is_windows, expected, "{blueprint:?} {bundle:?}");
+        }
+    }
+
+    #[test]
+    fn disks_name_the_instance_that_they_are_attached_to() {
+        let attached_to = |instance: Option<&str>| {
+            let disk = Disk::builder().set_attached_to(instance.map(str::to_owned));
+            Resource::from(disk.build()).attached_to
+        };
+        assert_eq!(attached_to(Some("web")).as_deref(), Some("web"));
+        assert_eq!(attached_to(Some("")), None);
+        assert_eq!(attached_to(None), None);
+    }
+
+    #[test]
+    fn resources_and_snapshots_have_their_time_of_creation() {
+        let created = DateTime::from_secs(1_569_613_365);
+        let expected = Some(Timestamp::from_second(1_569_613_365).unwrap());
+        let instance = Instance::builder().created_at(created).build();
+        let disk = Disk::builder().created_at(created).build();
+        assert_eq!(Resource::from(instance).created_at, expected);
+        assert_eq!(Resource::from(disk).created_at, expected);
+        let of_instance = InstanceSnapshot::builder().created_at(created).build();
+        let of_disk = DiskSnapshot::builder().created_at(created).build();
+        assert_eq!(Snapshot::from(of_instance).created_at, expected);
+        assert_eq!(Snapshot::from(of_disk).created_at, expected);
+    }
+
+    #[test]
+    fn snapshots_of_instances_name_the_disks_that_they_contain() {
+        let disk = |name: &str| Disk::builder().name(name).build();
+        let snapshot = InstanceSnapshot::builder()
+            .from_attached_disks(disk("Data-1"))
+            // A system disk has no name.
+            .from_attached_disks(Disk::builder().is_system_disk(true).build())
+            .from_attached_disks(disk("Data-2"));
+        assert_eq!(
+            Snapshot::from(snapshot.build()).attached_disks,
+            ["Data-1", "Data-2"]
+        );
     }
 }

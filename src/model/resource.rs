@@ -41,8 +41,14 @@ pub struct Resource {
     pub name: String,
     /// Tags by key. A tag without a value has an empty one.
     pub tags: BTreeMap<String, String>,
+    /// `createdAt`.
+    pub created_at: Option<Timestamp>,
     /// Whether the add-on `AutoSnapshot` is on.
     pub automatic_snapshots: bool,
+    /// Whether it is a Windows instance. Lightsail makes no automatic snapshots of those.
+    pub is_windows: bool,
+    /// The instance that a disk is attached to.
+    pub attached_to: Option<String>,
 }
 
 /// An automatic snapshot: a recovery point that Lightsail made.
@@ -63,6 +69,8 @@ pub enum SnapshotState {
     Pending,
     /// Restorable.
     Available,
+    /// Lightsail reports state `unknown` (disks only): neither restorable nor in progress.
+    Unknown,
     /// Failed for good.
     Error,
 }
@@ -78,8 +86,12 @@ pub struct Snapshot {
     pub kind: ResourceKind,
     /// In progress, restorable or failed.
     pub state: SnapshotState,
+    /// `createdAt`. Of a copy: when it was started.
+    pub created_at: Option<Timestamp>,
     /// `fromInstanceName` or `fromDiskName`. A copy keeps the name of the original's instance or disk.
     pub from: Option<String>,
     /// The Region in `fromInstanceArn` or `fromDiskArn`, if the snapshot has an ARN.
     pub from_region: Option<String>,
+    /// The names in `fromAttachedDisks`: the disks that a snapshot of an instance contains.
+    pub attached_disks: Vec<String>,
 }

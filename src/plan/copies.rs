@@ -78,7 +78,7 @@ impl Planner<'_> {
             None => CopyStep::Start,
             Some(copy) => match copy.state {
                 SnapshotState::Available => CopyStep::Exists,
-                SnapshotState::Pending => CopyStep::Pending,
+                SnapshotState::Pending | SnapshotState::Unknown => CopyStep::Pending,
                 SnapshotState::Error => CopyStep::Replace((*copy).clone()),
             },
         };

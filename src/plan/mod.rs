@@ -148,12 +148,13 @@ fn by_source(copies: &[ExistingCopy]) -> BTreeMap<&ResourceId, Vec<&ExistingCopy
     by_source
 }
 
-/// Best state first: available, pending, error.
+/// Best state first: available, pending, unknown, error.
 fn rank(state: SnapshotState) -> u8 {
     match state {
         SnapshotState::Available => 0,
         SnapshotState::Pending => 1,
-        SnapshotState::Error => 2,
+        SnapshotState::Unknown => 2,
+        SnapshotState::Error => 3,
     }
 }
 

@@ -167,6 +167,13 @@ fn name_in_use(copy: SnapshotCopy, owner: NameOwner) -> CopyResult {
     match owner {
         NameOwner::Copy(SnapshotState::Available) => CopyResult::new(copy, Outcome::Exists),
         NameOwner::Copy(SnapshotState::Pending) => CopyResult::new(copy, Outcome::Pending),
+        NameOwner::Copy(SnapshotState::Unknown) => {
+            let message = format!(
+                "{} in {} is in state unknown: neither available nor in progress",
+                copy.target, copy.destination
+            );
+            CopyResult::failed(copy, ApiError::found("NameInUse", message))
+        }
         NameOwner::Copy(SnapshotState::Error) => {
             let message = format!(
                 "the copy {} in {} ended in state error; delete it, and copy again",

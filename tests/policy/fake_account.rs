@@ -57,7 +57,9 @@ pub fn copy(source: &ResourceId, date: Date, state: SnapshotState) -> Snapshot {
         kind: source.kind,
         state,
         from: Some(source.name.clone()),
+        created_at: None,
         from_region: Some(source.region.to_string()),
+        attached_disks: Vec::new(),
     }
 }
 
@@ -123,7 +125,10 @@ impl FakeAccount {
         let resource = Resource {
             name: source.name.clone(),
             tags: BTreeMap::new(),
+            created_at: None,
             automatic_snapshots: true,
+            is_windows: false,
+            attached_to: None,
         };
         let points = points.iter().map(|text| point(date(text))).collect();
         self.resources.insert(source.clone(), resource);

@@ -293,7 +293,10 @@ pub fn account() -> impl Strategy<Value = FakeAccount> {
                 let resource = Resource {
                     name: source.name.clone(),
                     tags: tags.into_iter().collect(),
+                    created_at: None,
                     automatic_snapshots,
+                    is_windows: false,
+                    attached_to: None,
                 };
                 let of_source: Result<Vec<AutoSnapshot>, ApiError> = match content {
                     None => Err(unreadable()),

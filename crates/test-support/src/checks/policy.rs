@@ -114,7 +114,10 @@ impl FakeAccount {
         let resource = Resource {
             name: source.name.clone(),
             tags: (what & 8 == 0).then(|| tag("backup")).into_iter().collect(),
+            created_at: None,
             automatic_snapshots: what & 16 == 0,
+            is_windows: false,
+            attached_to: None,
         };
         self.observed.resources.insert(source, resource);
     }
@@ -187,7 +190,9 @@ impl FakeAccount {
                 _ => SnapshotState::Available,
             },
             from: Some(source.name.clone()),
+            created_at: None,
             from_region: Some(source.region.to_string()),
+            attached_disks: Vec::new(),
         };
         let there = self.snapshots.entry(region).or_default();
         if let Some(destination) = self.observed.destinations.get_mut(&region)
