@@ -1,30 +1,31 @@
-//! The emulator as a program: an endpoint until it is told to stop.
+//! The emulator as a program. It serves until SIGINT or SIGTERM.
 
-use clap::Parser;
-use jiff::Unit;
-use lightsail_emulator::{Answered, Emulator, World};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use clap::Parser;
+use jiff::Unit;
+use lightsail_emulator::{Answered, Emulator, World};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// The exit code for arguments that cannot be used, as clap has it.
-const UNUSABLE_ARGUMENTS: u8 = 2;
+/// The exit code for invalid arguments, the same as clap's.
+const INVALID_ARGUMENTS: u8 = 2;
 
 /// An Amazon Lightsail endpoint on this machine, for development and tests.
 ///
-/// Prints its URL on standard output when it is ready, and a line for each call on standard error. Sign requests with
-/// access key `emulator` and secret key `emulator`.
+/// Prints its URL on standard output when it is ready, and a line for each call on standard error.
+/// Sign requests with access key `emulator` and secret key `emulator`.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The port of 127.0.0.1 to listen on; by default any that is free
+    /// The port of 127.0.0.1 to listen on, 0 for any free port
     #[arg(long, value_name = "N", default_value_t = 0)]
     port: u16,
-    /// What there is at the start, as JSON; by default a world to play with
+    /// A JSON file with the resources at the start; without it, a demo world
     #[arg(long, value_name = "FILE")]
     world: Option<PathBuf>,
 }
@@ -37,7 +38,7 @@ async fn main() -> ExitCode {
         Some(Ok(world)) => world,
         Some(Err(message)) => {
             eprintln!("lightsail-emulator: {message}");
-            return ExitCode::from(UNUSABLE_ARGUMENTS);
+            return ExitCode::from(INVALID_ARGUMENTS);
         }
     };
     match run(world, arguments.port).await {
@@ -56,7 +57,7 @@ fn read_world(path: &Path) -> Result<World, String> {
 }
 
 async fn run(world: World, port: u16) -> io::Result<()> {
-    // Before the URL is out: whoever reads it may stop the program at once.
+    // Before the URL is printed, because its reader may stop the program at once.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let emulator = Emulator::new(world);
@@ -74,7 +75,7 @@ async fn run(world: World, port: u16) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes how a call ended: `2026-11-22T06:12:45.890Z us-east-1 CopySnapshot 200`.
+/// Logs how a call ended: `2026-11-22T06:12:45.890Z us-east-1 CopySnapshot 200`.
 fn log(answered: &Answered) {
     let at = answered.at.round(Unit::Millisecond).unwrap_or(answered.at);
     let region = or_dash(answered.region);
@@ -87,7 +88,7 @@ fn log(answered: &Answered) {
         Some(error) => format!(" {error}"),
         None => String::new(),
     };
-    // Nobody listening is no reason to stop serving.
+    // The emulator keeps serving if standard error is closed.
     let _ = writeln!(io::stderr(), "{at:.3} {region} {operation} {status}{error}");
 }
 

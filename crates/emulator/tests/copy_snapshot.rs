@@ -9,6 +9,7 @@ use lightsail_emulator::{
     AutoSnapshotStatus, Fault, Region, SnapshotState, SourceKind, StatusCode, World, world,
 };
 use serde_json::{Value, json};
+
 use support::Bench;
 
 const WORLD: &str = r#"{ "copySeconds": 10, "copyLimit": 2, "regions": {

@@ -2,13 +2,15 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use lightsail_emulator::Operation::*;
 use lightsail_emulator::{
     Answered, Dropped, Emulator, Fault, Region, Running, SnapshotState, StatusCode, World,
 };
 use serde_json::json;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+
 use support::{Bench, Seen, Signer, exchange};
 
 const COPY: &str = r#"{ "sourceRegion": "us-west-2", "sourceResourceName": "WordPress-1",

@@ -5,6 +5,7 @@ mod support;
 use lightsail_emulator::Operation::*;
 use lightsail_emulator::{Operation, Region, Tags, world};
 use serde_json::{Value, json};
+
 use support::Bench;
 
 const WORLD: &str = r#"{ "pageSize": 2, "regions": { "us-west-2": {

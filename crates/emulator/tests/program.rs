@@ -4,6 +4,7 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
+
 use support::{Seen, exchange};
 
 fn program() -> Command {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use jiff::SignedDuration;
 use lightsail_emulator::World;
+
 use support::{Bench, Refused, Signer, read};
 
 const HOST: &str = "127.0.0.1:4599";

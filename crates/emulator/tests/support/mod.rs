@@ -1,6 +1,10 @@
 //! What the tests share: a signing client and an emulator on a clock that only the test moves.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::SystemTime;
+
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
@@ -8,9 +12,6 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use lightsail_emulator::{Emulator, Operation, Region, World};
 use serde_json::Value;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::SystemTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

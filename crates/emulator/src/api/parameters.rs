@@ -1,0 +1,80 @@
+//! Reads the parameters of a request.
+
+use jiff::civil::Date;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::api::error::ServiceError;
+
+/// Reads an operation's parameters from a request's body. Unknown members are ignored, as the
+/// service does.
+///
+/// # Errors
+/// `SerializationException` for a member of the wrong type.
+pub(crate) fn read<'de, T: Deserialize<'de>>(body: &'de Value) -> Result<T, ServiceError> {
+    T::deserialize(body).map_err(|error| ServiceError::serialization(error.to_string()))
+}
+
+/// Checks that a parameter is given.
+///
+/// # Errors
+/// `InvalidInputException` if it is absent or empty.
+pub(crate) fn required<'a>(name: &str, value: Option<&'a str>) -> Result<&'a str, ServiceError> {
+    match value {
+        Some(text) if !text.is_empty() => Ok(text),
+        _ => Err(ServiceError::invalid_input(format!("{name} is required."))),
+    }
+}
+
+/// The name parameter of an operation on one resource.
+///
+/// # Errors
+/// `SerializationException` if it is not a string, `InvalidInputException` if it is absent or
+/// empty.
+pub(crate) fn name<'a>(body: &'a Value, parameter: &str) -> Result<&'a str, ServiceError> {
+    let value: Option<&str> = match body.get(parameter) {
+        Some(value) => read(value)?,
+        None => None,
+    };
+    required(parameter, value)
+}
+
+/// Parses a date in the API's only format, `YYYY-MM-DD`. `None` if the format differs or the date
+/// does not exist.
+pub(crate) fn parse_date(text: &str) -> Option<Date> {
+    let bytes = text.as_bytes();
+    let is_well_formed = bytes.len() == 10
+        && bytes.iter().enumerate().all(|(index, byte)| match index {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    if is_well_formed {
+        text.parse().ok()
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn dates_have_one_format() {
+        assert_eq!(parse_date("2024-02-29"), Some(date(2024, 2, 29)));
+        for text in [
+            "",
+            "2023-02-29",
+            "2024-2-29",
+            "20240229",
+            "2024-02-29T00:00:00Z",
+            "2024/02/29",
+            " 2024-02-29",
+            "today",
+        ] {
+            assert_eq!(parse_date(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The types, states and tags of resources, by their names in the API.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Tags of a resource: key to value.
+pub type Tags = BTreeMap<String, String>;
+
+/// The type of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum ResourceType {
+    /// A virtual server.
+    Instance,
+    /// A block storage disk.
+    Disk,
+    /// A manual snapshot of an instance.
+    InstanceSnapshot,
+    /// A manual snapshot of a disk.
+    DiskSnapshot,
+}
+
+impl ResourceType {
+    /// The type's name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Instance => "Instance",
+            Self::Disk => "Disk",
+            Self::InstanceSnapshot => "InstanceSnapshot",
+            Self::DiskSnapshot => "DiskSnapshot",
+        }
+    }
+}
+
+/// The kinds of resource that have snapshots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceKind {
+    /// A virtual server.
+    Instance,
+    /// A block storage disk.
+    Disk,
+}
+
+impl SourceKind {
+    /// The type of the source itself.
+    pub const fn resource_type(self) -> ResourceType {
+        match self {
+            Self::Instance => ResourceType::Instance,
+            Self::Disk => ResourceType::Disk,
+        }
+    }
+
+    /// The type of its manual snapshots.
+    pub const fn snapshot_type(self) -> ResourceType {
+        match self {
+            Self::Instance => ResourceType::InstanceSnapshot,
+            Self::Disk => ResourceType::DiskSnapshot,
+        }
+    }
+}
+
+/// The status of an automatic snapshot. Only `Success` can be copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum AutoSnapshotStatus {
+    /// The snapshot is complete.
+    #[default]
+    Success,
+    /// Lightsail could not make it.
+    Failed,
+    /// Lightsail is making it.
+    InProgress,
+    /// Lightsail does not have it any more.
+    NotFound,
+}
+
+/// The state of a manual snapshot.
+///
+/// The API calls an available disk snapshot `completed`. The emulator uses one name for both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SnapshotState {
+    /// Lightsail is making it.
+    Pending,
+    /// The snapshot is complete.
+    #[default]
+    #[serde(alias = "completed")]
+    Available,
+    /// Lightsail could not make it.
+    Error,
+}

@@ -1,0 +1,102 @@
+//! Faults that a test can cause, one call at a time.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::api::error::ServiceError;
+
+/// What happens to one call.
+///
+/// Signature, operation and body are checked first. A call that fails these checks has no fault.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Fault {
+    /// The call is answered normally.
+    #[default]
+    None,
+    /// The call is refused with this error and has no effect.
+    Error {
+        /// The HTTP status.
+        status: StatusCode,
+        /// The error's code, in `__type`.
+        code: String,
+        /// The error's message.
+        message: String,
+    },
+    /// The call is answered with this response and has no effect.
+    Answer {
+        /// The HTTP status.
+        status: StatusCode,
+        /// The content type.
+        content_type: String,
+        /// The body.
+        body: Bytes,
+    },
+    /// The call takes effect, but the connection is closed without an answer.
+    LoseAnswer,
+    /// The connection is closed without an answer. The call has no effect.
+    Drop,
+    /// Waits, then applies the other fault. The call counts as in flight meanwhile.
+    Delay(Duration, Box<Fault>),
+    /// The call is never answered and has no effect. It ends when the client disconnects.
+    Hang,
+    /// The call takes effect, but its answer has status 200 and a body that is not JSON.
+    GarbledAnswer,
+    /// CopySnapshot starts a copy that ends in state `error`. Other operations are answered
+    /// normally.
+    CopyFails,
+}
+
+impl Fault {
+    /// Throttled: 400, `ThrottlingException`.
+    pub fn throttled() -> Self {
+        Self::error(
+            StatusCode::BAD_REQUEST,
+            "ThrottlingException",
+            "Rate exceeded",
+        )
+    }
+
+    /// A fault of the service: 500, `ServiceException`.
+    pub fn internal() -> Self {
+        Self::error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "ServiceException",
+            "The service could not answer.",
+        )
+    }
+
+    /// The call is refused with this error.
+    pub fn error(status: StatusCode, code: &str, message: &str) -> Self {
+        Self::Error {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+        }
+    }
+
+    /// The call is answered with this response, for example a proxy's error page.
+    pub fn answer(status: StatusCode, content_type: &str, body: impl Into<Bytes>) -> Self {
+        Self::Answer {
+            status,
+            content_type: content_type.to_owned(),
+            body: body.into(),
+        }
+    }
+
+    /// This fault after a wait. `Fault::None.after(…)` is a slow answer.
+    pub fn after(self, wait: Duration) -> Self {
+        Self::Delay(wait, Box::new(self))
+    }
+}
+
+impl From<ServiceError> for Fault {
+    fn from(error: ServiceError) -> Self {
+        Self::Error {
+            status: error.status,
+            code: error.code,
+            message: error.message,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What tests and developers hold: the world at the start, the emulator's handle, faults, edits.
+
+mod edit;
+mod emulator;
+mod fault;
+mod inspect;
+mod populate;
+mod serve;
+mod traffic;
+pub mod world;
+
+pub use emulator::{Answered, Emulator};
+pub use fault::Fault;
+pub use inspect::SnapshotView;
+pub use traffic::Call;

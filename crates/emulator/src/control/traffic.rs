@@ -1,0 +1,127 @@
+//! Counts and records calls, and holds the faults queued for them.
+
+use serde_json::Value;
+
+use super::fault::Fault;
+use crate::api::id::{Id, Ids};
+use crate::api::operation::Operation;
+use crate::api::region::Region;
+
+/// A request with a valid signature, a known operation, and a JSON object as its body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The Region of the credential scope.
+    pub region: Region,
+    /// The operation.
+    pub operation: Operation,
+    /// The parameters.
+    pub body: Value,
+    /// The call's number, counted from 1 over all Regions.
+    pub number: u64,
+}
+
+/// The calls so far and the queued faults.
+#[derive(Debug)]
+pub(crate) struct Traffic {
+    request_ids: Ids,
+    count: u64,
+    /// Whether calls are added to `recorded`.
+    pub(crate) records: bool,
+    pub(crate) recorded: Vec<Call>,
+    queued: Vec<QueuedFault>,
+    /// In the order of [`Region::ALL`].
+    in_flight: Vec<InFlight>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct InFlight {
+    now: usize,
+    peak: usize,
+}
+
+#[derive(Debug)]
+struct QueuedFault {
+    region: Option<Region>,
+    operation: Operation,
+    times_left: usize,
+    fault: Fault,
+}
+
+impl Traffic {
+    /// No calls yet. Recording is on.
+    pub(crate) fn new() -> Self {
+        Self {
+            request_ids: Ids::default(),
+            count: 0,
+            records: true,
+            recorded: Vec::new(),
+            queued: Vec::new(),
+            in_flight: vec![InFlight::default(); Region::ALL.len()],
+        }
+    }
+
+    /// The id of the next request.
+    pub(crate) fn request_id(&mut self) -> Id {
+        self.request_ids.next()
+    }
+
+    /// The number of the next call, from 1.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.count += 1;
+        self.count
+    }
+
+    /// The number of calls so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Records a call, which is in flight until [`Traffic::leave`]. Returns the fault queued for it.
+    pub(crate) fn enter(&mut self, call: &Call) -> Option<Fault> {
+        if self.records {
+            self.recorded.push(call.clone());
+        }
+        let in_flight = &mut self.in_flight[call.region as usize];
+        in_flight.now += 1;
+        in_flight.peak = in_flight.peak.max(in_flight.now);
+
+        let index = self.queued.iter().position(|queued| {
+            queued.operation == call.operation
+                && queued.region.is_none_or(|region| region == call.region)
+        })?;
+        let queued = &mut self.queued[index];
+        queued.times_left -= 1;
+        if queued.times_left > 0 {
+            return Some(queued.fault.clone());
+        }
+        Some(self.queued.remove(index).fault)
+    }
+
+    /// Ends a call: it is answered, or its client disconnected.
+    pub(crate) fn leave(&mut self, region: Region) {
+        self.in_flight[region as usize].now -= 1;
+    }
+
+    /// The highest number of calls to a Region in flight at once.
+    pub(crate) fn peak_in_flight(&self, region: Region) -> usize {
+        self.in_flight[region as usize].peak
+    }
+
+    /// Queues a fault for the next calls of an operation, after the faults queued before.
+    pub(crate) fn queue(
+        &mut self,
+        region: Option<Region>,
+        operation: Operation,
+        times: usize,
+        fault: Fault,
+    ) {
+        if times > 0 {
+            self.queued.push(QueuedFault {
+                region,
+                operation,
+                times_left: times,
+                fault,
+            });
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The world: what Lightsail holds when the emulator starts, as JSON or in code.
+//!
+//! ```json
+//! { "copySeconds": 2, "copyLimit": 20, "regions": { "us-west-2": {
+//!     "instances": [ { "name": "WordPress-1", "tags": { "backup": "dr" },
+//!                      "autoSnapshots": [ { "date": "today" } ] } ],
+//!     "disks": [ { "name": "Data-1" } ],
+//!     "instanceSnapshots": [ { "name": "WordPress-1-1569608575",
+//!                              "fromInstanceName": "WordPress-1" } ],
+//!     "diskSnapshots": [] } } }
+//! ```
+//!
+//! Every Region of Lightsail exists, named or not. An unknown member is an error with its path.
+
+mod parse;
+mod read;
+mod snapshot;
+mod source;
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use crate::api::region::Region;
+
+pub use snapshot::{DiskSnapshot, InstanceSnapshot};
+pub use source::{AutoSnapshot, AutoSnapshotDate, Source};
+
+/// All resources at the start, and the settings of the service.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct World {
+    /// How long a copy is `pending`. In JSON in seconds, fractions allowed. Default 2.
+    #[serde(rename = "copySeconds", deserialize_with = "read::seconds")]
+    pub copy_time: SignedDuration,
+    /// How many copies may be in progress in one destination Region. CopySnapshot refuses more.
+    /// Default 20.
+    pub copy_limit: usize,
+    /// The error code of that refusal, which the API's pages do not document. Default
+    /// `OperationFailureException`.
+    pub copy_limit_code: String,
+    /// How many items a page of a list has, at least 1. Default 100.
+    #[serde(deserialize_with = "read::at_least_one")]
+    pub page_size: usize,
+    /// The resources of each Region.
+    pub regions: BTreeMap<Region, RegionWorld>,
+}
+
+/// The resources of one Region. A name belongs to one resource of the Region, whatever its type.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RegionWorld {
+    /// Instances.
+    pub instances: Vec<Source>,
+    /// Disks.
+    pub disks: Vec<Source>,
+    /// Manual snapshots of instances.
+    pub instance_snapshots: Vec<InstanceSnapshot>,
+    /// Manual snapshots of disks.
+    pub disk_snapshots: Vec<DiskSnapshot>,
+}
+
+/// An invalid world.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {message}")]
+pub struct WorldError {
+    /// Where: `regions.us-west-2.instances[0].name`, or `.` for the whole document.
+    pub path: String,
+    /// What is wrong there.
+    pub message: String,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            copy_time: SignedDuration::from_secs(2),
+            copy_limit: 20,
+            copy_limit_code: "OperationFailureException".to_owned(),
+            page_size: 100,
+            regions: BTreeMap::new(),
+        }
+    }
+}

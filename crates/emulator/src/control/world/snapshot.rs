@@ -1,0 +1,68 @@
+//! Manual snapshots.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::read;
+use crate::api::resource::{SnapshotState, Tags};
+
+/// A manual snapshot of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InstanceSnapshot {
+    /// Its name, unique in the Region.
+    #[serde(deserialize_with = "read::not_empty")]
+    pub name: String,
+    /// The name of the instance that it was made from.
+    #[serde(default)]
+    pub from_instance_name: Option<String>,
+    /// The ARN of that instance. Default: the ARN of the Region's instance with this name, if any.
+    #[serde(default)]
+    pub from_instance_arn: Option<String>,
+    /// Its tags. Default none.
+    #[serde(default)]
+    pub tags: Tags,
+    /// Its state, which never changes. `pending` counts as a copy in progress. Default `available`.
+    #[serde(default)]
+    pub state: SnapshotState,
+    /// When it was created. Default: when the emulator starts.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
+    /// Whether it is a copy of an automatic snapshot. Default `false`.
+    #[serde(default)]
+    pub is_from_auto_snapshot: bool,
+    /// Its size in GB. Default 40.
+    #[serde(default)]
+    pub size_in_gb: Option<u32>,
+}
+
+/// A manual snapshot of a disk.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DiskSnapshot {
+    /// Its name, unique in the Region.
+    #[serde(deserialize_with = "read::not_empty")]
+    pub name: String,
+    /// The name of the disk that it was made from.
+    #[serde(default)]
+    pub from_disk_name: Option<String>,
+    /// The ARN of that disk. Default: the ARN of the Region's disk with this name, if any.
+    #[serde(default)]
+    pub from_disk_arn: Option<String>,
+    /// Its tags. Default none.
+    #[serde(default)]
+    pub tags: Tags,
+    /// Its state, which never changes. `pending` counts as a copy in progress. Default `available`,
+    /// which may be written `completed`.
+    #[serde(default)]
+    pub state: SnapshotState,
+    /// When it was created. Default: when the emulator starts.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
+    /// Whether it is a copy of an automatic snapshot. Default `false`.
+    #[serde(default)]
+    pub is_from_auto_snapshot: bool,
+    /// Its size in GB. Default 40.
+    #[serde(default)]
+    pub size_in_gb: Option<u32>,
+}

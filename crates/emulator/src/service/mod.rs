@@ -1,0 +1,21 @@
+//! Lightsail itself: the resources of all Regions, and the operations on them.
+//!
+//! Nothing here reads a clock or waits. The time of each call is an argument, and whatever changes
+//! with time, such as a copy in progress, is computed from it. The same calls at the same times
+//! give the same answers.
+//!
+//! `dispatch` calls one function per operation, in `copy`, `delete`, `lists`, `operations` and
+//! `tags`. Those read and change `state`, and `describe` turns its resources into the API's members.
+
+pub(crate) mod dispatch;
+pub(crate) mod snapshot;
+pub(crate) mod source;
+pub(crate) mod state;
+
+mod copy;
+mod delete;
+mod describe;
+mod ledger;
+mod lists;
+mod operations;
+mod tags;
