@@ -1,4 +1,4 @@
-//! A function's process, and one invocation from payload to ending.
+//! The function's process, and its invocations.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,11 +17,11 @@ use tokio::time::timeout;
 use crate::log::Log;
 use crate::runtime_api::{Event, Posted, PostedError, RuntimeApi};
 
-/// How long Lambda lets a function take to start.
+/// Lambda's time limit for the start of a function.
 const INIT_TIME: Duration = Duration::from_secs(10);
 
-/// The environment that a function is started with. Nothing of this process's own environment is
-/// passed on: an AWS profile, a proxy or a Region that is set here would change what a test finds.
+/// The environment and arguments of a function. The function does not inherit this process's
+/// environment, because an AWS profile, a proxy or a Region set there would change test results.
 #[derive(Debug, Clone)]
 pub struct Settings {
     variables: BTreeMap<String, String>,
@@ -29,7 +29,7 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// What Lambda sets for every function, as far as it means anything on this machine.
+    /// The variables that Lambda sets for every function and that are useful on this machine.
     fn default() -> Self {
         let variables = [
             ("_HANDLER", "bootstrap"),
@@ -52,14 +52,14 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The same with one more variable, or another value for one.
+    /// Sets a variable.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// The same with one more argument on the command line. Lambda's own programs have none, but
-    /// a function may run under another program: an interpreter, a profiler.
+    /// Appends a command line argument. Lambda passes none, but a function can run under another
+    /// program, such as an interpreter or a profiler.
     pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
         self
@@ -69,42 +69,42 @@ impl Settings {
 /// Why a function did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// There is no such program, or this machine cannot start it.
+    /// The program does not exist or cannot be started.
     #[error("the function could not be started: {0}")]
     Io(#[from] io::Error),
-    /// It ended before it asked for an event.
-    #[error("the function ended before it asked for an event ({status}): {stderr}")]
+    /// The process exited before it asked for an event.
+    #[error("the function exited before it asked for an event ({status}): {stderr}")]
     Exited {
-        /// How it ended.
+        /// The exit status.
         status: ExitStatus,
-        /// What it wrote to standard error.
+        /// The output on standard error.
         stderr: String,
     },
-    /// It said that it cannot start: the body that it posted to `init/error`.
-    #[error("the function says that it cannot start: {0}")]
+    /// The function reported an error to `init/error`. This is the body.
+    #[error("the function reported an initialization error: {0}")]
     Init(String),
-    /// It did not ask for an event in the time that Lambda gives it.
+    /// The function did not ask for an event within Lambda's time limit.
     #[error("the function did not ask for an event within {} s", INIT_TIME.as_secs())]
     TimedOut,
 }
 
-/// What came of one invocation.
+/// The result of one invocation.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// Its id: `Lambda-Runtime-Aws-Request-Id`.
+    /// The request id: `Lambda-Runtime-Aws-Request-Id`.
     pub request_id: String,
     /// How it ended.
     pub ending: Ending,
-    /// How long it took, from the event's being handed over to what came of it.
+    /// The time from sending the event to receiving the result.
     pub duration: Duration,
-    /// The lines that the function wrote to standard output meanwhile.
+    /// The lines that the function wrote to standard output during the invocation.
     pub log: Vec<String>,
 }
 
 /// How an invocation ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
-    /// With an answer.
+    /// With a JSON response.
     Answer(Value),
     /// With a function error.
     Error {
@@ -113,15 +113,15 @@ pub enum Ending {
         /// Its `errorMessage`.
         error_message: String,
     },
-    /// With an answer that is not JSON.
+    /// With a response that is not JSON.
     NotJson(Bytes),
-    /// Not before its deadline. Like Lambda, this ends the process.
+    /// Not before its deadline. As in Lambda, the process is killed.
     TimedOut,
-    /// With the process, or it had ended before.
+    /// The process exited, during the invocation or before.
     Exited(ExitStatus),
 }
 
-/// A function that runs on this machine. Its process is killed when this is dropped.
+/// A function that runs on this machine. Dropping it kills the process.
 pub struct LocalFunction {
     process: Child,
     runtime_api: RuntimeApi,
@@ -144,7 +144,7 @@ impl LocalFunction {
     ///
     /// # Errors
     ///
-    /// It could not be started, ended, said that it cannot start, or took longer than Lambda waits.
+    /// See [`StartError`].
     pub async fn spawn(binary: impl AsRef<Path>, settings: Settings) -> Result<Self, StartError> {
         let runtime_api = RuntimeApi::start().await?;
         let (stdout, to_stdout) = Log::open()?;
@@ -178,16 +178,15 @@ impl LocalFunction {
         }
     }
 
-    /// Sends an event, whose deadline is in `time`, and waits for what comes of it.
+    /// Sends an event whose deadline is `time` from now, and waits for the result.
     pub async fn invoke(&mut self, payload: impl Into<Bytes>, time: Duration) -> Invocation {
         let deadline = (SystemTime::now() + time).duration_since(SystemTime::UNIX_EPOCH);
         let deadline_ms = deadline.unwrap_or_default().as_millis().to_string();
         self.invoke_told(payload, Some(&deadline_ms), time).await
     }
 
-    /// Sends an event and waits for what comes of it, at most for `time`, but tells the function
-    /// another deadline than that, in the header's own form: milliseconds since the Unix epoch, as
-    /// a clock that is wrong would have it, or no number at all. `None` leaves the header out.
+    /// Sends an event with any text as its deadline header, which is normally in milliseconds since
+    /// the Unix epoch, and waits at most `time` for the result. `None` omits the header.
     pub async fn invoke_told(
         &mut self,
         payload: impl Into<Bytes>,
@@ -197,7 +196,7 @@ impl LocalFunction {
         self.invocations += 1;
         let request_id = format!("00000000-0000-4000-8000-{:012}", self.invocations);
         let first_line = self.stdout.len();
-        // A frozen function goes on; one that is not takes no notice.
+        // Resumes a frozen function. A running one ignores the signal.
         self.signal(Signal::CONT);
         let started = Instant::now();
         let posted = self.runtime_api.send(Event {
@@ -206,7 +205,7 @@ impl LocalFunction {
             payload: payload.into(),
         });
         let ending = tokio::select! {
-            // What was posted counts, even if the process ended right after it.
+            // A posted result counts even if the process exits right after it.
             biased;
             posted = timeout(time, posted) => match posted {
                 Ok(Ok(Posted::Response(body))) => match serde_json::from_slice(&body) {
@@ -217,7 +216,7 @@ impl LocalFunction {
                     Ending::Error { error_type, error_message }
                 }
                 Ok(Err(_)) | Err(_) => {
-                    // It has ended already, perhaps.
+                    // Fails if the process has exited already.
                     let _ = self.process.kill().await;
                     Ending::TimedOut
                 }
@@ -238,42 +237,41 @@ impl LocalFunction {
         }
     }
 
-    /// Freezes the function, as Lambda does between invocations: its process stands still, and its
-    /// connections grow old. The next invocation lets it go on.
+    /// Freezes the process, as Lambda does between invocations. Its connections age meanwhile. The
+    /// next invocation resumes it.
     pub async fn freeze(&mut self) {
         self.settle().await;
         self.signal(Signal::STOP);
     }
 
-    /// Tells `listener` of each line that the function writes to standard output, as it comes.
+    /// Calls `listener` for each line that the function writes to standard output from now on.
     pub fn follow(&self, listener: impl FnMut(&str) + Send + 'static) {
         self.stdout.follow(Box::new(listener));
     }
 
-    /// All lines that the function has written to standard output, those of its start among them.
+    /// All lines of standard output so far, including those of the start.
     pub async fn log(&mut self) -> Vec<String> {
         self.stdout.catch_up().await;
         self.stdout.since(0)
     }
 
-    /// Forgets the lines of standard output so far. Many thousands of invocations of one process
-    /// have no room for them.
+    /// Discards the lines of standard output so far, to save memory over many invocations.
     pub fn forget_log(&mut self) {
         self.stdout.forget();
     }
 
-    /// All lines that the function has written to standard error.
+    /// All lines of standard error so far.
     pub async fn stderr(&mut self) -> Vec<String> {
         self.stderr.catch_up().await;
         self.stderr.since(0)
     }
 
-    /// The id of the function's process; `None` once it has ended.
+    /// The process id, or `None` once the process has exited.
     pub fn process_id(&self) -> Option<u32> {
         self.process.id()
     }
 
-    /// Waits until the function waits for its next event, or has ended.
+    /// Waits until the function asks for its next event or exits.
     async fn settle(&mut self) {
         tokio::select! {
             () = self.runtime_api.idle() => {}
@@ -284,7 +282,7 @@ impl LocalFunction {
     fn signal(&self, signal: Signal) {
         let id = self.process.id().and_then(|id| i32::try_from(id).ok());
         if let Some(id) = id.and_then(Pid::from_raw) {
-            // It may end between the two lines, which the next invocation finds out.
+            // Fails if the process exits meanwhile. The next invocation reports that.
             let _ = kill_process(id, signal);
         }
     }
@@ -295,7 +293,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_program_that_cannot_start_says_why() {
+    async fn a_failed_start_has_its_reason() {
         let missing = LocalFunction::spawn("/no/such/program", Settings::default()).await;
         assert!(matches!(missing, Err(StartError::Io(_))), "{missing:?}");
         let ended = LocalFunction::spawn("false", Settings::default()).await;

@@ -1,12 +1,13 @@
 //! Runs a Lambda function's binary on this machine, for tests and examples.
 //!
-//! In Lambda, a function on a custom runtime is a program that asks the [Runtime API] for the next
-//! event, posts what came of it, and asks again. [`LocalFunction`] starts such a program with
-//! Lambda's environment, and is the Runtime API that it talks to:
+//! In Lambda, a function on a custom runtime is a program that repeatedly asks the [Runtime API] for
+//! an event and posts the result. [`LocalFunction`] starts such a program with Lambda's environment
+//! and serves the Runtime API to it:
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), local_lambda::StartError> {
 //! use std::time::Duration;
+//!
 //! use local_lambda::{Ending, LocalFunction, Settings};
 //!
 //! let settings = Settings::default().variable("AWS_REGION", "us-east-1");
@@ -20,12 +21,12 @@
 //! # }
 //! ```
 //!
-//! A payload is sent as it is, byte for byte, so a function can be shown what Lambda never sends
-//! but a mistake might: nothing at all, half a JSON document, text that is not UTF-8.
+//! Payloads are sent byte for byte, so tests can send what Lambda never sends: an empty payload,
+//! truncated JSON, text that is not UTF-8.
 //!
-//! - `runtime_api`: the Runtime API's four paths on a port of this machine.
-//! - `function`: the program's process, and one invocation from payload to ending.
-//! - `log`: what the program writes, line by line.
+//! - `runtime_api`: the Runtime API on a port of this machine.
+//! - `function`: the process, and its invocations.
+//! - `log`: the lines that the process writes.
 //!
 //! [Runtime API]: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 

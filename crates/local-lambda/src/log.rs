@@ -1,9 +1,9 @@
-//! What a function writes to one of its output streams, line by line.
+//! The lines of one output stream of a function.
 //!
-//! A line that was written before an answer was posted may be read after it: the two come on
-//! different ways. So this side holds a writing end of the same pipe, and puts a mark behind each
-//! invocation, as Lambda puts its `END RequestId` there. What stands before the mark is the
-//! invocation's.
+//! Output and results arrive through different channels, so a line may be read after a result that
+//! was posted later. Therefore this side also holds a writing end of the pipe, and writes a mark
+//! after each invocation, as Lambda writes `END RequestId`. The lines before the mark belong to the
+//! invocation.
 
 use std::io::{self, PipeWriter, Write};
 use std::os::fd::OwnedFd;
@@ -14,10 +14,10 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 
-/// Begins a mark. No text that a program prints does.
+/// The line that marks the end of an invocation. Programs do not print a NUL character.
 const MARK: &[u8] = b"\0mark";
 
-/// Is told of each line as it comes.
+/// Called for each line.
 type Listener = Box<dyn FnMut(&str) + Send>;
 
 /// One output stream of a function.
@@ -34,7 +34,7 @@ struct Shared {
 }
 
 impl Log {
-    /// A log, and the end of it that a process writes to. The reading ends when both are gone.
+    /// A log, and the pipe end that a process writes to. Reading ends when both are dropped.
     pub(crate) fn open() -> io::Result<(Self, Stdio)> {
         let (reader, pipe) = io::pipe()?;
         let process = Stdio::from(pipe.try_clone()?);
@@ -50,7 +50,7 @@ impl Log {
         Ok((log, process))
     }
 
-    /// Tells `listener` of each line from now on, as it comes.
+    /// Calls `listener` for each line from now on.
     pub(crate) fn follow(&self, listener: Listener) {
         lock(&self.shared).listener = Some(listener);
     }
@@ -60,8 +60,8 @@ impl Log {
         let Ok(mut pipe) = self.pipe.try_clone() else {
             return;
         };
-        // The pipe may be full, so this may block until the reader, a task of this thread's
-        // perhaps, has made room. The mark begins a line of its own whatever stands before it.
+        // A full pipe blocks the write until the reader, perhaps a task of this thread, has read
+        // some of it. The leading newline ends an unfinished line.
         let written =
             tokio::task::spawn_blocking(move || pipe.write_all(&[b"\n", MARK, b"\n"].concat()));
         if matches!(written.await, Ok(Ok(()))) {
@@ -69,17 +69,17 @@ impl Log {
         }
     }
 
-    /// How many lines there are so far.
+    /// The number of lines so far.
     pub(crate) fn len(&self) -> usize {
         lock(&self.shared).lines.len()
     }
 
-    /// Forgets all lines so far.
+    /// Discards all lines so far.
     pub(crate) fn forget(&self) {
         lock(&self.shared).lines.clear();
     }
 
-    /// The lines from the given one on.
+    /// The lines from this index on.
     pub(crate) fn since(&self, first: usize) -> Vec<String> {
         let shared = lock(&self.shared);
         shared.lines.get(first..).unwrap_or_default().to_vec()
@@ -96,7 +96,7 @@ async fn read(
     while matches!(reader.read_until(b'\n', &mut line).await, Ok(1..)) {
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         if text == MARK {
-            // Nobody waits for it any more if the log is being dropped.
+            // Fails if the log is being dropped, when nobody waits for the mark.
             let _ = marked.send(());
         } else if !text.is_empty() {
             let text = String::from_utf8_lossy(text).into_owned();
@@ -119,12 +119,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn lines_are_there_once_caught_up_with() {
+    async fn lines_are_complete_after_catching_up() {
         let (mut log, process) = Log::open().unwrap();
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let hears = Arc::clone(&heard);
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&received);
         log.follow(Box::new(move |line| {
-            hears.lock().unwrap().push(line.to_owned())
+            sink.lock().unwrap().push(line.to_owned())
         }));
         let echo = |text: &str| {
             let mut command = std::process::Command::new("printf");
@@ -138,7 +138,7 @@ mod tests {
         log.catch_up().await;
         assert_eq!(log.since(0), ["one", "two"]);
         let mark = log.len();
-        // More than a pipe holds, so that writing and reading have to take turns.
+        // Longer than a pipe's buffer, so that reading and writing alternate.
         let long = "x".repeat(100_000);
         let mut pipe = log.pipe.try_clone().unwrap();
         let line = format!("{long}\n");
@@ -147,7 +147,7 @@ mod tests {
         log.catch_up().await;
         assert_eq!(log.since(mark), std::slice::from_ref(&long));
         assert_eq!(
-            *heard.lock().unwrap(),
+            *received.lock().unwrap(),
             ["one".to_owned(), "two".to_owned(), long]
         );
         drop(process);

@@ -1,11 +1,11 @@
-//! The [Runtime API] on a port of this machine, for one function.
+//! The [Runtime API] for one function, on a port of this machine.
 //!
 //! | path, below `/2018-06-01/runtime` | the function |
 //! | --- | --- |
-//! | `GET /invocation/next` | asks for an event, and waits until there is one |
-//! | `POST /invocation/{id}/response` | answers it |
-//! | `POST /invocation/{id}/error` | says that it failed |
-//! | `POST /init/error` | says that it cannot start |
+//! | `GET /invocation/next` | asks for an event and waits for it |
+//! | `POST /invocation/{id}/response` | posts its response |
+//! | `POST /invocation/{id}/error` | reports a function error |
+//! | `POST /init/error` | reports an initialization error |
 //!
 //! [Runtime API]: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
@@ -25,19 +25,19 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// The part of every path that names the API's version.
+/// The prefix of every path.
 const VERSION: &str = "/2018-06-01/runtime/";
 
-/// An event on its way to the function.
+/// An event for the function.
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) request_id: String,
-    /// What the header says: milliseconds since the Unix epoch. `None` leaves it out.
+    /// The deadline header, normally in milliseconds since the Unix epoch. `None` omits it.
     pub(crate) deadline_ms: Option<String>,
     pub(crate) payload: Bytes,
 }
 
-/// What the function posted.
+/// The posted result of an invocation.
 #[derive(Debug)]
 pub(crate) enum Posted {
     /// To `response`.
@@ -46,7 +46,7 @@ pub(crate) enum Posted {
     Error(PostedError),
 }
 
-/// The body of an error.
+/// The body of a function error.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PostedError {
@@ -54,7 +54,7 @@ pub(crate) struct PostedError {
     pub(crate) error_message: String,
 }
 
-/// The API while it is served; that ends when this is dropped.
+/// The API's server. Dropping it stops the server.
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
     address: SocketAddr,
@@ -63,16 +63,16 @@ pub(crate) struct RuntimeApi {
     task: JoinHandle<()>,
 }
 
-/// What connections share.
+/// The state that all connections share.
 #[derive(Debug)]
 struct Shared {
-    /// Events that the function has not taken. A lock of tokio's, because it is held while waiting.
+    /// Events that the function has not received. A tokio mutex, because it is held across an await.
     waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Event>>,
-    /// The event that the function is at work on, and who waits for what comes of it.
+    /// The id of the current event, and the receiver of its result.
     current: Mutex<Option<(String, oneshot::Sender<Posted>)>>,
-    /// Whether the function waits for an event.
+    /// Whether the function is waiting for an event.
     idle: watch::Sender<bool>,
-    /// Why the function cannot start, once it says so.
+    /// The initialization error, once the function reports one.
     init_error: watch::Sender<Option<String>>,
 }
 
@@ -102,24 +102,24 @@ impl RuntimeApi {
         self.address.to_string()
     }
 
-    /// Hands the function an event. What it posts comes out of the receiver, which ends without a
-    /// word if another event takes this one's place.
+    /// Sends the function an event. The receiver gets the posted result, or an error if another
+    /// event replaces this one.
     pub(crate) fn send(&self, event: Event) -> oneshot::Receiver<Posted> {
         let (posted, receiver) = oneshot::channel();
         *lock(&self.shared.current) = Some((event.request_id.clone(), posted));
         self.shared.idle.send_replace(false);
-        // The receiving end lives as long as `shared`, so there is always somebody to take it.
+        // Cannot fail: the receiving end lives as long as `shared`.
         let _ = self.events.send(event);
         receiver
     }
 
-    /// Waits until the function waits for an event.
+    /// Waits until the function asks for an event.
     pub(crate) async fn idle(&self) {
-        // As above: the sending end lives as long as `self`.
+        // Cannot fail: the sending end lives as long as `self`.
         let _ = self.shared.idle.subscribe().wait_for(|idle| *idle).await;
     }
 
-    /// Waits until the function says that it cannot start, and why.
+    /// Waits for an initialization error.
     pub(crate) async fn init_error(&self) -> String {
         let mut error = self.shared.init_error.subscribe();
         match error.wait_for(Option::is_some).await {
@@ -141,7 +141,7 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener) {
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
             let service = service_fn(move |request| answer(Arc::clone(&shared), request));
-            // A connection that breaks off is the function's end, which its process shows better.
+            // A broken connection means that the process exited, which is noticed elsewhere.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -212,9 +212,9 @@ impl Shared {
     fn posted(&self, request_id: &str, posted: Posted) -> Response<Full<Bytes>> {
         let mut current = lock(&self.current);
         match current.take_if(|(id, _)| id == request_id) {
-            Some((_, waits)) => {
-                // Nobody waits any more if the invocation's time was over.
-                let _ = waits.send(posted);
+            Some((_, receiver)) => {
+                // Fails if the invocation timed out.
+                let _ = receiver.send(posted);
                 accepted()
             }
             None => refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"),
@@ -250,7 +250,7 @@ mod tests {
 
     use super::*;
 
-    /// What a function would do: one request, the whole answer as it came.
+    /// Sends one request as a function does, and returns the raw response.
     async fn send(api: &RuntimeApi, request: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(api.host_and_port()).await.unwrap();
         let length = body.len();
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_is_handed_over_byte_for_byte() {
+    async fn an_event_is_sent_byte_for_byte() {
         let api = RuntimeApi::start().await.unwrap();
         for payload in [&b"{}"[..], b"", b"\xFF{", b"not json"] {
             let _posted = api.send(event("7", payload));
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_function_posts_reaches_the_invocation() {
+    async fn posted_results_reach_the_invocation() {
         let api = RuntimeApi::start().await.unwrap();
         let posted = api.send(event("1", b"{}"));
         let path = "POST /2018-06-01/runtime/invocation/1/response";
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_the_event_at_work_is_answered_and_only_once() {
+    async fn only_the_current_event_accepts_a_result_and_only_once() {
         let api = RuntimeApi::start().await.unwrap();
         let first = api.send(event("1", b"{}"));
         let _second = api.send(event("2", b"{}"));
