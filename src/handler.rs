@@ -13,8 +13,9 @@ use crate::lightsail::Lightsail;
 use crate::logging;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
+use crate::plan::MassDeletion;
 use crate::report::{self, Response};
-use crate::run::{self, RunEvent, RunResults};
+use crate::run::{self, Mode, RunEvent, RunResults};
 
 /// Serves invocations. Its fields stay the same from one to the next.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Handler {
     pub lightsail: Lightsail,
     /// The Region that the function runs in. `None` if Lightsail does not have it.
     pub region: Option<Region>,
+    /// The function's name in AWS, or `local`: the dimension of its metrics.
+    pub function_name: String,
     /// The deployed policy, or its errors. `None` if none is deployed.
     pub policy: Option<Result<Policy, ValidationErrors>>,
 }
@@ -117,6 +120,10 @@ impl Handler {
         let time = time_to_work(context.deadline, SystemTime::now());
         let Event { job, dry_run } = event::parse(&payload.0, Timestamp::now(), self.region)
             .map_err(InvocationError::InvalidEvent)?;
+        let mode = Mode {
+            dry_run,
+            mass_deletion: MassDeletion::Refused,
+        };
         match job {
             Job::Copies(copies) => {
                 let deadline = Deadline::for_copies(time);
@@ -131,20 +138,22 @@ impl Handler {
                     None => Ok(Response::for_copies(dry_run, &results)),
                 }
             }
-            Job::Policy(policy) => self.run_policy(&policy, dry_run, time, context).await,
+            Job::Policy(policy) => self.run_policy(&policy, false, mode, time, context).await,
             Job::DeployedPolicy => match &self.policy {
-                Some(Ok(policy)) => self.run_policy(policy, dry_run, time, context).await,
+                Some(Ok(policy)) => self.run_policy(policy, true, mode, time, context).await,
                 Some(Err(errors)) => Err(InvocationError::InvalidPolicy(errors.clone())),
                 None => Err(InvocationError::NoPolicy),
             },
         }
     }
 
-    /// Runs a policy once.
+    /// Runs a policy once. Only runs of the deployed policy write metrics, so that a test does not
+    /// clear an alarm.
     async fn run_policy(
         &self,
         policy: &Policy,
-        dry_run: bool,
+        is_deployed: bool,
+        mode: Mode,
         time: Duration,
         context: &Context,
     ) -> Result<Response, InvocationError> {
@@ -155,17 +164,16 @@ impl Handler {
         lightsail.take_throttles();
         let deadline = Deadline::for_policy(time);
         let log = |event: RunEvent<'_>| report::log_event(request_id, event);
-        let results = run::policy(lightsail, policy, now, dry_run, deadline, log).await;
-        if !dry_run {
+        let results = run::policy(lightsail, policy, now, mode, deadline, log).await;
+        if is_deployed && !mode.dry_run {
             let throttles = lightsail.take_throttles();
-            let destinations = &policy.destinations;
-            let records =
-                report::metric_records(request_id, now, destinations, &results, throttles);
-            logging::write_lines(&records);
+            let name = &self.function_name;
+            let record = report::metric_record(name, request_id, now, &results, throttles);
+            logging::write_line(&record);
         }
         match report::failure_message(&results) {
             Some(message) => Err(InvocationError::CopyFailed(message)),
-            None => Ok(Response::for_run(dry_run, &results)),
+            None => Ok(Response::for_run(mode.dry_run, &results)),
         }
     }
 }

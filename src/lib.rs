@@ -57,11 +57,11 @@ pub use model::retention::Retention;
 pub use model::snapshot_name::SnapshotName;
 pub use plan::{
     CopyStep, Coverage, CoverageStatus, DestinationInventory, DestinationPlan, ExistingCopy,
-    Inventory, Plan, PlannedCopy, RECOVERY_POINT_TAG, SOURCE_TAG, copy_tags, plan,
-    rules_selecting_nothing, sources_to_query,
+    IgnoredCopy, Inventory, MassDeletion, Plan, PlannedCopy, PlannedDeletion, RECOVERY_POINT_TAG,
+    SOURCE_TAG, copy_tags, plan, rules_selecting_nothing, sources_to_query,
 };
-pub use report::{Response, failure_message, metric_records};
+pub use report::{Response, failure_message, metric_record};
 pub use run::{
-    CopyResult, DeletionResult, Outcome, ReadFailure, RunResults, policy as run_policy, preview,
-    start,
+    CopyResult, DeletionResult, Mode, Outcome, ReadFailure, RunResults, TagFailure,
+    policy as run_policy, preview, start,
 };

@@ -50,13 +50,10 @@ pub fn level(lambda: Option<&str>, rust_log: Option<&str>) -> LevelFilter {
         .unwrap_or(LevelFilter::from_level(Level::INFO))
 }
 
-/// Writes lines that are JSON already, whatever the log level.
-pub fn write_lines(lines: &[String]) {
-    let mut out = io::stdout().lock();
-    for line in lines {
-        // Where standard output is gone there is nobody left to tell.
-        let _ = writeln!(out, "{line}");
-    }
+/// Writes a line that is JSON already, whatever the log level.
+pub fn write_line(line: &str) {
+    // If standard output is closed, nobody can be told.
+    let _ = writeln!(io::stdout().lock(), "{line}");
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ async fn main() -> Result<(), Error> {
     let handler = Arc::new(Handler {
         lightsail,
         region,
+        function_name: variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "local".to_owned()),
         policy,
     });
     Runtime::new(service_fn(move |event: LambdaEvent<Payload>| {

@@ -95,6 +95,7 @@ pub fn auto_snapshot(details: &AutoSnapshotDetails) -> Option<AutoSnapshot> {
         date,
         created_at: details.created_at.as_ref().and_then(timestamp),
         restorable: details.status == Some(AutoSnapshotStatus::Success),
+        in_progress: details.status == Some(AutoSnapshotStatus::InProgress),
     })
 }
 

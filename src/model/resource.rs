@@ -60,6 +60,8 @@ pub struct AutoSnapshot {
     pub created_at: Option<Timestamp>,
     /// Whether its status is `Success`. Only then it can be copied.
     pub restorable: bool,
+    /// Whether its status is `InProgress`.
+    pub in_progress: bool,
 }
 
 /// The state of a manual snapshot. Copies are manual snapshots.
@@ -94,4 +96,15 @@ pub struct Snapshot {
     pub from_region: Option<String>,
     /// The names in `fromAttachedDisks`: the disks that a snapshot of an instance contains.
     pub attached_disks: Vec<String>,
+}
+
+impl Snapshot {
+    /// The instance or disk that it was made from, for messages.
+    pub fn origin(&self) -> String {
+        let name = self.from.as_deref().unwrap_or("unknown origin");
+        match &self.from_region {
+            Some(region) => format!("{name} in {region}"),
+            None => name.to_owned(),
+        }
+    }
 }

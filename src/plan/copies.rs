@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use jiff::civil::Date;
 
 use super::inventory::ExistingCopy;
-use super::{Planner, newest_available, rank};
+use super::{Planner, last_valid_date, newest_available, rank};
 use crate::model::copy::{CopySource, SnapshotCopy};
-use crate::model::resource::{ResourceId, SnapshotState};
+use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
 use crate::model::restore_date::utc_date;
 use crate::model::snapshot_name::SnapshotName;
+
+/// How long after its start a failed copy is started again, at the earliest.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
 /// A copy that the policy wants.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,12 +39,33 @@ pub enum CopyStep {
     Start,
     /// Delete the failed copy and start it again.
     Replace(ExistingCopy),
+    /// Nothing yet. A later run does it.
+    Wait {
+        /// The name of the existing copy.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// Nothing: a snapshot of something else has the name. Says what it is.
+    NameInUse(String),
+}
+
+impl PlannedCopy {
+    /// The name of the failed copy that this one replaces, in this run or a later one.
+    pub(super) fn replaces(&self) -> Option<&str> {
+        match &self.step {
+            CopyStep::Replace(failed) => Some(&failed.name),
+            CopyStep::Wait { name, .. } => Some(name),
+            _ => None,
+        }
+    }
 }
 
 impl Planner<'_> {
     /// The copies of a source that the policy wants in this destination, oldest first.
     pub(super) fn wanted(&self, source: &ResourceId) -> Vec<PlannedCopy> {
-        let existing = self.copies_of(source);
+        let existing = self.own_copies(source);
+        let last_date = last_valid_date(self.now);
         let dates = match self.inventory.auto_snapshots.get(source) {
             // Not queried: today's copy exists, and nothing newer can.
             None => vec![utc_date(self.now)],
@@ -48,7 +73,7 @@ impl Planner<'_> {
             Some(Ok(snapshots)) => {
                 let restorable: BTreeSet<Date> = snapshots
                     .iter()
-                    .filter(|snapshot| snapshot.restorable)
+                    .filter(|snapshot| snapshot.restorable && snapshot.date <= last_date)
                     .map(|snapshot| snapshot.date)
                     .collect();
                 let candidates = if self.policy.backfill {
@@ -75,11 +100,18 @@ impl Planner<'_> {
             .filter(|copy| copy.date == date)
             .min_by_key(|copy| (rank(copy.state), copy.name != target.as_str()));
         let step = match existing {
-            None => CopyStep::Start,
+            None => match self.name_owner(source, &target) {
+                Some(owner) => CopyStep::NameInUse(owner),
+                None => CopyStep::Start,
+            },
             Some(copy) => match copy.state {
                 SnapshotState::Available => CopyStep::Exists,
-                SnapshotState::Pending | SnapshotState::Unknown => CopyStep::Pending,
-                SnapshotState::Error => CopyStep::Replace((*copy).clone()),
+                SnapshotState::Pending => CopyStep::Pending,
+                SnapshotState::Unknown => CopyStep::Wait {
+                    name: copy.name.clone(),
+                    reason: "the copy is in state unknown".to_owned(),
+                },
+                SnapshotState::Error => self.retry(copy),
             },
         };
         Some(PlannedCopy {
@@ -96,6 +128,41 @@ impl Planner<'_> {
             },
             step,
         })
+    }
+
+    /// What to do about a failed copy.
+    fn retry(&self, failed: &ExistingCopy) -> CopyStep {
+        let again = failed
+            .created_at
+            .and_then(|at| at.checked_add(RETRY_AFTER).ok());
+        match again {
+            Some(again) if again > self.now => CopyStep::Wait {
+                name: failed.name.clone(),
+                reason: format!(
+                    "the copy ended in state error and is started again after {again:.0}"
+                ),
+            },
+            _ => CopyStep::Replace(failed.clone()),
+        }
+    }
+
+    /// What has a copy's name, if something else has it.
+    fn name_owner(&self, source: &ResourceId, name: &SnapshotName) -> Option<String> {
+        if let Some(origin) = self.destination.others.get(name.as_str()) {
+            return Some(format!("a snapshot of {origin}"));
+        }
+        // An instance and a disk can have had the same name one after the other.
+        let other_kind = ResourceId {
+            kind: match source.kind {
+                ResourceKind::Instance => ResourceKind::Disk,
+                ResourceKind::Disk => ResourceKind::Instance,
+            },
+            ..source.clone()
+        };
+        let mut copies = self.copies_of(&other_kind).iter();
+        let found = copies.any(|copy| copy.name == name.as_str());
+        let kind = <&str>::from(other_kind.kind).to_lowercase();
+        found.then(|| format!("a snapshot of the {kind} {}", source.name))
     }
 
     /// The candidates that retention would keep together with the existing copies. Copying the
@@ -127,9 +194,10 @@ impl Planner<'_> {
         kept
     }
 
-    /// Puts the copies to start in order, after the existing ones: sources without an available
-    /// copy first, then those whose newest is oldest. Equal sources take turns, each with its
-    /// oldest recovery point first.
+    /// Puts the copies to start in order, after the others. Failed copies and sources whose last
+    /// copy failed go last, so that they never take a slot from the others. Then sources without
+    /// an available copy go first, and those whose newest is oldest. Equal sources take turns, each
+    /// with its oldest recovery point first.
     pub(super) fn in_order(&self, copies: Vec<PlannedCopy>) -> Vec<PlannedCopy> {
         let (to_start, mut ordered): (Vec<_>, Vec<_>) = copies
             .into_iter()
@@ -138,14 +206,24 @@ impl Planner<'_> {
         let mut to_start: Vec<_> = to_start
             .into_iter()
             .map(|planned| {
-                let newest = newest_available(self.copies_of(&planned.source));
+                let own = self.own_copies(&planned.source);
+                let newest = newest_available(own).map(|copy| copy.date);
                 let turn = turns.entry(planned.source.clone()).or_default();
                 *turn += 1;
-                ((newest.map(|copy| copy.date), *turn), planned)
+                let replaces = matches!(planned.step, CopyStep::Replace(_));
+                ((replaces, has_failed(own), newest, *turn), planned)
             })
             .collect();
         to_start.sort_by_key(|(key, _)| *key);
         ordered.extend(to_start.into_iter().map(|(_, planned)| planned));
         ordered
     }
+}
+
+/// Whether a copy of a source has failed since its newest available one.
+pub(super) fn has_failed(newest_first: &[&ExistingCopy]) -> bool {
+    newest_first
+        .iter()
+        .take_while(|copy| copy.state != SnapshotState::Available)
+        .any(|copy| copy.state == SnapshotState::Error)
 }

@@ -1,6 +1,6 @@
-//! How well each source is covered.
+//! How well each source is covered: what can be restored right now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -9,17 +9,17 @@ use serde::Serialize;
 use strum::IntoStaticStr;
 
 use super::copies::{CopyStep, PlannedCopy};
-use super::{Planner, newest_available};
-use crate::model::failure::ApiError;
+use super::sources::Sources;
+use super::{DestinationPlan, Planner, newest_available};
 use crate::model::region::Region;
-use crate::model::resource::{AutoSnapshot, ResourceId, SnapshotState};
+use crate::model::resource::{ResourceId, SnapshotState};
 use crate::model::restore_date::utc_date;
 use crate::model::snapshot_name::SnapshotName;
 
-/// The coverage of one source in one destination.
+/// The coverage of one instance or disk in one destination.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Coverage {
-    /// The source.
+    /// The instance or disk.
     pub source: ResourceId,
     /// The destination.
     pub destination: Region,
@@ -29,8 +29,12 @@ pub struct Coverage {
     pub age_hours: Option<f64>,
     /// What that means.
     pub status: CoverageStatus,
-    /// Why the status is not better.
+    /// Why the status is not `Protected`.
     pub reason: Option<String>,
+    /// The instance whose copies contain the disk.
+    pub through: Option<String>,
+    /// The first copy, which this run starts. The status is `Pending` only if it does.
+    pub first_copy: Option<SnapshotName>,
 }
 
 /// How well a source is covered in a destination.
@@ -40,125 +44,259 @@ pub struct Coverage {
 pub enum CoverageStatus {
     /// The newest available copy is young enough.
     Protected,
-    /// There is no available copy yet, and one is in progress.
-    Pending,
-    /// The newest available copy is too old, or unknown.
+    /// There is an available copy, but it is too old.
     Stale,
-    /// There is no copy, and none can be made.
+    /// No copy is available yet, and one can be expected soon.
+    Pending,
+    /// No copy is available.
     Unprotected,
+    /// The destination could not be read.
+    Unknown,
 }
 
 impl Coverage {
-    /// The coverage in a destination that could not be read.
-    pub(super) fn unread(source: &ResourceId, destination: Region) -> Self {
-        Self {
-            source: source.clone(),
-            destination,
-            newest: None,
-            age_hours: None,
-            status: CoverageStatus::Stale,
-            reason: Some(format!("{destination} could not be read")),
-        }
+    /// Corrects the coverage after the first copy did not start.
+    pub fn first_copy_failed(&mut self, why: &str) {
+        self.status = CoverageStatus::Unprotected;
+        self.reason = Some(format!("the first copy did not start: {why}"));
     }
 }
 
+/// The coverage in a destination that could not be read.
+pub(super) fn unread(sources: &Sources<'_>, destination: Region) -> impl Iterator<Item = Coverage> {
+    let own = sources.iter().map(|source| (source, None));
+    let attached = sources.attached();
+    let attached = attached.map(|(disk, instance)| (disk, Some(instance.name.clone())));
+    own.chain(attached).map(move |(source, through)| Coverage {
+        source: source.clone(),
+        destination,
+        newest: None,
+        age_hours: None,
+        status: CoverageStatus::Unknown,
+        reason: Some(format!("{destination} could not be read")),
+        through,
+        first_copy: None,
+    })
+}
+
 impl Planner<'_> {
-    /// How well each source is covered here.
-    pub(super) fn coverages(
-        &self,
-        sources: &BTreeSet<&ResourceId>,
-        planned: &[PlannedCopy],
-    ) -> Vec<Coverage> {
-        // The newest recovery point of each source that is being copied, or is about to be.
-        let mut on_their_way: BTreeMap<&ResourceId, Date> = BTreeMap::new();
-        let planned = planned
-            .iter()
-            .filter(|planned| planned.step != CopyStep::Exists)
-            .map(|planned| (&planned.source, planned.date));
-        let pending = self
-            .by_source
-            .values()
-            .flatten()
-            .filter(|copy| copy.state == SnapshotState::Pending)
-            .map(|copy| (&copy.source, copy.date));
-        for (source, date) in planned.chain(pending) {
-            let newest = on_their_way.entry(source).or_insert(date);
-            *newest = date.max(*newest);
+    /// The coverage of each selected instance and disk in this destination.
+    pub(super) fn coverages(&self, plan: &DestinationPlan) -> Vec<Coverage> {
+        let mut planned: BTreeMap<&ResourceId, Vec<(&PlannedCopy, bool)>> = BTreeMap::new();
+        let mut slots = plan.slots;
+        for copy in &plan.copies {
+            let starts = matches!(copy.step, CopyStep::Start | CopyStep::Replace(_));
+            let has_slot = starts && slots > 0;
+            slots -= usize::from(has_slot);
+            planned
+                .entry(&copy.source)
+                .or_default()
+                .push((copy, has_slot));
         }
-        sources
-            .iter()
-            .map(|source| self.coverage(source, on_their_way.get(source).copied()))
-            .collect()
+        let planned = |source| planned.get(source).map_or(&[][..], Vec::as_slice);
+        let sources = self.sources.iter();
+        let mut coverages: Vec<Coverage> = sources
+            .map(|source| self.coverage(source, planned(source)))
+            .collect();
+        let attached = self.sources.attached();
+        let attached: Vec<Coverage> = attached
+            .filter_map(|(disk, instance)| {
+                let mut of_instance = coverages.iter();
+                let of_instance = of_instance.find(|coverage| coverage.source == *instance)?;
+                Some(self.through(disk, of_instance))
+            })
+            .collect();
+        coverages.extend(attached);
+        coverages
     }
 
-    fn coverage(&self, source: &ResourceId, on_its_way: Option<Date>) -> Coverage {
-        let now = self.now;
-        let snapshots = self.inventory.auto_snapshots.get(source);
-        let age = |date: Date| age_hours(date, snapshots, now);
-        let newest = newest_available(self.copies_of(source)).map(|copy| copy.date);
-        let limit = self.policy.max_recovery_point_age_hours;
-        let too_old = |date| age(date) > limit;
-        let automatic = self
-            .inventory
-            .resources
-            .get(source)
-            .is_some_and(|resource| resource.automatic_snapshots);
-        let none_new = || match snapshots {
-            Some(Err(failure)) => Some(format!(
-                "its automatic snapshots could not be read: {failure}"
-            )),
-            _ if !automatic => Some("automatic snapshots are off".to_owned()),
-            Some(Ok(snapshots)) if !snapshots.iter().any(|point| point.restorable) => {
-                Some("no automatic snapshot can be restored".to_owned())
+    /// The coverage of a source. `planned` has its copies that the policy wants, each with whether
+    /// this run has a slot for it.
+    fn coverage(&self, source: &ResourceId, planned: &[(&PlannedCopy, bool)]) -> Coverage {
+        let own = self.own_copies(source);
+        let newest = newest_available(own).map(|copy| copy.date);
+        let age_hours = newest.map(|date| self.age_hours(source, date));
+        let is_young = age_hours.is_some_and(|hours| hours <= self.max_age_hours());
+        let (status, reason, first_copy) = match newest {
+            Some(_) if is_young => (CoverageStatus::Protected, None, None),
+            Some(date) => {
+                let reason = self.obstacle(source, planned);
+                let reason = reason.unwrap_or_else(|| {
+                    format!("the newest restorable automatic snapshot is of {date}")
+                });
+                (CoverageStatus::Stale, Some(reason), None)
             }
-            _ => SnapshotName::for_dated(&source.name, source.region, utc_date(now))
-                .err()
-                .map(|error| error.to_string()),
-        };
-        let newest_but_old =
-            |date| format!("the newest recovery point that can be copied is of {date}");
-        let (status, reason) = match (newest, on_its_way) {
-            (Some(date), _) if !too_old(date) => (CoverageStatus::Protected, None),
-            (Some(_), Some(date)) => (
-                CoverageStatus::Stale,
-                Some(format!("a copy of {date} is on its way")),
-            ),
-            (Some(date), None) => (
-                CoverageStatus::Stale,
-                none_new().or_else(|| Some(newest_but_old(date))),
-            ),
-            (None, Some(date)) if !too_old(date) => (CoverageStatus::Pending, None),
-            (None, Some(date)) => (CoverageStatus::Stale, Some(newest_but_old(date))),
-            (None, None) if matches!(snapshots, Some(Err(_))) => {
-                (CoverageStatus::Stale, none_new())
-            }
-            (None, None) => (CoverageStatus::Unprotected, none_new()),
+            None => self.without_copy(source, planned),
         };
         Coverage {
             source: source.clone(),
             destination: self.region,
             newest,
-            age_hours: newest.map(age),
+            age_hours,
             status,
             reason,
+            through: None,
+            first_copy,
         }
+    }
+
+    /// The status, reason and first copy of a source that has no available copy.
+    fn without_copy(
+        &self,
+        source: &ResourceId,
+        planned: &[(&PlannedCopy, bool)],
+    ) -> (CoverageStatus, Option<String>, Option<SnapshotName>) {
+        let pending = |reason: &str| (CoverageStatus::Pending, Some(reason.to_owned()));
+        let own = self.own_copies(source);
+        let in_progress = own
+            .iter()
+            .filter(|copy| copy.state == SnapshotState::Pending);
+        let oldest_start = in_progress.clone().filter_map(|copy| copy.created_at).min();
+        let is_slow = oldest_start.is_some_and(|start| self.is_older(start));
+        if in_progress.count() > 0 && !is_slow {
+            let (status, reason) = pending("the first copy is in progress");
+            return (status, reason, None);
+        }
+        let has_failed = own.iter().any(|copy| copy.state == SnapshotState::Error);
+        let first = planned
+            .iter()
+            .find(|(copy, has_slot)| *has_slot && copy.step == CopyStep::Start);
+        if let Some((first, _)) = first
+            && !has_failed
+            && !is_slow
+        {
+            let (status, reason) = pending("this run starts the first copy");
+            return (status, reason, Some(first.copy.target.clone()));
+        }
+        if self.waits_for_first_snapshot(source) {
+            let (status, reason) = pending("the source is new and has no automatic snapshot yet");
+            return (status, reason, None);
+        }
+        let reason = if is_slow {
+            let hours = self.max_age_hours();
+            format!("the first copy has been in progress for more than {hours} h")
+        } else {
+            let obstacle = self.obstacle(source, planned);
+            obstacle.unwrap_or_else(|| "there is no copy".to_owned())
+        };
+        (CoverageStatus::Unprotected, Some(reason), None)
+    }
+
+    /// Whether a source is too young for its first automatic snapshot.
+    fn waits_for_first_snapshot(&self, source: &ResourceId) -> bool {
+        let resource = self.sources.resource(source);
+        let is_new = resource.is_some_and(|resource| {
+            let created_at = resource.created_at;
+            resource.automatic_snapshots && created_at.is_some_and(|at| !self.is_older(at))
+        });
+        let snapshots = self.inventory.auto_snapshots.get(source);
+        is_new
+            && matches!(snapshots, Some(Ok(snapshots)) if !snapshots.iter().any(|snapshot| !snapshot.in_progress))
+    }
+
+    /// Why a source has no newer copy.
+    fn obstacle(&self, source: &ResourceId, planned: &[(&PlannedCopy, bool)]) -> Option<String> {
+        let resource = self.sources.resource(source);
+        let snapshots = match self.inventory.auto_snapshots.get(source) {
+            Some(Err(error)) => {
+                return Some(format!(
+                    "its automatic snapshots could not be read: {error}"
+                ));
+            }
+            Some(Ok(snapshots)) => snapshots.as_slice(),
+            None => &[],
+        };
+        if !snapshots.iter().any(|snapshot| snapshot.restorable) {
+            if resource.is_some_and(|resource| resource.is_windows) {
+                return Some(
+                    "Lightsail makes no automatic snapshots of Windows instances".to_owned(),
+                );
+            }
+            if resource.is_some_and(|resource| !resource.automatic_snapshots) {
+                return Some("automatic snapshots are off".to_owned());
+            }
+        }
+        if let Some((copy, has_slot)) = planned.last() {
+            return match &copy.step {
+                CopyStep::Exists => None,
+                CopyStep::Pending => Some(format!("the copy of {} is in progress", copy.date)),
+                CopyStep::Wait { reason, .. } => Some(reason.clone()),
+                CopyStep::NameInUse(owner) => Some(format!(
+                    "the name {} is in use by {owner}",
+                    copy.copy.target
+                )),
+                CopyStep::Replace(_) => Some("the copy ended in state error".to_owned()),
+                CopyStep::Start if !has_slot => Some(format!(
+                    "the copy of {} waits for room: too many copies are in progress",
+                    copy.date
+                )),
+                CopyStep::Start if super::copies::has_failed(self.own_copies(source)) => {
+                    Some("the last copy ended in state error".to_owned())
+                }
+                CopyStep::Start => Some(format!("this run starts the copy of {}", copy.date)),
+            };
+        }
+        if let Err(error) = SnapshotName::for_dated(&source.name, source.region, utc_date(self.now))
+        {
+            return Some(error.to_string());
+        }
+        let none_restorable = !snapshots.iter().any(|snapshot| snapshot.restorable);
+        none_restorable.then(|| "no automatic snapshot is restorable".to_owned())
+    }
+
+    /// The coverage of a disk through the instance it is attached to.
+    fn through(&self, disk: &ResourceId, instance: &Coverage) -> Coverage {
+        let newest = newest_available(self.own_copies(&instance.source));
+        let lacks_disk = newest.is_some_and(|copy| !copy.attached_disks.contains(&disk.name));
+        let covered = Coverage {
+            source: disk.clone(),
+            through: Some(instance.source.name.clone()),
+            ..instance.clone()
+        };
+        if !lacks_disk {
+            return covered;
+        }
+        let is_young = instance
+            .age_hours
+            .is_some_and(|hours| hours <= self.max_age_hours());
+        let name = &instance.source.name;
+        Coverage {
+            newest: None,
+            age_hours: None,
+            status: match is_young {
+                true => CoverageStatus::Pending,
+                false => CoverageStatus::Unprotected,
+            },
+            reason: Some(format!(
+                "the newest copy of {name} does not contain this disk"
+            )),
+            ..covered
+        }
+    }
+
+    fn max_age_hours(&self) -> f64 {
+        self.policy.max_recovery_point_age_hours
+    }
+
+    /// Whether an instant is longer ago than the policy's `maxRecoveryPointAgeHours`.
+    fn is_older(&self, time: Timestamp) -> bool {
+        hours(self.now.duration_since(time)) > self.max_age_hours()
+    }
+
+    /// The age of a recovery point in hours: since its automatic snapshot was made if that is
+    /// known, otherwise since midnight UTC of its date.
+    fn age_hours(&self, source: &ResourceId, date: Date) -> f64 {
+        let snapshots = self.inventory.auto_snapshots.get(source);
+        let made = snapshots
+            .and_then(|snapshots| snapshots.as_ref().ok())
+            .and_then(|snapshots| snapshots.iter().find(|snapshot| snapshot.date == date))
+            .and_then(|snapshot| snapshot.created_at);
+        let midnight = || date.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
+        let made = made.or_else(midnight);
+        made.map_or(0.0, |made| hours(self.now.duration_since(made)).max(0.0))
     }
 }
 
-/// The age of a recovery point in hours: since its automatic snapshot was made if that is known,
-/// otherwise since midnight UTC of its date.
-fn age_hours(
-    date: Date,
-    snapshots: Option<&Result<Vec<AutoSnapshot>, ApiError>>,
-    now: Timestamp,
-) -> f64 {
-    let known = snapshots
-        .and_then(|snapshots| snapshots.as_ref().ok())
-        .and_then(|snapshots| snapshots.iter().find(|point| point.date == date))
-        .and_then(|point| point.created_at);
-    let midnight = || date.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
-    let age = known
-        .or_else(midnight)
-        .map_or(SignedDuration::ZERO, |made| now.duration_since(made));
-    (age.as_secs_f64() / 3600.0).max(0.0)
+fn hours(duration: SignedDuration) -> f64 {
+    duration.as_secs_f64() / 3600.0
 }

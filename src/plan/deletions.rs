@@ -4,44 +4,133 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
+use super::copies::{CopyStep, PlannedCopy};
 use super::inventory::ExistingCopy;
 use super::{Planner, newest_available};
-use crate::model::resource::{ResourceId, SnapshotState};
+use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
+use crate::model::snapshot_name::SnapshotName;
+
+/// How many available copies of one source a run may delete in a destination without permission,
+/// if half of them is less.
+const ALWAYS_ALLOWED: usize = 3;
+
+/// Whether a run may delete more than half of a source's available copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MassDeletion {
+    /// No: it deletes none of them.
+    Refused,
+    /// Yes: the event has `"allowMassDeletion": true`.
+    Allowed,
+}
+
+/// A copy to delete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedDeletion {
+    /// The copy.
+    pub copy: ExistingCopy,
+    /// The name of the source's newest available copy, which must still exist.
+    pub newest: Option<String>,
+    /// The copy that must have started before. A failed copy is the only memory that its source
+    /// fails, so it stays until there is a newer copy.
+    pub after: Option<SnapshotName>,
+    /// The deletion is part of a mass deletion without permission. It fails.
+    pub refused: bool,
+}
 
 impl<'a> Planner<'a> {
+    /// The copies to delete, source by source. `replaced` has the names of the failed copies that
+    /// are started again.
+    pub(super) fn deletions(
+        &self,
+        planned: &[PlannedCopy],
+        replaced: &BTreeSet<&str>,
+    ) -> Vec<PlannedDeletion> {
+        self.by_source
+            .keys()
+            .filter(|source| self.may_delete(source))
+            .flat_map(|source| {
+                let expired = self.expired(source).into_iter();
+                let failed = self.failed(source, planned, replaced).into_iter();
+                expired.chain(failed)
+            })
+            .collect()
+    }
+
     /// Whether this run may delete copies of a source: the policy selects it, or did while it
     /// existed, and everything about it was read.
-    pub(super) fn may_delete(&self, sources: &BTreeSet<&ResourceId>, source: &ResourceId) -> bool {
-        if !self.inventory.read.contains(&(source.region, source.kind)) {
+    fn may_delete(&self, source: &ResourceId) -> bool {
+        let policy = self.policy;
+        let was_read = ResourceKind::ALL
+            .into_iter()
+            .filter(|kind| policy.looks_at(source.region, *kind))
+            .all(|kind| self.inventory.read.contains(&(source.region, kind)));
+        if !was_read {
             return false;
         }
-        if sources.contains(source) {
+        if self.sources.selects(source) {
             return !matches!(self.inventory.auto_snapshots.get(source), Some(Err(_)));
         }
         let exists = self.inventory.resources.contains_key(source);
-        let policy = self.policy;
         !exists && policy.selects_former(source.region, source.kind, &source.name)
     }
 
-    /// The copies of a source that retention does not keep, and the failed ones. Retention counts
-    /// only available copies, because a copy in progress may never become one.
-    pub(super) fn not_kept(&self, source: &ResourceId) -> Vec<&'a ExistingCopy> {
+    /// The available copies that retention does not keep. Retention counts only available copies,
+    /// because a copy in progress may never become one.
+    fn expired(&self, source: &ResourceId) -> Vec<PlannedDeletion> {
         let copies = self.copies_of(source);
-        let newest = newest_available(copies);
-        let in_state = |state| {
-            let copies = copies.iter().copied();
-            copies.filter(move |copy: &&ExistingCopy| copy.state == state)
+        let (Some(retention), Some(newest)) = (&self.policy.retention, newest_available(copies))
+        else {
+            return Vec::new();
         };
-        let available: Vec<&ExistingCopy> = in_state(SnapshotState::Available).collect();
+        let available = copies.iter().copied();
+        let available: Vec<&ExistingCopy> = available
+            .filter(|copy| copy.state == SnapshotState::Available)
+            .collect();
         let dates: Vec<Date> = available.iter().map(|copy| copy.date).collect();
-        let expired = self.policy.retention.iter().flat_map(|retention| {
-            let kept = retention.keeps(&dates);
-            let copies = available.iter().copied().zip(kept);
-            copies.filter_map(|(copy, keep)| (!keep).then_some(copy))
+        let expired: Vec<&ExistingCopy> = available
+            .iter()
+            .zip(retention.keeps(&dates))
+            .filter(|(copy, keep)| !keep && copy.tagged && **copy != newest)
+            .map(|(copy, _)| *copy)
+            .collect();
+        let limit = ALWAYS_ALLOWED.max(available.len() / 2);
+        let refused = expired.len() > limit && self.mass_deletion == MassDeletion::Refused;
+        let deletion = |copy: &ExistingCopy| PlannedDeletion {
+            copy: copy.clone(),
+            newest: Some(newest.name.clone()),
+            after: None,
+            refused,
+        };
+        expired.into_iter().map(deletion).collect()
+    }
+
+    /// The failed copies that are not started again.
+    fn failed(
+        &self,
+        source: &ResourceId,
+        planned: &[PlannedCopy],
+        replaced: &BTreeSet<&str>,
+    ) -> Vec<PlannedDeletion> {
+        let copies = self.copies_of(source);
+        let failed = copies.iter().filter(|copy| {
+            copy.state == SnapshotState::Error
+                && copy.tagged
+                && !replaced.contains(copy.name.as_str())
         });
-        expired
-            .chain(in_state(SnapshotState::Error))
-            .filter(|copy| copy.tagged && newest.is_none_or(|newest| *copy != newest))
-            .collect()
+        let newest_date = copies.first().map(|copy| copy.date);
+        let starts = || {
+            let mut planned = planned.iter();
+            planned.find(|planned| planned.source == *source && planned.step == CopyStep::Start)
+        };
+        let deletion = |copy: &&ExistingCopy| PlannedDeletion {
+            copy: (*copy).clone(),
+            newest: newest_available(copies).map(|newest| newest.name.clone()),
+            after: match Some(copy.date) == newest_date {
+                true => starts().map(|planned| planned.copy.target.clone()),
+                false => None,
+            },
+            refused: false,
+        };
+        failed.map(deletion).collect()
     }
 }

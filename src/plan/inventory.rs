@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::model::failure::ApiError;
@@ -39,21 +40,40 @@ pub struct Inventory {
 }
 
 /// What a policy run found in one destination.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct DestinationInventory {
+    region: Region,
     /// The copies that this function made.
     pub copies: Vec<ExistingCopy>,
+    /// The origins of other snapshots by name: foreign ones, and copies that have another name than
+    /// this function gives them.
+    pub others: BTreeMap<String, String>,
     /// The number of snapshots in progress, whoever started them.
     pub in_progress: usize,
 }
 
 impl DestinationInventory {
+    /// A destination without snapshots.
+    pub fn new(region: Region) -> Self {
+        Self {
+            region,
+            copies: Vec::new(),
+            others: BTreeMap::new(),
+            in_progress: 0,
+        }
+    }
+
     /// Adds a snapshot of the destination.
     pub fn add(&mut self, snapshot: &Snapshot) {
         if snapshot.state == SnapshotState::Pending {
             self.in_progress += 1;
         }
-        self.copies.extend(ExistingCopy::from_snapshot(snapshot));
+        let copy = ExistingCopy::from_snapshot(snapshot, self.region);
+        if !copy.as_ref().is_some_and(ExistingCopy::has_own_name) {
+            let name = snapshot.name.clone();
+            self.others.insert(name, snapshot.origin());
+        }
+        self.copies.extend(copy);
     }
 }
 
@@ -69,17 +89,21 @@ pub struct ExistingCopy {
     pub name: String,
     /// In progress, restorable or failed.
     pub state: SnapshotState,
+    /// When the copy was started, if Lightsail says so.
+    pub created_at: Option<Timestamp>,
+    /// The disks that a copy of an instance contains.
+    pub attached_disks: Vec<String>,
     /// Whether it has both tags.
     pub tagged: bool,
 }
 
 impl ExistingCopy {
     /// Returns `None` if the snapshot is not a copy that this function made.
-    pub fn from_snapshot(snapshot: &Snapshot) -> Option<Self> {
+    pub fn from_snapshot(snapshot: &Snapshot, destination: Region) -> Option<Self> {
         let source_tag = snapshot.tags.get(SOURCE_TAG);
         match source_tag.zip(snapshot.tags.get(RECOVERY_POINT_TAG)) {
             Some((source, date)) => Self::from_tags(snapshot, source, date),
-            None => Self::from_name(snapshot),
+            None => Self::from_name(snapshot, destination),
         }
     }
 
@@ -89,21 +113,31 @@ impl ExistingCopy {
         let RestoreDate(date) = date.parse().ok()?;
         // Anybody can set tags. They do not turn a snapshot of something else into a copy.
         let same_name = snapshot.from.as_ref().is_none_or(|from| from == name);
-        let is_copy = same_name && comes_from(snapshot, region);
-        is_copy.then(|| Self::new(snapshot, region, name, date, true))
+        same_name.then(|| Self::new(snapshot, region, name, date, true))
     }
 
-    fn from_name(snapshot: &Snapshot) -> Option<Self> {
+    fn from_name(snapshot: &Snapshot, destination: Region) -> Option<Self> {
         let from = snapshot.from.as_deref()?;
         let date_start = snapshot.name.len().checked_sub("YYYY-MM-DD".len())?;
         let (rest, date) = snapshot.name.split_at_checked(date_start)?;
         let RestoreDate(date) = date.parse().ok()?;
+        // The ARN of a copy's origin may name the Region of the source or of the copy.
+        let may_come_from = |region: Region| match snapshot.from_region.as_deref() {
+            Some(from) => from == region.as_str() || from == destination.as_str(),
+            None => true,
+        };
         let region = Region::all()
-            .filter(|region| comes_from(snapshot, *region))
+            .filter(|region| may_come_from(*region))
             .find(|region| rest.ends_with(&format!("-{region}-")))?;
         let name = SnapshotName::for_dated(from, region, date).ok()?;
         let is_copy = name.as_str() == snapshot.name;
         is_copy.then(|| Self::new(snapshot, region, from, date, false))
+    }
+
+    /// Whether it has the name that this function gives it.
+    fn has_own_name(&self) -> bool {
+        let name = SnapshotName::for_dated(&self.source.name, self.source.region, self.date);
+        name.is_ok_and(|name| name.as_str() == self.name)
     }
 
     fn new(snapshot: &Snapshot, region: Region, name: &str, date: Date, tagged: bool) -> Self {
@@ -116,13 +150,9 @@ impl ExistingCopy {
             date,
             name: snapshot.name.clone(),
             state: snapshot.state,
+            created_at: snapshot.created_at,
+            attached_disks: snapshot.attached_disks.clone(),
             tagged,
         }
     }
-}
-
-/// Whether a snapshot's origin is in this Region, or unknown.
-fn comes_from(snapshot: &Snapshot, region: Region) -> bool {
-    let from_region = snapshot.from_region.as_deref();
-    from_region.is_none_or(|from| from == region.as_str())
 }

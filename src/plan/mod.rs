@@ -7,20 +7,25 @@ mod copies;
 mod coverage;
 mod deletions;
 mod inventory;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 
 pub use self::copies::{CopyStep, PlannedCopy};
 pub use self::coverage::{Coverage, CoverageStatus};
+pub use self::deletions::{MassDeletion, PlannedDeletion};
 pub use self::inventory::{
     DestinationInventory, ExistingCopy, Inventory, RECOVERY_POINT_TAG, SOURCE_TAG, copy_tags,
 };
+pub use self::sources::{rules_selecting_nothing, sources_to_query};
 
-use crate::model::policy::{Policy, SourceRule};
+use self::sources::Sources;
+use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
+use crate::model::resource::{ResourceId, SnapshotState};
 use crate::model::restore_date::utc_date;
 
 /// What a run does, and how well each source was covered before it.
@@ -28,8 +33,10 @@ use crate::model::restore_date::utc_date;
 pub struct Plan {
     /// The plan of each destination that was read.
     pub destinations: BTreeMap<Region, DestinationPlan>,
-    /// The coverage of each source in each destination.
+    /// The coverage of each selected instance and disk in each destination.
     pub coverage: Vec<Coverage>,
+    /// Copies that do not count.
+    pub ignored: Vec<IgnoredCopy>,
 }
 
 /// What to do in one destination, in this order.
@@ -42,87 +49,50 @@ pub struct DestinationPlan {
     pub slots: usize,
     /// The copies without tags.
     pub tags: Vec<ExistingCopy>,
-    /// The copies that retention does not keep.
-    pub deletions: Vec<ExistingCopy>,
+    /// The copies to delete, those of one source next to each other.
+    pub deletions: Vec<PlannedDeletion>,
 }
 
-/// The sources whose automatic snapshots a run must query: those without a copy of the current UTC
-/// day, available or in progress, in any destination that was read.
-pub fn sources_to_query(policy: &Policy, inventory: &Inventory, now: Timestamp) -> Vec<ResourceId> {
-    let today = utc_date(now);
-    let mut copied: BTreeMap<&ResourceId, usize> = BTreeMap::new();
-    for destination in inventory.destinations.values() {
-        let sources: BTreeSet<_> = destination
-            .copies
-            .iter()
-            .filter(|copy| copy.date == today && copy.state != SnapshotState::Error)
-            .map(|copy| &copy.source)
-            .collect();
-        for source in sources {
-            *copied.entry(source).or_default() += 1;
-        }
-    }
-    let is_copied_everywhere =
-        |source| copied.get(source).copied().unwrap_or(0) == inventory.destinations.len();
-    selected(policy, inventory)
-        .filter(|source| !is_copied_everywhere(*source))
-        .cloned()
-        .collect()
-}
-
-/// The indexes in `sources` of the rules that select nothing although everything that they could
-/// select was read. Probably a name or tag is misspelt.
-pub fn rules_selecting_nothing(policy: &Policy, inventory: &Inventory) -> Vec<usize> {
-    let selects_nothing = |rule: &SourceRule| {
-        let was_read = ResourceKind::ALL
-            .into_iter()
-            .filter(|kind| rule.looks_at(*kind))
-            .all(|kind| inventory.read.contains(&(rule.region, kind)));
-        let mut resources = inventory.resources.iter();
-        was_read
-            && !resources
-                .any(|(id, resource)| rule.selects(id.region, id.kind, &id.name, &resource.tags))
-    };
-    let rules = policy.sources.iter().enumerate();
-    rules
-        .filter(|(_, rule)| selects_nothing(rule))
-        .map(|(index, _)| index)
-        .collect()
-}
-
-/// The sources among the resources.
-fn selected<'a>(
-    policy: &'a Policy,
-    inventory: &'a Inventory,
-) -> impl Iterator<Item = &'a ResourceId> {
-    inventory
-        .resources
-        .iter()
-        .filter(|(id, resource)| policy.selects(id.region, id.kind, &id.name, &resource.tags))
-        .map(|(id, _)| id)
+/// A copy that does not count, because something about it is wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IgnoredCopy {
+    /// The copy's Region.
+    pub region: Region,
+    /// The copy's name.
+    pub name: String,
+    /// What is wrong.
+    pub reason: String,
 }
 
 /// Plans a run of `policy` at `now`.
-pub fn plan(policy: &Policy, inventory: &Inventory, now: Timestamp) -> Plan {
-    let sources: BTreeSet<&ResourceId> = selected(policy, inventory).collect();
+pub fn plan(
+    policy: &Policy,
+    inventory: &Inventory,
+    now: Timestamp,
+    mass_deletion: MassDeletion,
+) -> Plan {
+    let sources = Sources::new(policy, inventory);
     let mut plan = Plan::default();
     for region in &policy.destinations {
         let Some(destination) = inventory.destinations.get(region) else {
-            let sources = sources.iter().copied();
-            plan.coverage
-                .extend(sources.map(|source| Coverage::unread(source, *region)));
+            plan.coverage.extend(coverage::unread(&sources, *region));
             continue;
         };
+        let last_date = last_valid_date(now);
+        plan.ignored
+            .extend(ignored(destination, *region, last_date));
         let planner = Planner {
             policy,
             inventory,
+            sources: &sources,
+            destination,
+            by_source: by_source(&destination.copies, last_date),
             now,
+            mass_deletion,
             region: *region,
-            by_source: by_source(&destination.copies),
         };
-        let steps = planner.plan(&sources, destination.in_progress);
-        plan.coverage
-            .extend(planner.coverages(&sources, &steps.copies));
+        let steps = planner.plan();
+        plan.coverage.extend(planner.coverages(&steps));
         plan.destinations.insert(*region, steps);
     }
     // By source. The sort is stable and keeps the destinations in the policy's order.
@@ -130,10 +100,40 @@ pub fn plan(policy: &Policy, inventory: &Inventory, now: Timestamp) -> Plan {
     plan
 }
 
+/// Tomorrow. A recovery point with a later date has a wrong tag, or the clock is wrong.
+fn last_valid_date(now: Timestamp) -> Date {
+    let today = utc_date(now);
+    today.checked_add(1.day()).unwrap_or(today)
+}
+
+fn ignored(
+    destination: &DestinationInventory,
+    region: Region,
+    last_date: Date,
+) -> impl Iterator<Item = IgnoredCopy> {
+    destination.copies.iter().filter_map(move |copy| {
+        let reason = if copy.date > last_date {
+            format!("its recovery point {} is in the future", copy.date)
+        } else if copy.state == SnapshotState::Unknown {
+            "it is in state unknown, neither available nor in progress".to_owned()
+        } else {
+            return None;
+        };
+        Some(IgnoredCopy {
+            region,
+            name: copy.name.clone(),
+            reason,
+        })
+    })
+}
+
 /// The copies of each source, from the newest to the oldest.
-fn by_source(copies: &[ExistingCopy]) -> BTreeMap<&ResourceId, Vec<&ExistingCopy>> {
+fn by_source(
+    copies: &[ExistingCopy],
+    last_date: Date,
+) -> BTreeMap<&ResourceId, Vec<&ExistingCopy>> {
     let mut by_source: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for copy in copies {
+    for copy in copies.iter().filter(|copy| copy.date <= last_date) {
         by_source.entry(&copy.source).or_default().push(copy);
     }
     for copies in by_source.values_mut() {
@@ -170,47 +170,50 @@ fn newest_available<'a>(newest_first: &[&'a ExistingCopy]) -> Option<&'a Existin
 struct Planner<'a> {
     policy: &'a Policy,
     inventory: &'a Inventory,
-    now: Timestamp,
-    region: Region,
+    sources: &'a Sources<'a>,
+    destination: &'a DestinationInventory,
     by_source: BTreeMap<&'a ResourceId, Vec<&'a ExistingCopy>>,
+    now: Timestamp,
+    mass_deletion: MassDeletion,
+    region: Region,
 }
 
 impl<'a> Planner<'a> {
+    /// The copies of a source, those of a predecessor with the same name included.
     fn copies_of(&self, source: &ResourceId) -> &[&'a ExistingCopy] {
         self.by_source.get(source).map_or(&[], Vec::as_slice)
     }
 
-    fn plan(&self, sources: &BTreeSet<&ResourceId>, in_progress: usize) -> DestinationPlan {
-        let copies = sources.iter().flat_map(|source| self.wanted(source));
+    /// The copies of a source since its creation. Older ones belong to a predecessor with the same
+    /// name.
+    fn own_copies(&self, source: &ResourceId) -> &[&'a ExistingCopy] {
+        let copies = self.copies_of(source);
+        let Some(created) = self.sources.created(source) else {
+            return copies;
+        };
+        let own = copies.partition_point(|copy| copy.date >= created);
+        copies.get(..own).unwrap_or(copies)
+    }
+
+    fn plan(&self) -> DestinationPlan {
+        let copies = self.sources.iter().flat_map(|source| self.wanted(source));
         let copies = self.in_order(copies.collect());
-        let limit = self.policy.max_copies_in_progress;
-        let tags = sources
+        let in_progress = self.destination.in_progress;
+        let replaced: BTreeSet<&str> = copies.iter().filter_map(PlannedCopy::replaces).collect();
+        let tags = self
+            .sources
             .iter()
             .flat_map(|source| self.copies_of(source))
-            .filter(|copy| !copy.tagged && !is_replaced(&copies, copy))
+            .filter(|copy| !copy.tagged && !replaced.contains(copy.name.as_str()))
             .map(|copy| (*copy).clone())
             .collect();
-        let deletions = self
-            .by_source
-            .keys()
-            .filter(|source| self.may_delete(sources, source))
-            .flat_map(|source| self.not_kept(source))
-            .filter(|copy| !is_replaced(&copies, copy))
-            .cloned()
-            .collect();
+        let deletions = self.deletions(&copies, &replaced);
+        let limit = self.policy.max_copies_in_progress;
         DestinationPlan {
-            copies,
             slots: limit.saturating_sub(in_progress),
             tags,
             deletions,
+            copies,
         }
     }
-}
-
-/// Whether a failed copy is replaced, in this run or a later one.
-fn is_replaced(planned: &[PlannedCopy], copy: &ExistingCopy) -> bool {
-    copy.state == SnapshotState::Error
-        && planned.iter().any(
-            |planned| matches!(&planned.step, CopyStep::Replace(failed) if failed.name == copy.name),
-        )
 }

@@ -1,6 +1,6 @@
 //! The message of a function error.
 
-use crate::run::{CopyResult, DeletionResult, Outcome, ReadFailure, RunResults};
+use crate::run::{CopyResult, DeletionResult, Outcome, ReadFailure, RunResults, TagFailure};
 
 /// The longest message of a function error, in bytes.
 const MAX_BYTES: usize = 100_000;
@@ -11,9 +11,10 @@ pub fn failure_message(results: &RunResults) -> Option<String> {
     let copies = results.copies.iter().filter_map(copy_line);
     let deletions = results.deletions.iter().filter_map(deletion_line);
     let reads = results.read_failures.iter().map(read_line);
+    let tags = results.tag_failures.iter().filter_map(tag_line);
     let mut message = String::new();
     let mut omitted = 0;
-    for line in copies.chain(deletions).chain(reads) {
+    for line in copies.chain(deletions).chain(tags).chain(reads) {
         // A message of Lightsail may have several lines. A failure has one.
         let line = line.lines().collect::<Vec<_>>().join(" ");
         if message.len() + line.len() > MAX_BYTES {
@@ -53,6 +54,16 @@ fn deletion_line(result: &DeletionResult) -> Option<String> {
             result.copy.name, result.region
         )
     })
+}
+
+fn tag_line(failure: &TagFailure) -> Option<String> {
+    let TagFailure {
+        region,
+        name,
+        error,
+    } = failure;
+    let is_final = failure.is_final();
+    is_final.then(|| format!("TagResource of {name} in {region}: {error}"))
 }
 
 fn read_line(failure: &ReadFailure) -> String {

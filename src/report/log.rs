@@ -8,7 +8,7 @@ use crate::model::failure::ApiError;
 use crate::model::operation::Operation;
 use crate::model::region::Region;
 use crate::plan::{Coverage, CoverageStatus};
-use crate::run::{CopyResult, DeletionResult, Outcome, ReadFailure, RunEvent};
+use crate::run::{CopyResult, DeletionResult, Outcome, ReadFailure, RunEvent, TagFailure};
 
 /// Logs an event of a run. A copy or deletion gets a line for each Operation that Lightsail
 /// returned, or one line if there is none.
@@ -25,17 +25,13 @@ pub fn log_event(request_id: &str, event: RunEvent<'_>) {
                 "this rule selects no instance and no disk; check its names, types and tags",
         ),
         RunEvent::Coverage(coverage) => log_coverage(request_id, coverage),
-        RunEvent::TagFailed {
-            region,
-            name,
-            error,
-        } => warn!(
-            event = "tag_failed",
+        RunEvent::TagFailed(failure) => log_tag_failure(request_id, failure),
+        RunEvent::CopyIgnored(copy) => warn!(
+            event = "copy_ignored",
             requestId = request_id,
-            destinationRegion = region.as_str(),
-            targetSnapshotName = name,
-            errorCode = error.code,
-            errorMessage = error.message,
+            destinationRegion = copy.region.as_str(),
+            targetSnapshotName = copy.name,
+            reason = copy.reason,
         ),
     }
 }
@@ -156,12 +152,38 @@ fn log_coverage(request_id: &str, coverage: &Coverage) {
                 recoveryPointAgeHours = coverage.age_hours.map(tenths),
                 status = <&str>::from(coverage.status),
                 reason = coverage.reason,
+                through = coverage.through,
             )
         };
     }
     match coverage.status {
         CoverageStatus::Protected | CoverageStatus::Pending => log_at!(Level::INFO),
-        CoverageStatus::Stale | CoverageStatus::Unprotected => log_at!(Level::WARN),
+        CoverageStatus::Stale | CoverageStatus::Unprotected | CoverageStatus::Unknown => {
+            log_at!(Level::WARN)
+        }
+    }
+}
+
+/// A tag that may be set later is a warning. The next run sets it.
+fn log_tag_failure(request_id: &str, failure: &TagFailure) {
+    macro_rules! log_at {
+        ($level:expr) => {
+            event!(
+                $level,
+                event = "tag_failed",
+                requestId = request_id,
+                destinationRegion = failure.region.as_str(),
+                targetSnapshotName = failure.name,
+                errorCode = failure.error.code,
+                errorMessage = failure.error.message,
+                retryable = failure.error.retryable(),
+            )
+        };
+    }
+    if failure.is_final() {
+        log_at!(Level::ERROR);
+    } else {
+        log_at!(Level::WARN);
     }
 }
 

@@ -1,70 +1,55 @@
-//! What a policy's run comes to, as metrics in CloudWatch's [embedded metric format]: JSON lines
-//! on standard output, from which CloudWatch makes metrics without a call.
+//! The metrics of a policy run in CloudWatch's [embedded metric format]: a JSON line on standard
+//! output, from which CloudWatch makes metrics without a call.
 //!
-//! Every metric of every destination is billed, so there are no others than these. Figures of
-//! single sources are in the log lines.
+//! The libraries for this format bring a hundred packages for concurrency that the end of a run does
+//! not need.
 //!
 //! [embedded metric format]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_with::skip_serializing_none;
 
-use crate::model::region::Region;
 use crate::plan::CoverageStatus;
-
 use crate::run::{Outcome, RunResults};
 
-const NAMESPACE: &str = "LightsailSnapshotCopier";
-const DESTINATION: &str = "DestinationRegion";
-
-/// The metrics of one destination.
-#[derive(Debug, Default, Clone, PartialEq, Serialize)]
+/// The metrics of one run, and the line's other fields.
+#[skip_serializing_none]
+#[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct DestinationMetrics {
-    /// Copies that Lightsail accepted in this run.
-    copies_started: usize,
-    /// Copies that were being made already.
-    copies_pending: usize,
-    /// Copies left to the next run.
-    copies_deferred: usize,
-    /// Copies that failed.
-    copies_failed: usize,
-    /// Copies that retention did not keep, and that were deleted.
-    snapshots_deleted: usize,
-    /// Sources whose newest copy is too old.
-    sources_stale: usize,
-    /// Sources that have no copy and can have none.
-    sources_unprotected: usize,
-    /// The age of the worst covered source's newest recovery point, in hours; absent while no
-    /// source has a copy.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recovery_point_age_hours: Option<f64>,
-}
-
-/// The metrics of a run as a whole.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct RunMetrics {
-    /// Answers of Lightsail's that said "too many requests".
-    api_throttles: u64,
-}
-
-/// One line in the embedded metric format.
-#[derive(Debug, Serialize)]
-struct Record<'a, M> {
+struct Record<'a> {
     #[serde(rename = "_aws")]
     metadata: Metadata,
     #[serde(rename = "requestId")]
     request_id: &'a str,
-    #[serde(rename = "DestinationRegion", skip_serializing_if = "Option::is_none")]
-    destination: Option<Region>,
-    #[serde(flatten)]
-    metrics: M,
+    /// The dimension.
+    function_name: &'a str,
+    /// Always 1. An alarm on missing runs counts it.
+    runs: usize,
+    /// Copies that Lightsail accepted.
+    copies_started: usize,
+    /// Copies and deletions left to the next run.
+    deferred: usize,
+    /// Failed copies, deletions, tags and reads.
+    failures: usize,
+    /// Snapshots deleted.
+    snapshots_deleted: usize,
+    /// Sources whose newest copy is too old in any destination.
+    sources_stale: usize,
+    /// Sources that have no available copy in any one destination.
+    sources_unprotected: usize,
+    /// Rules of the policy that select nothing.
+    rules_selecting_nothing: usize,
+    /// Throttled calls.
+    api_throttles: u64,
+    /// The age of the newest recovery point of the worst covered source, in hours. `None` if no
+    /// copy is available.
+    recovery_point_age_hours: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metadata {
     /// Milliseconds since the Unix epoch.
@@ -72,121 +57,95 @@ struct Metadata {
     cloud_watch_metrics: [Directive; 1],
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Directive {
     namespace: &'static str,
-    dimensions: [Vec<&'static str>; 1],
+    dimensions: [[&'static str; 1]; 1],
     metrics: Vec<Definition>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Definition {
     name: &'static str,
     unit: &'static str,
 }
 
-/// The lines that say what a run of a policy with these destinations came to: one for each
-/// destination, and one for the run.
-pub fn metric_records(
+const COUNTS: [&str; 9] = [
+    "Runs",
+    "CopiesStarted",
+    "Deferred",
+    "Failures",
+    "SnapshotsDeleted",
+    "SourcesStale",
+    "SourcesUnprotected",
+    "RulesSelectingNothing",
+    "ApiThrottles",
+];
+
+/// The metrics of a run of the deployed policy, as a line of JSON. Writes zeros too, so that
+/// yesterday's alarm clears.
+pub fn metric_record(
+    function_name: &str,
     request_id: &str,
     now: Timestamp,
-    destinations: &[Region],
     results: &RunResults,
     throttles: u64,
-) -> Vec<String> {
-    // Where there is nothing to tell, that is told, and an alarm of yesterday's ends. Unless
-    // something could not be read: then nothing may be all that was seen.
-    let known = match results.read_failures.is_empty() {
-        true => destinations,
-        false => &[],
+) -> String {
+    let outcomes = || {
+        let copies = results.copies.iter().map(|copy| copy.outcome);
+        copies.chain(results.deletions.iter().map(|deletion| deletion.outcome))
     };
-    let mut destinations: BTreeMap<Region, DestinationMetrics> = known
-        .iter()
-        .map(|region| (*region, DestinationMetrics::default()))
-        .collect();
-    for copy in &results.copies {
-        let metrics = destinations.entry(copy.copy.destination).or_default();
-        match copy.outcome {
-            Outcome::Started => metrics.copies_started += 1,
-            Outcome::Pending => metrics.copies_pending += 1,
-            Outcome::Deferred => metrics.copies_deferred += 1,
-            Outcome::Failed => metrics.copies_failed += 1,
-            Outcome::Exists | Outcome::Planned | Outcome::Deleted => {}
-        }
-    }
-    for deletion in &results.deletions {
-        let metrics = destinations.entry(deletion.region).or_default();
-        if deletion.outcome == Outcome::Deleted {
-            metrics.snapshots_deleted += 1;
-        }
-    }
-    for coverage in &results.coverage {
-        let metrics = destinations.entry(coverage.destination).or_default();
-        match coverage.status {
-            CoverageStatus::Stale => metrics.sources_stale += 1,
-            CoverageStatus::Unprotected => metrics.sources_unprotected += 1,
-            CoverageStatus::Protected | CoverageStatus::Pending => {}
-        }
-        if let Some(age) = coverage.age_hours {
-            let worst = metrics.recovery_point_age_hours.get_or_insert(age);
-            *worst = worst.max(age);
-        }
-    }
-    let timestamp = now.as_millisecond();
-    let of_destinations = destinations.into_iter().filter_map(|(region, metrics)| {
-        let mut definitions: Vec<Definition> = [
-            "CopiesStarted",
-            "CopiesPending",
-            "CopiesDeferred",
-            "CopiesFailed",
-            "SnapshotsDeleted",
-            "SourcesStale",
-            "SourcesUnprotected",
-        ]
-        .map(|name| Definition {
+    let count = |outcome| outcomes().filter(|other| *other == outcome).count();
+    let sources = |status| {
+        let coverage = results.coverage.iter();
+        let with_status = coverage.filter(|coverage| coverage.status == status);
+        let sources: BTreeSet<_> = with_status.map(|coverage| &coverage.source).collect();
+        sources.len()
+    };
+    let tags = results.tag_failures.iter();
+    let tags = tags.filter(|failure| failure.is_final()).count();
+    let ages = results.coverage.iter().filter_map(|entry| entry.age_hours);
+    let worst_age = ages.max_by(f64::total_cmp);
+    let record = Record {
+        metadata: Metadata::new(now, worst_age.is_some()),
+        request_id,
+        function_name,
+        runs: 1,
+        copies_started: count(Outcome::Started),
+        deferred: count(Outcome::Deferred),
+        failures: count(Outcome::Failed) + tags + results.read_failures.len(),
+        snapshots_deleted: count(Outcome::Deleted),
+        sources_stale: sources(CoverageStatus::Stale),
+        sources_unprotected: sources(CoverageStatus::Unprotected),
+        rules_selecting_nothing: results.rules_selecting_nothing,
+        api_throttles: throttles,
+        recovery_point_age_hours: worst_age,
+    };
+    // This struct always serializes.
+    serde_json::to_string(&record).unwrap_or_default()
+}
+
+impl Metadata {
+    fn new(now: Timestamp, has_age: bool) -> Self {
+        let count = |name| Definition {
             name,
             unit: "Count",
-        })
-        .into();
-        if metrics.recovery_point_age_hours.is_some() {
+        };
+        let mut metrics: Vec<Definition> = COUNTS.into_iter().map(count).collect();
+        if has_age {
             // CloudWatch has no unit of hours.
-            definitions.push(Definition {
+            metrics.push(Definition {
                 name: "RecoveryPointAgeHours",
                 unit: "None",
             });
         }
-        serde_json::to_string(&Record {
-            metadata: Metadata::new(timestamp, vec![DESTINATION], definitions),
-            request_id,
-            destination: Some(region),
-            metrics,
-        })
-        .ok()
-    });
-    let api_throttles = Definition {
-        name: "ApiThrottles",
-        unit: "Count",
-    };
-    let of_run = serde_json::to_string(&Record {
-        metadata: Metadata::new(timestamp, Vec::new(), vec![api_throttles]),
-        request_id,
-        destination: None,
-        metrics: RunMetrics {
-            api_throttles: throttles,
-        },
-    });
-    of_destinations.chain(of_run.ok()).collect()
-}
-
-impl Metadata {
-    fn new(timestamp: i64, dimensions: Vec<&'static str>, metrics: Vec<Definition>) -> Self {
         Self {
-            timestamp,
+            timestamp: now.as_millisecond(),
             cloud_watch_metrics: [Directive {
-                namespace: NAMESPACE,
-                dimensions: [dimensions],
+                namespace: "LightsailSnapshotCopier",
+                dimensions: [["FunctionName"]],
                 metrics,
             }],
         }

@@ -7,7 +7,7 @@ mod response;
 
 pub use self::failure::failure_message;
 pub use self::log::{log_event, log_invocation};
-pub use self::metrics::metric_records;
+pub use self::metrics::metric_record;
 pub use self::response::Response;
 
 /// Hours, rounded to tenths for reports.

@@ -96,6 +96,8 @@ struct CoverageEntry<'a> {
     status: CoverageStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    through: Option<&'a str>,
 }
 
 /// Why a copy or deletion failed or was deferred.
@@ -181,6 +183,7 @@ impl<'a> From<&'a Coverage> for CoverageEntry<'a> {
             recovery_point_age_hours: coverage.age_hours.map(tenths),
             status: coverage.status,
             reason: coverage.reason.as_deref(),
+            through: coverage.through.as_deref(),
         }
     }
 }
@@ -258,7 +261,7 @@ impl From<CoverageStatus> for Attention {
         match status {
             CoverageStatus::Protected => Self::None,
             CoverageStatus::Pending => Self::Progress,
-            CoverageStatus::Stale => Self::Delay,
+            CoverageStatus::Stale | CoverageStatus::Unknown => Self::Delay,
             CoverageStatus::Unprotected => Self::Problem,
         }
     }
@@ -307,8 +310,9 @@ impl Summary {
             summary.count(copy.outcome);
         }
         for deletion in &results.deletions {
-            if deletion.outcome == Outcome::Deleted {
-                summary.count(Outcome::Deleted);
+            // A dry run counts planned copies only.
+            if deletion.outcome != Outcome::Planned {
+                summary.count(deletion.outcome);
             }
         }
         summary
@@ -441,6 +445,8 @@ mod tests {
                         date: jiff::civil::date(2026, 11, 22),
                         name: source(n).name,
                         state: SnapshotState::Available,
+                        created_at: None,
+                        attached_disks: Vec::new(),
                         tagged: true,
                     },
                     outcome: if n == 7 {
@@ -464,6 +470,8 @@ mod tests {
                         CoverageStatus::Protected
                     },
                     reason: None,
+                    through: None,
+                    first_copy: None,
                 })
                 .collect(),
             ..RunResults::default()

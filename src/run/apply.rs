@@ -1,6 +1,6 @@
 //! Applies a plan in all destinations at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use tokio::sync::SemaphorePermit;
 
 use super::copy::start;
-use super::outcome::{CopyResult, DeletionResult, Outcome, RunEvent, RunResults};
+use super::outcome::{CopyResult, DeletionResult, Outcome, RunEvent, RunResults, TagFailure};
 use super::slots::CopySlots;
 use crate::deadline::Deadline;
 use crate::lightsail::{CALLS_AT_ONCE, Lightsail, Retry};
@@ -18,7 +18,10 @@ use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::operation::Operation;
 use crate::model::region::Region;
 use crate::model::resource::{ResourceId, SnapshotState};
-use crate::plan::{CopyStep, DestinationPlan, ExistingCopy, PlannedCopy, copy_tags};
+use crate::model::snapshot_name::SnapshotName;
+use crate::plan::{
+    CopyStep, DestinationPlan, ExistingCopy, PlannedCopy, PlannedDeletion, copy_tags,
+};
 
 /// Applies a plan, and reports each step to `report` when it ends. A dry run makes no call.
 pub async fn apply(
@@ -39,6 +42,7 @@ pub async fn apply(
             slots: CopySlots::new(plan.slots),
             limit: Mutex::new(None),
             deletions: Mutex::default(),
+            tag_failures: Mutex::default(),
         };
         run.apply(plan).await
     });
@@ -46,6 +50,7 @@ pub async fn apply(
     for results in join_all(destinations).await {
         all.copies.extend(results.copies);
         all.deletions.extend(results.deletions);
+        all.tag_failures.extend(results.tag_failures);
     }
     all
 }
@@ -62,6 +67,7 @@ struct DestinationRun<'a, R> {
     /// later ones of this run too.
     limit: Mutex<Option<ApiError>>,
     deletions: Mutex<Vec<DeletionResult>>,
+    tag_failures: Mutex<Vec<TagFailure>>,
 }
 
 /// A copy that needs its tags.
@@ -98,15 +104,23 @@ impl<R: Fn(RunEvent<'_>)> DestinationRun<'_, R> {
                 })
                 .await;
         }
-        stream::iter(plan.deletions)
-            .for_each_concurrent(CALLS_AT_ONCE, |copy| async {
-                self.delete(copy).await;
-            })
-            .await;
+        let started: BTreeSet<&SnapshotName> = copies
+            .iter()
+            .filter(|result| !matches!(result.outcome, Outcome::Deferred | Outcome::Failed))
+            .map(|result| &result.copy.target)
+            .collect();
+        let deletions = plan.deletions.into_iter();
+        let deletions = deletions.filter(|deletion| {
+            let after = deletion.after.as_ref();
+            after.is_none_or(|copy| started.contains(copy))
+        });
+        self.delete_by_source(deletions).await;
         let deletions = self.deletions.into_inner();
+        let tag_failures = self.tag_failures.into_inner();
         RunResults {
             copies,
             deletions: deletions.unwrap_or_else(PoisonError::into_inner),
+            tag_failures: tag_failures.unwrap_or_else(PoisonError::into_inner),
             ..RunResults::default()
         }
     }
@@ -124,6 +138,14 @@ impl<R: Fn(RunEvent<'_>)> DestinationRun<'_, R> {
             CopyStep::Pending => return (CopyResult::new(copy, Outcome::Pending), None),
             CopyStep::Start => None,
             CopyStep::Replace(failed) => Some(failed),
+            CopyStep::Wait { reason, .. } => {
+                return (deferred(copy, waiting(reason)), None);
+            }
+            CopyStep::NameInUse(owner) => {
+                let message = format!("{} in {} is {owner}", copy.target, copy.destination);
+                let error = ApiError::found("NameInUse", message);
+                return (CopyResult::failed(copy, error), None);
+            }
         };
         let Some(slot) = self.slots.acquire().await else {
             return (deferred(copy, self.no_slots()), None);
@@ -229,14 +251,88 @@ impl<R: Fn(RunEvent<'_>)> DestinationRun<'_, R> {
             .lightsail
             .tag_snapshot(self.region, name, &tags, deadline)
             .await;
-        if let Err(error) = &tagged {
-            (self.report)(RunEvent::TagFailed {
+        tagged.inspect_err(|error| {
+            let failure = TagFailure {
                 region: self.region,
-                name,
-                error,
-            });
+                name: name.to_owned(),
+                error: error.clone(),
+            };
+            (self.report)(RunEvent::TagFailed(&failure));
+            let failures = self.tag_failures.lock();
+            failures
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(failure);
+        })
+    }
+
+    /// Deletes copies, those of each source after each other.
+    async fn delete_by_source(&self, deletions: impl Iterator<Item = PlannedDeletion>) {
+        let mut by_source: BTreeMap<ResourceId, Vec<PlannedDeletion>> = BTreeMap::new();
+        for deletion in deletions {
+            let source = deletion.copy.source.clone();
+            by_source.entry(source).or_default().push(deletion);
         }
-        tagged
+        stream::iter(by_source.into_values())
+            .for_each_concurrent(CALLS_AT_ONCE, |deletions| async {
+                for deletion in deletions {
+                    self.delete_planned(deletion).await;
+                }
+            })
+            .await;
+    }
+
+    /// Deletes a copy if that is allowed and the source's newest copy still exists.
+    async fn delete_planned(&self, deletion: PlannedDeletion) {
+        let obstacle = if deletion.refused {
+            Some((Outcome::Failed, mass_deletion(&deletion.copy)))
+        } else if self.dry_run {
+            None
+        } else {
+            match &deletion.newest {
+                Some(newest) => {
+                    let exists = self.check_newest(newest).await;
+                    exists.err().map(|error| (failure_outcome(&error), error))
+                }
+                None => None,
+            }
+        };
+        match obstacle {
+            Some((outcome, error)) => self.add_deletion(DeletionResult {
+                region: self.region,
+                copy: deletion.copy,
+                outcome,
+                operations: Vec::new(),
+                error: Some(error),
+            }),
+            None => {
+                self.delete(deletion.copy).await;
+            }
+        }
+    }
+
+    /// Fails if the newest available copy of a source is gone: then the others must stay.
+    async fn check_newest(&self, name: &str) -> Result<(), ApiError> {
+        let found = self
+            .lightsail
+            .find_snapshot(self.region, name, self.deadline.all)
+            .await?;
+        if found.is_some_and(|found| found.state == SnapshotState::Available) {
+            return Ok(());
+        }
+        Err(ApiError {
+            code: "NewestCopyMissing".to_owned(),
+            message: format!("the newest available copy {name} is gone, so the others stay"),
+            kind: ErrorKind::NotFound,
+            may_have_happened: false,
+        })
+    }
+
+    fn add_deletion(&self, result: DeletionResult) {
+        (self.report)(RunEvent::Deletion(&result));
+        let deletions = self.deletions.lock();
+        deletions
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(result);
     }
 
     /// Deletes a copy, unless this is a dry run. Returns why it could not.
@@ -250,20 +346,15 @@ impl<R: Fn(RunEvent<'_>)> DestinationRun<'_, R> {
                 Err(error) => (failure_outcome(&error), Vec::new(), Some(error)),
             }
         };
-        let result = DeletionResult {
+        let failure = error.clone();
+        self.add_deletion(DeletionResult {
             region: self.region,
             copy,
             outcome,
             operations,
             error,
-        };
-        (self.report)(RunEvent::Deletion(&result));
-        let error = result.error.clone();
-        let deletions = self.deletions.lock();
-        deletions
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(result);
-        error
+        });
+        failure
     }
 
     /// Makes the calls that delete a copy. Returns `None` if there is nothing to delete any more.
@@ -291,6 +382,25 @@ impl<R: Fn(RunEvent<'_>)> DestinationRun<'_, R> {
     }
 }
 
+/// The error of a copy that a later run starts.
+fn waiting(message: String) -> ApiError {
+    ApiError {
+        code: "CopyErrored".to_owned(),
+        message,
+        kind: ErrorKind::NotYet,
+        may_have_happened: false,
+    }
+}
+
+/// The error of a deletion that is part of a mass deletion.
+fn mass_deletion(copy: &ExistingCopy) -> ApiError {
+    let message = format!(
+        "retention would delete more than half of the available copies of {}; if that is right, run the policy once with \"allowMassDeletion\": true",
+        copy.source.name
+    );
+    ApiError::found("MassDeletion", message)
+}
+
 fn deferred(copy: SnapshotCopy, error: ApiError) -> CopyResult {
     CopyResult {
         error: Some(error),
@@ -301,7 +411,11 @@ fn deferred(copy: SnapshotCopy, error: ApiError) -> CopyResult {
 /// Whether a failure in a policy run waits for the next run, or needs a person.
 fn failure_outcome(error: &ApiError) -> Outcome {
     match error.kind {
-        ErrorKind::TooManyCopies | ErrorKind::Throttled | ErrorKind::NoTime => Outcome::Deferred,
+        // The source or recovery point disappeared during the run.
+        ErrorKind::NotFound
+        | ErrorKind::TooManyCopies
+        | ErrorKind::Throttled
+        | ErrorKind::NoTime => Outcome::Deferred,
         _ => Outcome::Failed,
     }
 }

@@ -16,14 +16,16 @@ use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 
 pub use self::copy::{preview, start};
-pub use self::outcome::{CopyResult, DeletionResult, Outcome, ReadFailure, RunEvent, RunResults};
+pub use self::outcome::{
+    CopyResult, DeletionResult, Outcome, ReadFailure, RunEvent, RunResults, TagFailure,
+};
 
 use crate::deadline::Deadline;
 use crate::lightsail::{CALLS_AT_ONCE, Lightsail};
 use crate::model::copy::SnapshotCopy;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::plan::{Plan, plan, rules_selecting_nothing};
+use crate::plan::{Coverage, MassDeletion, Plan, plan, rules_selecting_nothing};
 
 /// Starts an event's copies, at most [`CALLS_AT_ONCE`] at once in a destination, and reports each
 /// to `report` when it ends. The results are in the order of `copies`. A dry run only looks.
@@ -60,13 +62,22 @@ pub async fn copies(
     results.into_values().collect()
 }
 
+/// What a policy run may do.
+#[derive(Debug, Clone, Copy)]
+pub struct Mode {
+    /// Change nothing, only report.
+    pub dry_run: bool,
+    /// Whether it may delete most copies of a source.
+    pub mass_deletion: MassDeletion,
+}
+
 /// Runs a policy once, at `now`: observes, plans, applies the plan, and reports each finding and
 /// step to `report` when it happens. A dry run reports what would be done, and changes nothing.
 pub async fn policy(
     lightsail: &Lightsail,
     policy: &Policy,
     now: Timestamp,
-    dry_run: bool,
+    mode: Mode,
     deadline: Deadline,
     report: impl Fn(RunEvent<'_>),
 ) -> RunResults {
@@ -74,21 +85,48 @@ pub async fn policy(
     for failure in &read_failures {
         report(RunEvent::ReadFailed(failure));
     }
-    for rule in rules_selecting_nothing(policy, &inventory) {
-        report(RunEvent::RuleSelectsNothing { rule });
+    let idle_rules = rules_selecting_nothing(policy, &inventory);
+    for rule in &idle_rules {
+        report(RunEvent::RuleSelectsNothing { rule: *rule });
     }
     let Plan {
         destinations,
-        coverage,
-    } = plan(policy, &inventory, now);
+        mut coverage,
+        ignored,
+    } = plan(policy, &inventory, now, mode.mass_deletion);
     // Frees the lists of a large fleet before the copies start.
     drop(inventory);
+    for copy in &ignored {
+        report(RunEvent::CopyIgnored(copy));
+    }
+    let results = apply::apply(lightsail, destinations, mode.dry_run, deadline, &report).await;
+    check_first_copies(&mut coverage, &results.copies);
     for coverage in &coverage {
         report(RunEvent::Coverage(coverage));
     }
     RunResults {
         read_failures,
         coverage,
-        ..apply::apply(lightsail, destinations, dry_run, deadline, report).await
+        rules_selecting_nothing: idle_rules.len(),
+        ..results
+    }
+}
+
+/// Corrects the coverage of sources whose first copy should have started in this run.
+fn check_first_copies(coverage: &mut [Coverage], copies: &[CopyResult]) {
+    let not_started: BTreeMap<_, _> = copies
+        .iter()
+        .filter(|result| matches!(result.outcome, Outcome::Deferred | Outcome::Failed))
+        .map(|result| ((result.copy.destination, &result.copy.target), result))
+        .collect();
+    for coverage in coverage {
+        let Some(first_copy) = &coverage.first_copy else {
+            continue;
+        };
+        if let Some(result) = not_started.get(&(coverage.destination, first_copy)) {
+            let error = result.error.as_ref();
+            let why = error.map_or_else(String::new, ToString::to_string);
+            coverage.first_copy_failed(&why);
+        }
     }
 }

@@ -114,7 +114,7 @@ async fn read_destination(
     region: Region,
     deadline: Instant,
 ) -> Result<DestinationInventory, ReadFailure> {
-    let mut destination = DestinationInventory::default();
+    let mut destination = DestinationInventory::new(region);
     for kind in ResourceKind::ALL {
         let add = |snapshot| destination.add(&snapshot);
         let read = lightsail.snapshots(region, kind, deadline, add).await;

@@ -4,10 +4,10 @@ use serde::Serialize;
 use strum::IntoStaticStr;
 
 use crate::model::copy::SnapshotCopy;
-use crate::model::failure::ApiError;
+use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::operation::Operation;
 use crate::model::region::Region;
-use crate::plan::{Coverage, ExistingCopy};
+use crate::plan::{Coverage, ExistingCopy, IgnoredCopy};
 
 /// How a copy or a deletion ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr)]
@@ -91,6 +91,24 @@ pub struct ReadFailure {
     pub error: ApiError,
 }
 
+/// A copy that could not be tagged.
+#[derive(Debug)]
+pub struct TagFailure {
+    /// The copy's Region.
+    pub region: Region,
+    /// The copy's name.
+    pub name: String,
+    /// Why.
+    pub error: ApiError,
+}
+
+impl TagFailure {
+    /// Whether every later run would fail too. A copy that is gone needs no tags.
+    pub fn is_final(&self) -> bool {
+        !self.error.retryable() && self.error.kind != ErrorKind::NotFound
+    }
+}
+
 /// Something that a run did or found, reported when it happens.
 #[derive(Debug)]
 pub enum RunEvent<'a> {
@@ -108,14 +126,9 @@ pub enum RunEvent<'a> {
     /// The coverage of a source.
     Coverage(&'a Coverage),
     /// A copy could not be tagged.
-    TagFailed {
-        /// The copy's Region.
-        region: Region,
-        /// The copy's name.
-        name: &'a str,
-        /// Why.
-        error: &'a ApiError,
-    },
+    TagFailed(&'a TagFailure),
+    /// A copy does not count.
+    CopyIgnored(&'a IgnoredCopy),
 }
 
 /// What a run did and found.
@@ -123,10 +136,14 @@ pub enum RunEvent<'a> {
 pub struct RunResults {
     /// What could not be read.
     pub read_failures: Vec<ReadFailure>,
-    /// The coverage of each source before the run.
+    /// The coverage of each selected instance and disk.
     pub coverage: Vec<Coverage>,
     /// The result of each copy that the policy wants.
     pub copies: Vec<CopyResult>,
     /// The result of each deletion.
     pub deletions: Vec<DeletionResult>,
+    /// The copies that could not be tagged.
+    pub tag_failures: Vec<TagFailure>,
+    /// The number of rules in the policy that select nothing.
+    pub rules_selecting_nothing: usize,
 }

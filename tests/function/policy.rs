@@ -269,11 +269,7 @@ async fn a_run_writes_its_metrics_in_cloudwatchs_embedded_format() {
         .into_iter()
         .filter(|line| line.get("_aws").is_some())
         .collect();
-    assert_eq!(
-        records.len(),
-        3,
-        "one for each destination, and one for the run"
-    );
+    assert_eq!(records.len(), 1);
     for record in &records {
         assert!(record["_aws"]["Timestamp"].is_i64());
         let directive = &record["_aws"]["CloudWatchMetrics"][0];
@@ -292,16 +288,6 @@ async fn a_run_writes_its_metrics_in_cloudwatchs_embedded_format() {
             );
         }
     }
-    let of_region = records
-        .iter()
-        .find(|record| record["DestinationRegion"] == "eu-west-1")
-        .unwrap();
-    assert_eq!(
-        (
-            &of_region["CopiesStarted"],
-            &of_region["SourcesUnprotected"]
-        ),
-        (&json!(3), &json!(1))
-    );
-    assert!(records.iter().any(|record| record["ApiThrottles"] == 0));
+    assert_eq!(records[0]["SourcesUnprotected"], 1);
+    assert_eq!(records[0]["ApiThrottles"], 0);
 }

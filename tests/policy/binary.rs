@@ -1,7 +1,5 @@
 //! Runs of the real binary, as Lambda starts it, with the emulator on a port.
 
-use std::collections::BTreeSet;
-
 use lightsail_emulator::{Call, Fault, Operation, Region, World};
 use local_lambda::Ending;
 use serde_json::{Value, json};
@@ -9,7 +7,7 @@ use test_support::deployed::{Deployed, Outcome, TIMEOUT};
 
 use crate::BINARY;
 use crate::in_process::stay_within_a_day;
-use crate::metrics::{OF_A_DESTINATION, checked};
+use crate::metrics::{ALL, checked};
 
 const POLICY: &str = r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "eu-west-1"],
     "retention": { "keepLast": 1 } }"#;
@@ -94,24 +92,26 @@ async fn a_schedule_runs_the_policy_of_the_environment() {
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].body, json!({ "resourceName": "off" }));
 
-    // The metrics: one record for each destination, and one for the run.
     let records = records(&lines);
-    assert_eq!(records.len(), 3);
-    let mut destinations = BTreeSet::new();
-    for record in records {
-        let metrics = checked(record);
-        match record["DestinationRegion"].as_str() {
-            Some(destination) => {
-                destinations.insert(destination);
-                assert!(metrics.keys().map(String::as_str).eq(OF_A_DESTINATION));
-                assert_eq!(metrics["SourcesUnprotected"], 1.0);
-                assert_eq!(metrics["CopiesStarted"], 0.0);
-                assert!(metrics["RecoveryPointAgeHours"] < 24.0);
-            }
-            None => assert!(metrics.keys().eq(["ApiThrottles"])),
-        }
-    }
-    assert_eq!(destinations, BTreeSet::from(["eu-west-1", "us-east-1"]));
+    let [record] = records[..] else {
+        panic!("{records:#?}")
+    };
+    let metrics = checked(record);
+    assert!(metrics.keys().map(String::as_str).eq(ALL));
+    assert_eq!(record["FunctionName"], "local");
+    assert_eq!(metrics["Runs"], 1.0);
+    assert_eq!(metrics["SourcesUnprotected"], 1.0);
+    assert_eq!(metrics["CopiesStarted"], 0.0);
+    assert!(metrics["RecoveryPointAgeHours"] < 24.0);
+}
+
+#[tokio::test]
+async fn a_policy_in_an_event_writes_no_metrics() {
+    let mut deployed = deployed(WORLD, Some(POLICY)).await;
+    let event = format!(r#"{{ "policy": {POLICY} }}"#);
+    let (ending, lines) = run(&mut deployed, &event).await;
+    assert_eq!(answer(ending)["summary"]["started"], 4);
+    assert_eq!(records(&lines).len(), 0);
 }
 
 #[tokio::test]
@@ -135,15 +135,15 @@ async fn throttling_is_counted() {
 }
 
 #[tokio::test]
-async fn a_policy_that_selects_nothing_has_metrics_of_its_destinations() {
+async fn a_policy_that_selects_nothing_has_metrics() {
     let policy = r#"{ "sources": [ { "region": "us-west-2", "names": ["nobody"] } ], "destinations": ["us-east-1"] }"#;
     let mut deployed = deployed(WORLD, Some(policy)).await;
     let (ending, lines) = run(&mut deployed, "{}").await;
     assert_eq!(answer(ending)["coverage"], serde_json::json!([]));
     let records = records(&lines);
-    assert_eq!(records.len(), 2);
-    assert_eq!(records[0]["DestinationRegion"], "us-east-1");
+    assert_eq!(records.len(), 1);
     assert_eq!(records[0]["SourcesStale"], 0);
+    assert_eq!(records[0]["RulesSelectingNothing"], 1);
 }
 
 #[tokio::test]

@@ -6,8 +6,9 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use lightsail_snapshot_copier::{
     ApiError, AutoSnapshot, CopyStep, DestinationInventory, DestinationPlan, ErrorKind, Inventory,
-    Plan, PlannedCopy, Policy, RECOVERY_POINT_TAG, Region, Resource, ResourceId, ResourceKind,
-    SOURCE_TAG, Snapshot, SnapshotState, copy_tags, parse_policy, plan, sources_to_query, utc_date,
+    MassDeletion, Plan, PlannedCopy, Policy, RECOVERY_POINT_TAG, Region, Resource, ResourceId,
+    ResourceKind, SOURCE_TAG, Snapshot, SnapshotState, copy_tags, parse_policy, plan,
+    sources_to_query, utc_date,
 };
 
 pub fn region(name: &str) -> Region {
@@ -77,6 +78,7 @@ pub fn point(date: Date) -> AutoSnapshot {
         date,
         created_at: format!("{date}T06:00:00Z").parse().ok(),
         restorable: true,
+        in_progress: false,
     }
 }
 
@@ -104,6 +106,7 @@ pub struct FakeAccount {
     pub snapshots: BTreeMap<Region, Vec<Snapshot>>,
     /// The destinations that cannot be listed.
     pub unread_destinations: BTreeSet<Region>,
+    pub mass_deletion: MassDeletion,
 }
 
 impl FakeAccount {
@@ -117,6 +120,7 @@ impl FakeAccount {
             unread: BTreeSet::new(),
             snapshots: BTreeMap::new(),
             unread_destinations: BTreeSet::new(),
+            mass_deletion: MassDeletion::Allowed,
         }
     }
 
@@ -161,7 +165,7 @@ impl FakeAccount {
         }
         for region in &self.policy.destinations {
             if !self.unread_destinations.contains(region) {
-                let mut destination = DestinationInventory::default();
+                let mut destination = DestinationInventory::new(*region);
                 for snapshot in self.snapshots_in(*region) {
                     destination.add(snapshot);
                 }
@@ -180,7 +184,7 @@ impl FakeAccount {
     }
 
     pub fn plan(&self) -> Plan {
-        plan(&self.policy, &self.observed(), self.now)
+        plan(&self.policy, &self.observed(), self.now, self.mass_deletion)
     }
 
     /// The steps in one destination.
@@ -229,8 +233,12 @@ impl FakeAccount {
                     }
                 }
             }
+            let started: Vec<_> = made(steps).iter().map(|made| &made.copy.target).collect();
             for deletion in &steps.deletions {
-                snapshots.retain(|snapshot| snapshot.name != deletion.name);
+                let after = deletion.after.as_ref();
+                if !deletion.refused && after.is_none_or(|copy| started.contains(&copy)) {
+                    snapshots.retain(|snapshot| snapshot.name != deletion.copy.name);
+                }
             }
         }
     }
@@ -286,5 +294,9 @@ pub fn tagged_names(steps: &DestinationPlan) -> Vec<&str> {
 
 /// The names of the copies that a plan deletes.
 pub fn deleted_names(steps: &DestinationPlan) -> Vec<&str> {
-    steps.deletions.iter().map(|c| c.name.as_str()).collect()
+    let deletions = steps.deletions.iter();
+    deletions
+        .filter(|deletion| !deletion.refused)
+        .map(|deletion| deletion.copy.name.as_str())
+        .collect()
 }

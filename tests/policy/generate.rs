@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use lightsail_snapshot_copier::{
-    ApiError, AutoSnapshot, Policy, RECOVERY_POINT_TAG, Resource, ResourceId, ResourceKind,
-    Retention, SOURCE_TAG, Snapshot, SnapshotState, parse_policy, utc_date,
+    ApiError, AutoSnapshot, MassDeletion, Policy, RECOVERY_POINT_TAG, Resource, ResourceId,
+    ResourceKind, Retention, SOURCE_TAG, Snapshot, SnapshotState, parse_policy, utc_date,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -309,6 +309,7 @@ pub fn account() -> impl Strategy<Value = FakeAccount> {
                                 date,
                                 created_at: created.parse().ok().filter(|_| dated),
                                 restorable,
+                                in_progress: false,
                             }
                         })
                         .collect()),
@@ -327,6 +328,7 @@ pub fn account() -> impl Strategy<Value = FakeAccount> {
                 unread: unread.map(|(name, kind)| (region(name), kind)).collect(),
                 snapshots: destinations.zip(snapshots).collect(),
                 unread_destinations: unread_destinations.map(region).collect(),
+                mass_deletion: MassDeletion::Allowed,
             }
         },
     )

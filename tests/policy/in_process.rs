@@ -48,6 +48,7 @@ impl InProcess {
             Timestamp::now() + SignedDuration::from_millis(hand.load(Ordering::Relaxed))
         });
         let function = Handler {
+            function_name: "local".to_owned(),
             lightsail: Lightsail::new(in_process::config(&emulator), 0),
             region: Some(crate::fake_account::region("us-east-1")),
             policy: policy.map(parse_policy),

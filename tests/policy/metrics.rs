@@ -1,23 +1,25 @@
-//! What a run comes to as metrics: records that CloudWatch takes, with these metrics and no others.
+//! The metrics of a run: a record that CloudWatch accepts, with these metrics and no others.
 
 use std::collections::BTreeMap;
 
 use jsonschema::Validator;
 use lightsail_snapshot_copier::{
-    CopyResult, CopySource, Coverage, CoverageStatus, DeletionResult, ExistingCopy, Outcome,
-    ReadFailure, RunResults, SnapshotCopy, SnapshotState, metric_records,
+    ApiError, CopyResult, CopySource, Coverage, CoverageStatus, DeletionResult, ExistingCopy,
+    Outcome, ReadFailure, RunResults, SnapshotCopy, SnapshotState, TagFailure, metric_record,
 };
 use serde_json::{Value, json};
 
 use crate::fake_account::{copy_name, date, instance, noon, region, unreadable};
 
-/// All metrics of one destination, while a source has a copy there.
-pub const OF_A_DESTINATION: [&str; 8] = [
-    "CopiesDeferred",
-    "CopiesFailed",
-    "CopiesPending",
+/// All metrics of a run, while a source has a copy.
+pub const ALL: [&str; 10] = [
+    "ApiThrottles",
     "CopiesStarted",
+    "Deferred",
+    "Failures",
     "RecoveryPointAgeHours",
+    "RulesSelectingNothing",
+    "Runs",
     "SnapshotsDeleted",
     "SourcesStale",
     "SourcesUnprotected",
@@ -90,6 +92,8 @@ fn deleted(destination: &str, outcome: Outcome) -> DeletionResult {
             source,
             date: day,
             state: SnapshotState::Available,
+            created_at: None,
+            attached_disks: Vec::new(),
             tagged: true,
         },
         outcome,
@@ -98,29 +102,40 @@ fn deleted(destination: &str, outcome: Outcome) -> DeletionResult {
     }
 }
 
-fn covered(destination: &str, status: CoverageStatus, age_hours: Option<f64>) -> Coverage {
+fn covered(
+    name: &str,
+    destination: &str,
+    status: CoverageStatus,
+    age_hours: Option<f64>,
+) -> Coverage {
     Coverage {
-        source: instance("us-west-2", "web"),
+        source: instance("us-west-2", name),
         destination: region(destination),
         newest: age_hours.map(|_| date("2026-11-21")),
         age_hours,
         status,
         reason: None,
+        through: None,
+        first_copy: None,
     }
 }
 
-fn records_of(destinations: &[&str], results: &RunResults, throttles: u64) -> Vec<Value> {
-    let destinations: Vec<_> = destinations.iter().map(|name| region(name)).collect();
-    let lines = metric_records("the-request", noon(), &destinations, results, throttles);
-    let records = lines.iter().map(|line| {
-        assert!(!line.contains('\n'));
-        serde_json::from_str(line).unwrap()
-    });
-    records.collect()
+fn tag_failure(error: ApiError) -> TagFailure {
+    TagFailure {
+        region: region("us-east-1"),
+        name: "web".to_owned(),
+        error,
+    }
+}
+
+fn record(results: &RunResults, throttles: u64) -> Value {
+    let line = metric_record("copier", "the-request", noon(), results, throttles);
+    assert!(!line.contains('\n'));
+    serde_json::from_str(&line).unwrap()
 }
 
 #[test]
-fn each_destination_has_its_metrics_and_the_run_has_one() {
+fn one_record_counts_all_destinations() {
     let outcomes = [
         (Outcome::Started, 5),
         (Outcome::Exists, 7),
@@ -143,105 +158,66 @@ fn each_destination_has_its_metrics_and_the_run_has_one() {
             deleted("us-east-1", Outcome::Planned),
         ],
         coverage: vec![
-            covered("us-east-1", CoverageStatus::Protected, Some(20.5)),
-            covered("us-east-1", CoverageStatus::Stale, Some(70.25)),
-            covered("us-east-1", CoverageStatus::Stale, None),
-            covered("us-east-1", CoverageStatus::Protected, Some(3.0)),
-            covered("us-east-1", CoverageStatus::Unprotected, None),
-            covered("us-east-1", CoverageStatus::Unprotected, None),
-            covered("us-east-1", CoverageStatus::Unprotected, None),
-            covered("us-east-1", CoverageStatus::Pending, None),
-            covered("eu-west-1", CoverageStatus::Pending, None),
+            covered("a", "us-east-1", CoverageStatus::Protected, Some(20.5)),
+            covered("b", "us-east-1", CoverageStatus::Stale, Some(70.25)),
+            covered("b", "eu-west-1", CoverageStatus::Stale, Some(60.0)),
+            covered("c", "us-east-1", CoverageStatus::Stale, Some(50.0)),
+            covered("d", "us-east-1", CoverageStatus::Unprotected, None),
+            covered("e", "us-east-1", CoverageStatus::Pending, None),
+            covered("e", "eu-west-1", CoverageStatus::Unknown, None),
         ],
-        ..RunResults::default()
-    };
-    let records = records_of(&["us-east-1", "eu-west-1"], &results, 11);
-    let [eu_west_1, us_east_1, run] = &records[..] else {
-        panic!("{records:#?}")
-    };
-    for record in &records {
-        assert_eq!(record["_aws"]["Timestamp"], noon().as_millisecond());
-        assert_eq!(record["requestId"], "the-request");
-    }
-    for (record, name) in [(eu_west_1, "eu-west-1"), (us_east_1, "us-east-1")] {
-        assert_eq!(record["DestinationRegion"], name);
-        let directive = &record["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!(directive["Dimensions"], json!([["DestinationRegion"]]));
-        for metric in directive["Metrics"].as_array().unwrap() {
-            let unit = if metric["Name"] == "RecoveryPointAgeHours" {
-                "None"
-            } else {
-                "Count"
-            };
-            assert_eq!(metric["Unit"], unit);
-        }
-    }
-    let expected = [
-        ("CopiesDeferred", 3.0),
-        ("CopiesFailed", 2.0),
-        ("CopiesPending", 4.0),
-        ("CopiesStarted", 5.0),
-        ("RecoveryPointAgeHours", 70.25),
-        ("SnapshotsDeleted", 1.0),
-        ("SourcesStale", 2.0),
-        ("SourcesUnprotected", 3.0),
-    ];
-    let expected = expected.map(|(name, value)| (name.to_owned(), value));
-    assert_eq!(checked(us_east_1), BTreeMap::from(expected.clone()));
-    assert!(expected.iter().map(|(name, _)| name).eq(OF_A_DESTINATION));
-    // While no source has a copy, there is no age to tell, not an age of nothing.
-    let elsewhere = checked(eu_west_1);
-    assert_eq!(elsewhere.len(), 7);
-    assert_eq!(elsewhere["CopiesStarted"], 1.0);
-    assert_eq!(eu_west_1["RecoveryPointAgeHours"], Value::Null);
-
-    let directive = &run["_aws"]["CloudWatchMetrics"][0];
-    assert_eq!(directive["Dimensions"], json!([[]]));
-    assert_eq!(
-        checked(run),
-        BTreeMap::from([("ApiThrottles".to_owned(), 11.0)])
-    );
-}
-
-#[test]
-fn a_run_that_found_nothing_says_so_of_each_destination() {
-    let records = records_of(&["us-east-1", "eu-west-1"], &RunResults::default(), 0);
-    let [eu_west_1, us_east_1, run] = &records[..] else {
-        panic!("{records:#?}")
-    };
-    assert_eq!(eu_west_1["DestinationRegion"], "eu-west-1");
-    assert_eq!(us_east_1["DestinationRegion"], "us-east-1");
-    for record in [eu_west_1, us_east_1] {
-        let metrics = checked(record);
-        assert_eq!(metrics.len(), 7);
-        assert!(metrics.values().all(|value| *value == 0.0), "{metrics:?}");
-    }
-    assert_eq!(
-        checked(run),
-        BTreeMap::from([("ApiThrottles".to_owned(), 0.0)])
-    );
-}
-
-#[test]
-fn nothing_is_said_of_a_destination_that_may_only_look_empty() {
-    let results = RunResults {
         read_failures: vec![ReadFailure {
             region: region("us-west-2"),
             operation: "GetInstances",
             source: None,
             error: unreadable(),
         }],
-        ..RunResults::default()
+        tag_failures: vec![
+            tag_failure(unreadable()),
+            tag_failure(ApiError::found("AccessDeniedException", "no".to_owned())),
+        ],
+        rules_selecting_nothing: 1,
     };
-    assert_eq!(records_of(&["us-east-1"], &results, 0).len(), 1);
-    // What is known is told all the same.
-    let results = RunResults {
-        coverage: vec![covered("us-east-1", CoverageStatus::Stale, None)],
-        ..results
-    };
-    let records = records_of(&["us-east-1", "eu-west-1"], &results, 0);
-    assert_eq!(records.len(), 2);
-    assert_eq!(checked(&records[0])["SourcesStale"], 1.0);
+    let record = record(&results, 11);
+    assert_eq!(record["_aws"]["Timestamp"], noon().as_millisecond());
+    assert_eq!(record["requestId"], "the-request");
+    assert_eq!(record["FunctionName"], "copier");
+    let directive = &record["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(directive["Dimensions"], json!([["FunctionName"]]));
+    for metric in directive["Metrics"].as_array().unwrap() {
+        let unit = match metric["Name"].as_str() {
+            Some("RecoveryPointAgeHours") => "None",
+            _ => "Count",
+        };
+        assert_eq!(metric["Unit"], unit);
+    }
+    let expected = [
+        ("ApiThrottles", 11.0),
+        ("CopiesStarted", 6.0),
+        ("Deferred", 4.0),
+        // Two copies, a deletion, a tag that is refused for good, and a Region.
+        ("Failures", 5.0),
+        ("RecoveryPointAgeHours", 70.25),
+        ("RulesSelectingNothing", 1.0),
+        ("Runs", 1.0),
+        ("SnapshotsDeleted", 1.0),
+        // Each source counts once, in however many destinations it is stale.
+        ("SourcesStale", 2.0),
+        ("SourcesUnprotected", 1.0),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value));
+    assert_eq!(checked(&record), BTreeMap::from(expected.clone()));
+    assert!(expected.iter().map(|(name, _)| name).eq(ALL));
+}
+
+#[test]
+fn a_run_without_findings_writes_zeros() {
+    let record = record(&RunResults::default(), 0);
+    let mut metrics = checked(&record);
+    assert_eq!(metrics.remove("Runs"), Some(1.0));
+    // Without an available copy there is no age.
+    assert_eq!(metrics.len(), 8);
+    assert!(metrics.values().all(|value| *value == 0.0), "{metrics:?}");
 }
 
 #[test]

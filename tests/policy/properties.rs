@@ -203,7 +203,13 @@ fn changes(plan: &Plan) -> BTreeSet<Change> {
             )));
         }
         changes.extend(steps.tags.iter().map(of).map(Change::Tag));
-        changes.extend(steps.deletions.iter().map(of).map(Change::Delete));
+        changes.extend(
+            steps
+                .deletions
+                .iter()
+                .map(|deletion| of(&deletion.copy))
+                .map(Change::Delete),
+        );
     }
     changes
 }
@@ -241,16 +247,16 @@ proptest! {
             prop_assert!(!account.unread_destinations.contains(region));
             for deletion in &steps.deletions {
                 let there = account.snapshots_in(*region).iter();
-                let there: Vec<_> = there.filter(|s| s.name == deletion.name).collect();
-                prop_assert!(!there.is_empty(), "{} is not there", deletion.name);
+                let there: Vec<_> = there.filter(|s| s.name == deletion.copy.name).collect();
+                prop_assert!(!there.is_empty(), "{} is not there", deletion.copy.name);
                 for snapshot in there {
-                    prop_assert!(both_tags(snapshot), "{} has not both tags", deletion.name);
+                    prop_assert!(both_tags(snapshot), "{} has not both tags", deletion.copy.name);
                     let known = known(snapshot);
                     let known = known.expect("not a copy of the function's");
-                    prop_assert_eq!(&known.source, &deletion.source);
-                    prop_assert_eq!(known.date, deletion.date);
+                    prop_assert_eq!(&known.source, &deletion.copy.source);
+                    prop_assert_eq!(known.date, deletion.copy.date);
                 }
-                prop_assert!(may_be_pruned(&account, &deletion.source), "{:?}", deletion);
+                prop_assert!(may_be_pruned(&account, &deletion.copy.source), "{:?}", deletion);
             }
         }
     }
@@ -261,13 +267,13 @@ proptest! {
         for (region, steps) in &account.plan().destinations {
             let known = known_in(&account, *region);
             for deletion in &steps.deletions {
-                let before = available(&known, &deletion.source);
-                let deleted = |name: &String| steps.deletions.iter().any(|other| other.name == *name);
+                let before = available(&known, &deletion.copy.source);
+                let deleted = |name: &String| steps.deletions.iter().any(|other| other.copy.name == *name);
                 let after = before.iter().find(|copy| !deleted(&copy.snapshot.name));
                 prop_assert_eq!(
                     before.first().map(|copy| copy.date),
                     after.map(|copy| copy.date),
-                    "after the deletion of {}", &deletion.name
+                    "after the deletion of {}", &deletion.copy.name
                 );
             }
         }
@@ -280,18 +286,18 @@ proptest! {
             let (failed, aged): (Vec<_>, Vec<_>) = steps
                 .deletions
                 .iter()
-                .partition(|copy| copy.state == SnapshotState::Error);
-            let aged: Vec<&String> = aged.into_iter().map(|copy| &copy.name).collect();
+                .partition(|copy| copy.copy.state == SnapshotState::Error);
+            let aged: Vec<&String> = aged.into_iter().map(|copy| &copy.copy.name).collect();
             let names: BTreeSet<String> = aged.iter().map(|name| (*name).clone()).collect();
             prop_assert_eq!(names.len(), aged.len(), "deleted twice: {:?}", aged);
             prop_assert_eq!(names, not_kept(&account, *region));
             let known = known_in(&account, *region);
             for copy in failed {
                 let is_failed = known.iter().any(|known| {
-                    known.snapshot.name == copy.name
+                    known.snapshot.name == copy.copy.name
                         && known.snapshot.state == SnapshotState::Error
                 });
-                prop_assert!(is_failed, "{} has not failed", &copy.name);
+                prop_assert!(is_failed, "{} has not failed", &copy.copy.name);
             }
         }
     }
@@ -332,6 +338,16 @@ proptest! {
                     }
                     CopyStep::Exists => prop_assert!(in_state(SnapshotState::Available)),
                     CopyStep::Pending => prop_assert!(in_state(SnapshotState::Pending)),
+                    CopyStep::Wait { .. } => {
+                        let failed = in_state(SnapshotState::Error);
+                        prop_assert!(failed || in_state(SnapshotState::Unknown));
+                    }
+                    CopyStep::NameInUse(_) => {
+                        let name = wanted.copy.target.as_str();
+                        let mut snapshots = account.snapshots_in(*region).iter();
+                        prop_assert!(snapshots.any(|snapshot| snapshot.name == name));
+                        prop_assert!(there.is_empty(), "{:?}", wanted);
+                    }
                 }
             }
         }
@@ -412,7 +428,7 @@ proptest! {
             let tags: BTreeSet<&str> = steps.tags.iter().map(|copy| copy.name.as_str()).collect();
             prop_assert_eq!(&tags, &expected);
             let deleted: BTreeSet<&str> =
-                steps.deletions.iter().map(|copy| copy.name.as_str()).collect();
+                steps.deletions.iter().map(|copy| copy.copy.name.as_str()).collect();
             prop_assert!(tags.is_disjoint(&deleted));
             prop_assert!(remade.is_disjoint(&deleted), "{:?} {:?}", remade, deleted);
         }
@@ -623,7 +639,7 @@ fn the_generated_accounts_have_something_to_do() {
         let gone = |source: &ResourceId| !account.resources.contains_key(source);
         saw(
             "delete what is gone",
-            steps().any(|steps| steps.deletions.iter().any(|copy| gone(&copy.source))),
+            steps().any(|steps| steps.deletions.iter().any(|copy| gone(&copy.copy.source))),
         );
         let both = |kind: ResourceKind| {
             let of_kind = account.resources.keys().filter(move |s| s.kind == kind);

@@ -15,8 +15,8 @@ use lightsail_emulator::{
     SourceKind, StatusCode, World,
 };
 use lightsail_snapshot_copier::{
-    Deadline, Lightsail, Outcome, Policy, RECOVERY_POINT_TAG, ResourceKind, Retention, RunResults,
-    SOURCE_TAG, parse_policy, run_policy,
+    Deadline, Lightsail, MassDeletion, Mode, Outcome, Policy, RECOVERY_POINT_TAG, ResourceKind,
+    Retention, RunResults, SOURCE_TAG, parse_policy, run_policy,
 };
 use serde_json::json;
 use test_support::{in_process, retention_model};
@@ -440,7 +440,10 @@ impl Simulation {
                 &lightsail,
                 &policy,
                 clock.now(),
-                false,
+                Mode {
+                    dry_run: false,
+                    mass_deletion: MassDeletion::Refused,
+                },
                 Deadline::for_policy(time),
                 |done| {
                     steps.set(steps.get() + 1);

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use lightsail_snapshot_copier::{
-    ApiError, AutoSnapshot, CopyStep, ErrorKind, ExistingCopy, Inventory, Plan, Policy,
-    RECOVERY_POINT_TAG, Region, Resource, ResourceId, ResourceKind, Retention, SOURCE_TAG,
-    Snapshot, SnapshotName, SnapshotState, copy_tags, parse_policy, plan, rules_selecting_nothing,
-    sources_to_query,
+    ApiError, AutoSnapshot, CopyStep, DestinationInventory, ErrorKind, Inventory, MassDeletion,
+    Plan, PlannedDeletion, Policy, RECOVERY_POINT_TAG, Region, Resource, ResourceId, ResourceKind,
+    Retention, SOURCE_TAG, Snapshot, SnapshotName, SnapshotState, copy_tags, parse_policy, plan,
+    rules_selecting_nothing, sources_to_query,
 };
 
 use super::event::check_mistakes;
@@ -82,7 +82,8 @@ impl FakeAccount {
             }
         }
         for region in &policy.destinations {
-            account.observed.destinations.entry(*region).or_default();
+            let empty = DestinationInventory::new(*region);
+            account.observed.destinations.insert(*region, empty);
         }
         let of = |byte: u8, count: usize| usize::from(byte) % count;
         for (index, thing) in bytes.as_chunks::<3>().0.iter().take(40).enumerate() {
@@ -134,6 +135,7 @@ impl FakeAccount {
                 date,
                 created_at: (what & 8 == 0).then(noon),
                 restorable: what & 16 == 0,
+                in_progress: what & 32 == 0,
             });
         }
     }
@@ -207,7 +209,11 @@ impl FakeAccount {
     fn after(&self, plan: &Plan) -> Inventory {
         let mut observed = self.observed.clone();
         for (region, steps) in &plan.destinations {
-            let deleted: BTreeSet<&str> = steps.deletions.iter().map(|c| c.name.as_str()).collect();
+            let deleted: BTreeSet<&str> = steps
+                .deletions
+                .iter()
+                .map(|c| c.copy.name.as_str())
+                .collect();
             if let Some(destination) = observed.destinations.get_mut(region) {
                 destination
                     .copies
@@ -223,8 +229,9 @@ fn noon() -> Timestamp {
 }
 
 fn check_plans(policy: &Policy, account: &FakeAccount) {
-    let planned = plan(policy, &account.observed, noon());
-    assert_eq!(planned, plan(policy, &account.observed, noon()));
+    let planned = plan(policy, &account.observed, noon(), MassDeletion::Allowed);
+    let again = plan(policy, &account.observed, noon(), MassDeletion::Allowed);
+    assert_eq!(planned, again);
     let selected: BTreeSet<&ResourceId> = account
         .observed
         .resources
@@ -256,7 +263,7 @@ fn check_plans(policy: &Policy, account: &FakeAccount) {
         let deleted = steps
             .deletions
             .iter()
-            .map(|copy| copy.name.as_str())
+            .map(|deletion| deletion.copy.name.as_str())
             .collect();
         check_deletions(policy.retention.as_ref(), snapshots, &deleted);
     }
@@ -315,11 +322,12 @@ fn date_of(snapshot: &Snapshot) -> Option<Date> {
 
 /// The next plan deletes nothing, and does not copy again what this one deleted.
 fn check_next_plan(policy: &Policy, account: &FakeAccount, first: &Plan) {
-    let second = plan(policy, &account.after(first), noon());
+    let second = plan(policy, &account.after(first), noon(), MassDeletion::Allowed);
     for (region, steps) in &second.destinations {
         assert_eq!(steps.deletions, []);
         for wanted in &steps.copies {
-            let undone = |deleted: &ExistingCopy| {
+            let undone = |deletion: &PlannedDeletion| {
+                let deleted = &deletion.copy;
                 wanted.step == CopyStep::Start
                     && deleted.state == SnapshotState::Available
                     && (&deleted.source, deleted.date) == (&wanted.source, wanted.date)

@@ -1,0 +1,168 @@
+//! Which instances and disks are sources, and which of them a run must query.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+
+use super::inventory::{ExistingCopy, Inventory};
+use super::{by_source, last_valid_date, newest_available};
+use crate::model::policy::{Policy, SourceRule};
+use crate::model::resource::{Resource, ResourceId, ResourceKind, SnapshotState};
+use crate::model::restore_date::utc_date;
+
+/// The resources that the policy selects.
+pub(super) struct Sources<'a> {
+    /// Copied themselves.
+    own: BTreeMap<&'a ResourceId, &'a Resource>,
+    /// Disks that are copied with the instance they are attached to, by disk.
+    attached: BTreeMap<&'a ResourceId, ResourceId>,
+}
+
+impl<'a> Sources<'a> {
+    pub(super) fn new(policy: &Policy, inventory: &'a Inventory) -> Self {
+        let selects = |id: &ResourceId, resource: &Resource| {
+            policy.selects(id.region, id.kind, &id.name, &resource.tags)
+        };
+        let selected = inventory.resources.iter();
+        let selected = selected.filter(|(id, resource)| selects(id, resource));
+        let (mut own, mut attached) = (BTreeMap::new(), BTreeMap::new());
+        for (id, resource) in selected {
+            let instance = resource.attached_to.as_ref().map(|name| ResourceId {
+                region: id.region,
+                name: name.clone(),
+                kind: ResourceKind::Instance,
+            });
+            let instance = instance.filter(|instance| {
+                let found = inventory.resources.get(instance);
+                found.is_some_and(|resource| selects(instance, resource))
+            });
+            match instance {
+                // The instance's snapshots contain the disk.
+                Some(instance) if !resource.automatic_snapshots => {
+                    attached.insert(id, instance);
+                }
+                _ => {
+                    own.insert(id, resource);
+                }
+            }
+        }
+        Self { own, attached }
+    }
+
+    /// The sources: the selected resources without the disks that an instance's snapshots contain.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'a ResourceId> {
+        self.own.keys().copied()
+    }
+
+    /// The disks that an instance's snapshots contain, each with the instance.
+    pub(super) fn attached(&self) -> impl Iterator<Item = (&'a ResourceId, &ResourceId)> {
+        self.attached
+            .iter()
+            .map(|(disk, instance)| (*disk, instance))
+    }
+
+    /// Whether the policy selects this existing resource, as a source or with its instance.
+    pub(super) fn selects(&self, id: &ResourceId) -> bool {
+        self.own.contains_key(id) || self.attached.contains_key(id)
+    }
+
+    /// A source's resource.
+    pub(super) fn resource(&self, source: &ResourceId) -> Option<&'a Resource> {
+        self.own.get(source).copied()
+    }
+
+    /// The UTC day on which a source was created.
+    pub(super) fn created(&self, source: &ResourceId) -> Option<Date> {
+        self.resource(source)?.created_at.map(utc_date)
+    }
+}
+
+/// The sources whose automatic snapshots a run must query, the worst covered first: those without
+/// a copy of the current UTC day, available or in progress, in any destination that was read. With
+/// `backfill` also those that lack another of the last seven days that retention would keep.
+pub fn sources_to_query(policy: &Policy, inventory: &Inventory, now: Timestamp) -> Vec<ResourceId> {
+    let sources = Sources::new(policy, inventory);
+    let last_date = last_valid_date(now);
+    let destinations: Vec<_> = inventory
+        .destinations
+        .values()
+        .map(|destination| by_source(&destination.copies, last_date))
+        .collect();
+    let mut to_query: Vec<(Option<Date>, &ResourceId)> = sources
+        .iter()
+        .filter_map(|source| {
+            let created = sources.created(source);
+            let copies = destinations.iter().map(|by_source| {
+                let copies = by_source.get(source).map_or(&[][..], Vec::as_slice);
+                let own = copies.iter().copied();
+                own.filter(|copy| created.is_none_or(|created| copy.date >= created))
+                    .collect()
+            });
+            let copies: Vec<Vec<&ExistingCopy>> = copies.collect();
+            let mut each = copies.iter();
+            let lacks_any = each.any(|copies| lacks_a_day(policy, copies, created, now));
+            // The destination in which it is covered worst.
+            let newest = copies.iter().map(|copies| newest_available(copies));
+            let newest = newest.map(|copy| copy.map(|copy| copy.date)).min()?;
+            lacks_any.then_some((newest, source))
+        })
+        .collect();
+    to_query.sort();
+    let sources = to_query.into_iter();
+    sources.map(|(_, source)| source.clone()).collect()
+}
+
+/// Whether a source lacks a copy that a run could want, given its copies in one destination.
+fn lacks_a_day(
+    policy: &Policy,
+    copies: &[&ExistingCopy],
+    created: Option<Date>,
+    now: Timestamp,
+) -> bool {
+    let today = utc_date(now);
+    let existing: BTreeSet<Date> = copies
+        .iter()
+        .filter(|copy| copy.state != SnapshotState::Error)
+        .map(|copy| copy.date)
+        .collect();
+    if !existing.contains(&today) {
+        return true;
+    }
+    if !policy.backfill {
+        return false;
+    }
+    // Lightsail keeps the automatic snapshots of seven days.
+    let days = (1..7).filter_map(|days| today.checked_sub(days.days()).ok());
+    let missing: Vec<Date> = days
+        .filter(|day| !existing.contains(day) && created.is_none_or(|created| *day >= created))
+        .collect();
+    let Some(retention) = &policy.retention else {
+        return !missing.is_empty();
+    };
+    let all: BTreeSet<Date> = existing.iter().chain(&missing).copied().collect();
+    let newest_first: Vec<Date> = all.into_iter().rev().collect();
+    let kept = newest_first.iter().zip(retention.keeps(&newest_first));
+    kept.into_iter()
+        .any(|(day, keep)| keep && missing.contains(day))
+}
+
+/// The indexes in `sources` of the rules that select nothing although everything that they could
+/// select was read. Probably a name or tag is misspelt.
+pub fn rules_selecting_nothing(policy: &Policy, inventory: &Inventory) -> Vec<usize> {
+    let selects_nothing = |rule: &SourceRule| {
+        let was_read = ResourceKind::ALL
+            .into_iter()
+            .filter(|kind| rule.looks_at(*kind))
+            .all(|kind| inventory.read.contains(&(rule.region, kind)));
+        let mut resources = inventory.resources.iter();
+        was_read
+            && !resources
+                .any(|(id, resource)| rule.selects(id.region, id.kind, &id.name, &resource.tags))
+    };
+    let rules = policy.sources.iter().enumerate();
+    rules
+        .filter(|(_, rule)| selects_nothing(rule))
+        .map(|(index, _)| index)
+        .collect()
+}
