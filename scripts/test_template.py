@@ -121,10 +121,16 @@ def test_the_function_accepts_the_policy(parameters):
 # --- Permissions
 
 
+def permissions(**parameters):
+    resources = expand(**parameters)
+    policies = resources["FunctionRole"]["Properties"]["Policies"]
+    policies = policies + [resources[name]["Properties"] for name in ["DrillPermissions"] if name in resources]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
 def allowed(action, resource="*", region="us-east-1", on=(), request=(), **parameters):
     """Whether the role allows a call: `on` are the tag keys of the resource, `request` those in the request."""
-    role = expand(**FIRST | parameters)["FunctionRole"]["Properties"]
-    statements = [s for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"]]
+    statements = permissions(**FIRST | parameters)
 
     def holds(operator, key, wanted):
         if operator == "Null":
@@ -192,8 +198,7 @@ def test_the_role_allows_exactly_the_calls_in_the_code():
     supported = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text())["lightsail"]["Actions"]
     snake = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): name for name in LIGHTSAIL.operation_names}
     code = "\n".join(path.read_text().split("#[cfg(test)]\nmod ")[0] for path in sorted((ROOT / "src").rglob("*.rs")))
-    role = expand(**DRILLS)["FunctionRole"]["Properties"]["Policies"]
-    statements = [s for policy in role for s in policy["PolicyDocument"]["Statement"]]
+    statements = permissions(**DRILLS)
     actions = set(re.findall(r'"lightsail:(\w+)"', json.dumps(statements)))
     assert actions == {snake[call] for call in re.findall(r"\.\s*([a-z_]+)\(\)", code) if call in snake}
     for action in actions:  # resources are named wherever Lightsail supports that
