@@ -26,10 +26,10 @@ def event(parameters):
 
 
 def invoke(stack, region, payload):
-    resource = boto3.client("cloudformation", region).describe_stack_resource(StackName=stack, LogicalResourceId="Function")
+    (deployed,) = boto3.client("cloudformation", region).describe_stacks(StackName=stack)["Stacks"]
+    (name,) = [output["OutputValue"] for output in deployed["Outputs"] if output["OutputKey"] == "FunctionName"]
     # Longer than the function's time-out, so that the client does not invoke a second time.
     client = boto3.client("lambda", region, config=Config(read_timeout=330, retries={"total_max_attempts": 1}))
-    name = resource["StackResourceDetail"]["PhysicalResourceId"]
     return json.load(client.invoke(FunctionName=name, Payload=json.dumps(payload))["Payload"])
 
 

@@ -8,6 +8,7 @@ CloudFormation is moto's. It does not expand the SAM transform, so the function 
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import boto3
@@ -26,6 +27,8 @@ def aws(monkeypatch):
     server = ThreadedMotoServer(ip_address="localhost", port=0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()
+    # moto's state belongs to the process, not to the server.
+    urllib.request.urlopen(urllib.request.Request(f"http://localhost:{port}/moto-api/reset", method="POST"))
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://localhost:{port}")
