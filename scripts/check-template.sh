@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Checks template.yaml without AWS: SAM's and CloudFormation's linters (warnings fail), checkov (each skip has its reason
-# beside the resource), and the tests of the expanded template. Needs `cargo build --workspace`, because the tests
-# give the policies that the template makes to the function.
+# beside the resource), and the tests of the expanded template, of `sam deploy` and of install.sh. The tests give the
+# policies that the template makes to the function, so they need `cargo build --workspace`.
 #
-#   scripts/check-template.sh       # about a minute
+#   scripts/check-template.sh       # about four minutes
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/tools.sh
+scripts/tools.sh sam checkov checks
 
 export SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 PYTHONDONTWRITEBYTECODE=1
 tools=.tools/sam/bin
@@ -24,5 +24,5 @@ echo "== checkov"
 LOG_LEVEL=ERROR .tools/checkov/bin/checkov --file template.yaml --framework cloudformation \
     --skip-download --compact --quiet
 
-echo "== tests of the expanded template"
-"$tools/python" -m pytest --quiet -p no:cacheprovider scripts/test_template.py
+echo "== tests"
+"$tools/python" -m pytest --quiet -p no:cacheprovider --disable-warnings scripts

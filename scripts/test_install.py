@@ -23,7 +23,7 @@ from samtranslator.translator.translator import Translator
 from test_deploy import aws, deployed
 
 __all__ = ["aws"]
-# Where .ci/run installs the AWS CLI.
+# `scripts/tools.sh checks` installs the AWS CLI there.
 PATH = f"{os.environ['PATH']}:{ROOT / '.tools/checks/bin'}"
 pytestmark = pytest.mark.skipif(
     "CI" not in os.environ and not all(shutil.which(tool, path=PATH) for tool in ("aws", "curl", "jq")), reason="needs aws, curl, jq"
