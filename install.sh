@@ -27,7 +27,9 @@ ask() { # PROMPT VARIABLE
 
 confirm() {
     local answer
-    ask "$1 [y/N]" answer
+    printf '%s [y/N]: ' "$1" >&2
+    # The end of the input is a no.
+    IFS= read -r answer || answer=
     [ "$answer" = y ] || [ "$answer" = yes ]
 }
 
@@ -118,7 +120,7 @@ dry_run() { # shows what the next run would do
 }
 
 change() { # NAME=VALUE...: deploys paused, shows a dry run, and resumes or takes the change back
-    local before=() state=ENABLED
+    local before=() state=ENABLED argument
     if stack_exists; then
         state=$(deployed State)
         # NUL-separated, because PolicyJson may have several lines.
@@ -126,10 +128,13 @@ change() { # NAME=VALUE...: deploys paused, shows a dry run, and resumes or take
             jq -j '.Stacks[0].Parameters[] | "\(.ParameterKey)=\(.ParameterValue)\u0000"')
         deployed_template > previous.yaml
     fi
+    for argument in "$@"; do
+        case $argument in State=*) state=${argument#State=} ;; esac
+    done
     echo "deploying, with the schedule paused"
     deploy "$@" State=DISABLED
     echo "the next run would do this:"
-    dry_run
+    dry_run || echo "the dry run failed" >&2
     if confirm "keep this?"; then
         [ "$state" = DISABLED ] || deploy "State=$state"
     elif [ -f previous.yaml ]; then
@@ -156,7 +161,14 @@ install() {
             "Architecture=$architecture"
         [ "$email" = none ] || echo "Confirm the subscription: AWS mails a link to $email."
     fi
+}
+
+finish() {
     echo "done. bash install.sh show lists the parameters."
+    # Also after an interrupted change, which nothing else would report.
+    if [ "$(deployed State)" = DISABLED ]; then
+        echo "The schedule is paused. To start it: bash install.sh set State=ENABLED"
+    fi
 }
 
 set_parameters() {
@@ -196,8 +208,14 @@ main() {
     trap 'rm -rf "$work"' EXIT
     cd "$work"
     case $command in
-        install) install ;;
-        set) set_parameters "$@" ;;
+        install)
+            install
+            finish
+            ;;
+        set)
+            set_parameters "$@"
+            finish
+            ;;
         show)
             aws cloudformation describe-stacks --stack-name "$STACK" --output table \
                 --query 'Stacks[0].Parameters[].[ParameterKey, ParameterValue]'

@@ -111,7 +111,7 @@ def test_a_first_policy_that_is_declined_stays_paused(release):
 def test_a_change_is_kept_by_upgrades_and_can_be_declined(release):
     install(release, answers=ANSWERS)
     install(release, "set", "KeepDaily=14", "SourceTags=backup=dr,team=*", answers="y\n")
-    install(release, "set", "KeepDaily=1", answers="n\n", code=1)
+    install(release, "set", "KeepDaily=1", code=1)  # the input ends
     assert (deployed()["KeepDaily"], deployed()["State"]) == ("14", "ENABLED")
     before = code()
     with zipfile.ZipFile(release / f"{STACK}-arm64.zip", "w") as archive:
@@ -125,8 +125,10 @@ def test_a_change_is_kept_by_upgrades_and_can_be_declined(release):
 def test_a_pause_survives_an_upgrade(release):
     install(release, answers=ANSWERS)
     install(release, "set", "State=DISABLED")
-    install(release, answers="y\n")
+    assert "schedule is paused" in install(release, answers="y\n")
     assert deployed()["State"] == "DISABLED"
+    install(release, "set", "KeepDaily=7", "State=ENABLED", answers="y\n")
+    assert (deployed()["KeepDaily"], deployed()["State"]) == ("7", "ENABLED")
 
 
 def test_an_upgrade_keeps_the_architecture(release):
