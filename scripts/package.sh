@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Builds the function as `sam deploy` would, and puts it into a zip for the console or `aws lambda
-# update-function-code`: .aws-sam/lightsail-snapshot-copier-ARCHITECTURE.zip. The same sources and tools give the same
-# zip, byte for byte.
+# Builds the function as `sam build` does, and writes .aws-sam/lightsail-snapshot-copier-ARCHITECTURE.zip. The same sources
+# and tools write the same bytes. Needs cargo, and some minutes.
 #
-#   scripts/package.sh [x86_64|arm64]     # default: this machine's; some minutes. Needs cargo.
+#   scripts/package.sh [x86_64|arm64]     # default: the architecture of this machine
 set -euo pipefail
 cd "$(dirname "$0")/.."
 machine=$(uname -m)
@@ -11,11 +10,11 @@ architecture=${1:-${machine/aarch64/arm64}}
 zip=.aws-sam/lightsail-snapshot-copier-$architecture.zip
 scripts/tools.sh
 
-# cargo-lambda, and the zig that it links with.
+# cargo-lambda, and zig, which links for the other architecture.
 export PATH="$PWD/.tools/sam/bin:$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
-# The paths of this machine are not to be in the binary.
+# Keeps the paths of this machine out of the binary.
 export RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo ${RUSTFLAGS:-}"
-# SAM cannot tell cargo-lambda to keep to Cargo.lock; this fails where it would not.
+# SAM cannot pass --locked to cargo-lambda. This fails if Cargo.lock is not up to date.
 cargo metadata --locked --format-version 1 > /dev/null
 
 sam build --build-dir .aws-sam/build --parameter-overrides "Architecture=$architecture"
