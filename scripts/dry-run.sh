@@ -5,5 +5,5 @@
 #   scripts/dry-run.sh [--config-env default]     # needs AWS credentials
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/tools.sh
+scripts/tools.sh sam
 exec .tools/sam/bin/python scripts/dry_run.py "$@"

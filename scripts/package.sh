@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 machine=$(uname -m)
 architecture=${1:-${machine/aarch64/arm64}}
 zip=.aws-sam/lightsail-snapshot-copier-$architecture.zip
-scripts/tools.sh
+scripts/tools.sh sam
 
 # cargo-lambda, and zig, which links for the other architecture.
 export PATH="$PWD/.tools/sam/bin:$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1

@@ -5,7 +5,7 @@
 #   scripts/package.sh x86_64 && scripts/rie.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/tools.sh
+scripts/tools.sh sam
 cargo build --quiet --locked --package lightsail-emulator
 export SAM_CLI_TELEMETRY=0 PYTHONDONTWRITEBYTECODE=1
 exec .tools/sam/bin/python scripts/rie.py "$@"
