@@ -48,10 +48,8 @@ where
         _ => ("ConnectionFailure", ErrorKind::Refused, false),
     };
     ApiError {
-        code: code.to_owned(),
-        message: chain(error),
-        kind,
         may_have_happened,
+        ..ApiError::new(kind, code, chain(error))
     }
 }
 
@@ -66,19 +64,14 @@ fn service_error<E: ProvideErrorMetadata>(error: &E, status: u16) -> ApiError {
     let message = not_blank(error.message())
         .unwrap_or_else(|| format!("HTTP status {status}, without a message"));
     let kind = kind(own_code.as_deref(), &message, status);
-    let code = own_code.unwrap_or_else(|| {
-        match status {
-            500.. => "ServiceException",
-            429 => "ThrottlingException",
-            _ => "ConnectionFailure",
-        }
-        .to_owned()
+    let code = own_code.as_deref().unwrap_or(match status {
+        500.. => "ServiceException",
+        429 => "ThrottlingException",
+        _ => "ConnectionFailure",
     });
     ApiError {
-        code,
-        message,
-        kind,
         may_have_happened: matches!(kind, ErrorKind::ServiceFault | ErrorKind::NoAnswer),
+        ..ApiError::new(kind, code, message)
     }
 }
 
@@ -113,52 +106,47 @@ fn kind(code: Option<&str>, message: &str, status: u16) -> ErrorKind {
 
 /// An answer that the SDK cannot read.
 fn unreadable(status: u16, cause: String) -> ApiError {
+    let kind = match status {
+        500.. => ErrorKind::ServiceFault,
+        _ => ErrorKind::NoAnswer,
+    };
+    let message = format!("HTTP status {status}, and not an answer of Lightsail: {cause}");
     ApiError {
-        code: "ConnectionFailure".to_owned(),
-        message: format!("HTTP status {status}, and not an answer of Lightsail: {cause}"),
-        kind: match status {
-            500.. => ErrorKind::ServiceFault,
-            _ => ErrorKind::NoAnswer,
-        },
         may_have_happened: true,
+        ..ApiError::new(kind, "ConnectionFailure", message)
     }
 }
 
 /// A readable answer that may come from somebody else. The call may have happened or not.
 pub fn not_lightsail(message: String) -> ApiError {
     ApiError {
-        code: "ConnectionFailure".to_owned(),
-        message,
-        kind: ErrorKind::NoAnswer,
         may_have_happened: true,
+        ..ApiError::new(ErrorKind::NoAnswer, "ConnectionFailure", message)
     }
 }
 
 /// The deadline left no time for the call.
 pub fn no_time(operation: &str, region: Region) -> ApiError {
-    ApiError {
-        code: "Timeout".to_owned(),
-        message: format!("no time was left to call {operation} in {region}"),
-        kind: ErrorKind::NoTime,
-        may_have_happened: false,
-    }
+    let message = format!("no time was left to call {operation} in {region}");
+    ApiError::new(ErrorKind::NoTime, "Timeout", message)
 }
 
 /// No answer came. `kind` says whether the deadline or the attempt's own timeout ended it.
 pub fn unanswered(waited: Duration, kind: ErrorKind) -> ApiError {
+    let message = format!(
+        "Lightsail did not answer within {:.1} s",
+        waited.as_secs_f64()
+    );
     ApiError {
-        code: "Timeout".to_owned(),
-        message: format!(
-            "Lightsail did not answer within {:.1} s",
-            waited.as_secs_f64()
-        ),
-        kind,
         may_have_happened: true,
+        ..ApiError::new(kind, "Timeout", message)
     }
 }
 
 /// The Operations of a call that changes something. The SDK reads an answer without content, or
 /// somebody else's JSON, as one without operations. Neither means that the call was accepted.
+///
+/// An accepted call fails if one of its Operations has status `Failed`.
 pub fn accepted<T: Into<Operation>>(
     operation: &str,
     operations: Option<Vec<T>>,
@@ -168,7 +156,33 @@ pub fn accepted<T: Into<Operation>>(
             "the answer to {operation} has no operations; it may not be from Lightsail"
         ))
     })?;
-    Ok(operations.into_iter().map(Into::into).collect())
+    let operations: Vec<Operation> = operations.into_iter().map(Into::into).collect();
+    let failed = operations
+        .iter()
+        .find(|operation| operation.status.as_deref() == Some("Failed"));
+    match failed.map(|failed| operation_failed(operation, failed)) {
+        Some(error) => Err(ApiError {
+            operations,
+            ..error
+        }),
+        None => Ok(operations),
+    }
+}
+
+/// An Operation with status `Failed`. A failed copy has the same code as one that is found in state
+/// `error` later. Other Operations keep their own code.
+fn operation_failed(call: &str, failed: &Operation) -> ApiError {
+    let own_code = failed.error_code.as_deref();
+    let code = match call {
+        "CopySnapshot" => "CopyErrored",
+        _ => own_code.unwrap_or("OperationFailureException"),
+    };
+    let message = format!(
+        "Lightsail accepted {call} and reports that it failed: {}: {}",
+        own_code.unwrap_or("no code"),
+        failed.error_details.as_deref().unwrap_or("no details")
+    );
+    ApiError::found(code, message)
 }
 
 /// The resource that was asked for. Lightsail reports a missing one as `NotFoundException`.
@@ -319,6 +333,41 @@ mod tests {
                     format!("HTTP status {status}, without a message")
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_failed_operation_fails_its_call_and_is_kept() {
+        let operation = |status: &str| Operation {
+            status: Some(status.to_owned()),
+            ..Operation::default()
+        };
+        for status in ["NotStarted", "Started", "Succeeded", "Completed"] {
+            let operations = vec![operation(status)];
+            assert_eq!(
+                accepted("CopySnapshot", Some(operations.clone())),
+                Ok(operations)
+            );
+        }
+        let failed = Operation {
+            error_code: Some("DiskBusy".to_owned()),
+            error_details: Some("Try later.".to_owned()),
+            ..operation("Failed")
+        };
+        for (call, failed, code) in [
+            ("CopySnapshot", failed.clone(), "CopyErrored"),
+            ("DeleteDiskSnapshot", failed, "DiskBusy"),
+            (
+                "TagResource",
+                operation("Failed"),
+                "OperationFailureException",
+            ),
+        ] {
+            let operations = vec![operation("Succeeded"), failed];
+            let error = accepted(call, Some(operations.clone())).unwrap_err();
+            assert_eq!(error.code, code);
+            assert_eq!(error.operations, operations);
+            assert!(!error.retryable() && !error.may_have_happened);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Why a call did not do what it should.
 
+use super::operation::Operation;
+
 /// A failed call, or a reason to make none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -14,6 +16,8 @@ pub struct ApiError {
     /// Whether the call may have had its effect: its answer was lost, or the service failed while
     /// it worked on it.
     pub may_have_happened: bool,
+    /// The Operations of a call that Lightsail accepted and reports as failed.
+    pub operations: Vec<Operation>,
 }
 
 /// The kinds of failure that the function handles differently.
@@ -42,14 +46,20 @@ pub enum ErrorKind {
 }
 
 impl ApiError {
-    /// An error that this function found itself. It stays until somebody changes something.
-    pub fn found(code: &str, message: String) -> Self {
+    /// An error of a call that had no effect.
+    pub fn new(kind: ErrorKind, code: &str, message: String) -> Self {
         Self {
             code: code.to_owned(),
             message,
-            kind: ErrorKind::Refused,
+            kind,
             may_have_happened: false,
+            operations: Vec::new(),
         }
+    }
+
+    /// An error that this function found itself. It stays until somebody changes something.
+    pub fn found(code: &str, message: String) -> Self {
+        Self::new(ErrorKind::Refused, code, message)
     }
 
     /// Whether the same request may succeed later without any change.

@@ -216,15 +216,11 @@ impl<R: Fn(RunEvent<'_>)> DestinationRun<'_, R> {
     }
 
     fn no_slots(&self) -> ApiError {
-        ApiError {
-            code: "MaxCopiesInProgress".to_owned(),
-            message: format!(
-                "as many copies are in progress in {} as the policy's maxCopiesInProgress allows",
-                self.region
-            ),
-            kind: ErrorKind::TooManyCopies,
-            may_have_happened: false,
-        }
+        let message = format!(
+            "as many copies are in progress in {} as the policy's maxCopiesInProgress allows",
+            self.region
+        );
+        ApiError::new(ErrorKind::TooManyCopies, "MaxCopiesInProgress", message)
     }
 
     fn limit(&self) -> Option<ApiError> {
@@ -343,7 +339,11 @@ impl<R: Fn(RunEvent<'_>)> DestinationRun<'_, R> {
             match self.call_delete(&copy).await {
                 Ok(Some(operations)) => (Outcome::Deleted, operations, None),
                 Ok(None) => return None,
-                Err(error) => (failure_outcome(&error), Vec::new(), Some(error)),
+                Err(error) => (
+                    failure_outcome(&error),
+                    error.operations.clone(),
+                    Some(error),
+                ),
             }
         };
         let failure = error.clone();

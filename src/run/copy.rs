@@ -4,7 +4,6 @@ use crate::deadline::Deadline;
 use crate::lightsail::Lightsail;
 use crate::model::copy::{CopySource, SnapshotCopy};
 use crate::model::failure::{ApiError, ErrorKind};
-use crate::model::operation::Operation;
 use crate::model::resource::{Snapshot, SnapshotState};
 
 use super::outcome::{CopyResult, Outcome};
@@ -12,7 +11,12 @@ use super::outcome::{CopyResult, Outcome};
 /// Starts a copy.
 pub async fn start(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadline) -> CopyResult {
     let error = match lightsail.copy_snapshot(&copy, deadline.copies).await {
-        Ok(operations) => return started(copy, operations),
+        Ok(operations) => {
+            return CopyResult {
+                operations,
+                ..CopyResult::new(copy, Outcome::Started)
+            };
+        }
         Err(error) => error,
     };
     if error.kind != ErrorKind::NameInUse && !error.may_have_happened {
@@ -134,31 +138,6 @@ fn describe(snapshot: &Snapshot) -> String {
     match &snapshot.from_region {
         Some(region) => format!("{name} in {region}"),
         None => name.to_owned(),
-    }
-}
-
-/// The result of an accepted call. Its Operation can already have failed.
-fn started(copy: SnapshotCopy, operations: Vec<Operation>) -> CopyResult {
-    let failed = operations
-        .iter()
-        .find(|operation| operation.status.as_deref() == Some("Failed"));
-    let error = failed.map(|operation| {
-        let message = format!(
-            "Lightsail accepted the copy and reports that it failed: {} {}",
-            operation.error_code.as_deref().unwrap_or("no code"),
-            operation.error_details.as_deref().unwrap_or_default()
-        );
-        ApiError::found("CopyErrored", message)
-    });
-    CopyResult {
-        outcome: if error.is_some() {
-            Outcome::Failed
-        } else {
-            Outcome::Started
-        },
-        copy,
-        operations,
-        error,
     }
 }
 

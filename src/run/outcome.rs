@@ -57,8 +57,10 @@ impl CopyResult {
     /// A failed copy.
     pub fn failed(copy: SnapshotCopy, error: ApiError) -> Self {
         Self {
+            copy,
+            outcome: Outcome::Failed,
+            operations: error.operations.clone(),
             error: Some(error),
-            ..Self::new(copy, Outcome::Failed)
         }
     }
 }

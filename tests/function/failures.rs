@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use lightsail_emulator::{Fault, Operation, Region, SnapshotState, StatusCode, World};
+use lightsail_emulator::{Fault, Operation, Region, SnapshotState, StatusCode, World, world};
 use local_lambda::Invocation;
 use serde_json::{Value, json};
 use test_support::deployed::{Deployed, Outcome, dated, world, world_of_instant_copies};
@@ -355,6 +355,72 @@ async fn a_copy_that_is_refused_in_its_own_operation_failed() {
         (&line["errorCode"], &line["operationStatus"]),
         (&json!("CopyErrored"), &json!("Failed"))
     );
+}
+
+/// An accepted call whose Operation has failed.
+fn failed_operation(operation_type: &str) -> Fault {
+    let body = json!({ "operations": [ {
+        "id": "0710de23-b848-4146-887d-ec12093c049d", "operationType": operation_type, "status": "Failed",
+        "isTerminal": true, "errorCode": "DiskBusy", "errorDetails": "The disk is busy.",
+    } ] });
+    page(200, "application/x-amz-json-1.1", &body.to_string())
+}
+
+#[tokio::test]
+async fn a_failed_operation_fails_a_deletion() {
+    let tags = |date: &str| {
+        let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let source = tag("snapshot-copier:source", "us-west-2/WordPress-1");
+        [source, tag("snapshot-copier:recovery-point", date)].into()
+    };
+    let mut world = world();
+    for date in ["2019-09-23", "2019-09-24", "2019-09-25"] {
+        let snapshot = world::InstanceSnapshot {
+            name: format!("WordPress-1-us-west-2-{date}"),
+            from_instance_name: Some("WordPress-1".to_owned()),
+            tags: tags(date),
+            ..Default::default()
+        };
+        let region = world.regions.get_mut(&Region::UsEast1).unwrap();
+        region.instance_snapshots.push(snapshot);
+    }
+    let mut deployed = Deployed::with(BINARY, world, &[]).await;
+    let before = deployed.names_in(Region::UsEast1);
+    let call = Operation::DeleteInstanceSnapshot;
+    let fault = failed_operation(call.as_str());
+    deployed.emulator.fault_next(call, 10, fault);
+    let event = json!({ "policy": {
+        "sources": [ { "region": "us-west-2", "names": ["WordPress-1"] } ],
+        "destinations": ["us-east-1"], "retention": { "keepLast": 1 },
+    } });
+    let invocation = deployed.send(&event).await;
+    let (error_type, message) = invocation.error();
+    assert_eq!(error_type, "CopyFailed");
+    assert_eq!(message.lines().count(), 2, "{message}");
+    let lines = invocation.events("delete_result");
+    assert_eq!(lines.len(), 2);
+    for line in lines {
+        assert_eq!(line["outcome"], "failed", "{line:#}");
+        assert_eq!(line["operationStatus"], "Failed");
+        assert_eq!(line["operationType"], "DeleteInstanceSnapshot");
+        assert_eq!(line["errorDetails"], "The disk is busy.");
+    }
+    assert_eq!(deployed.names_in(Region::UsEast1), before);
+}
+
+#[tokio::test]
+async fn a_failed_operation_fails_a_tag() {
+    let mut deployed = Deployed::new(BINARY).await;
+    let call = Operation::TagResource;
+    let fault = failed_operation(call.as_str());
+    deployed.emulator.fault_next(call, 1, fault);
+    let event = json!({ "policy": {
+        "sources": [ { "region": "us-west-2", "names": ["WordPress-1"] } ], "destinations": ["us-east-1"],
+    } });
+    let invocation = deployed.send(&event).await;
+    let lines = invocation.events("tag_failed");
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["errorCode"], "DiskBusy");
 }
 
 #[tokio::test]

@@ -84,10 +84,12 @@ pub fn point(date: Date) -> AutoSnapshot {
 
 pub fn unreadable() -> ApiError {
     ApiError {
-        code: "ServiceException".to_owned(),
-        message: "no answer".to_owned(),
-        kind: ErrorKind::ServiceFault,
         may_have_happened: true,
+        ..ApiError::new(
+            ErrorKind::ServiceFault,
+            "ServiceException",
+            "no answer".to_owned(),
+        )
     }
 }
 

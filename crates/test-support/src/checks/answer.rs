@@ -280,6 +280,10 @@ impl Given {
     }
 }
 
+fn has_failed(operation: &Operation) -> bool {
+    operation.status.as_deref() == Some("Failed")
+}
+
 /// The text with spaces instead of control characters; empty if absent.
 fn plain(text: Option<&str>) -> String {
     text.unwrap_or_default().replace(|c: char| c < ' ', " ")
@@ -381,8 +385,14 @@ impl Wire {
             .any(|(_, given)| given.is_nearly_accepted())
     }
 
-    /// The call succeeded: the Operations are those of the response.
+    /// The call succeeded: the Operations are those of the response, and none failed.
     fn check_operations(&self, operations: &[Operation]) {
+        self.check_returned(operations);
+        assert!(!operations.iter().any(has_failed));
+    }
+
+    /// The Operations are those of the last response.
+    fn check_returned(&self, operations: &[Operation]) {
         if self.is_unclear() {
             return;
         }
@@ -470,9 +480,15 @@ impl Wire {
         );
     }
 
-    /// A failed change says whether it may have taken effect.
+    /// A failed change has the Operations of an accepted call, or says whether it may have taken
+    /// effect.
     fn check_failed_change(&self, failure: &ApiError) {
         self.check_failure(failure);
+        if !failure.operations.is_empty() {
+            self.check_returned(&failure.operations);
+            assert!(failure.operations.iter().any(has_failed));
+            return;
+        }
         let exchanges = self.exchanges();
         let mut given = exchanges.iter().map(|(_, given)| given);
         let unclear = given.any(|given| match given {
@@ -495,6 +511,10 @@ impl Wire {
             other => panic!("{other:?}"),
         }
         assert_eq!(result.error.is_some(), failed);
+        assert_eq!(result.operations.iter().any(has_failed), {
+            let error = result.error.as_ref();
+            error.is_some_and(|error| !error.operations.is_empty())
+        });
         let results = RunResults {
             copies: vec![result],
             ..RunResults::default()

@@ -148,12 +148,8 @@ impl FakeAccount {
                 .resources
                 .retain(|id, _| (id.region, id.kind) != lost);
         } else if what & 16 == 0 {
-            let failure = ApiError {
-                code: "ServiceException".to_owned(),
-                message: "Please try again later".to_owned(),
-                kind: ErrorKind::ServiceFault,
-                may_have_happened: false,
-            };
+            let message = "Please try again later".to_owned();
+            let failure = ApiError::new(ErrorKind::ServiceFault, "ServiceException", message);
             self.observed.auto_snapshots.insert(source, Err(failure));
         } else {
             self.observed.destinations.remove(&policy.destinations[0]);
