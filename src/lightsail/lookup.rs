@@ -1,11 +1,10 @@
-//! Looks up single snapshots and what a copy's source is.
+//! Looks up single snapshots.
 
 use tokio::time::Instant;
 
 use super::Lightsail;
 use super::classify::found;
 use super::retry::Call;
-use crate::model::copy::{CopySource, SnapshotCopy};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 use crate::model::resource::Snapshot;
@@ -47,26 +46,5 @@ impl Lightsail {
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// Whether the source of a copy exists: a manual snapshot, or a restorable automatic one.
-    pub async fn has_source(
-        &self,
-        copy: &SnapshotCopy,
-        deadline: Instant,
-    ) -> Result<bool, ApiError> {
-        let (resource, date) = match &copy.source {
-            CopySource::Manual { snapshot } => {
-                let found = self.find_snapshot(copy.source_region, snapshot, deadline);
-                return Ok(found.await?.is_some());
-            }
-            CopySource::Dated { resource, date } => (resource, Some(*date)),
-            CopySource::Latest { resource } => (resource, None),
-        };
-        let snapshots = self.auto_snapshots(copy.source_region, resource, deadline);
-        Ok(snapshots
-            .await?
-            .iter()
-            .any(|snapshot| snapshot.restorable && date.is_none_or(|date| date == snapshot.date)))
     }
 }

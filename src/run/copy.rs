@@ -1,10 +1,13 @@
 //! Starts one copy, and finds out what has its name if the name is in use or the answer was lost.
 
+use tokio::time::Instant;
+
 use crate::deadline::Deadline;
 use crate::lightsail::Lightsail;
 use crate::model::copy::{CopySource, SnapshotCopy};
 use crate::model::failure::{ApiError, ErrorKind};
-use crate::model::resource::{Snapshot, SnapshotState};
+use crate::model::region::Region;
+use crate::model::resource::{AutoSnapshot, Snapshot, SnapshotState};
 
 use super::outcome::{CopyResult, Outcome};
 
@@ -48,25 +51,57 @@ pub async fn preview(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadli
         Ok(Some(owner)) => return name_in_use(copy, owner),
         Err(error) => return CopyResult::failed(copy, error),
     }
-    match lightsail.has_source(&copy, deadline.look_ups).await {
-        Ok(true) => CopyResult::new(copy, Outcome::Planned),
-        Ok(false) => {
-            let region = copy.source_region;
-            let message = match &copy.source {
-                CopySource::Manual { snapshot } => {
-                    format!("{region} has no snapshot {snapshot}")
-                }
-                CopySource::Dated { resource, date } => {
-                    format!("{resource} in {region} has no restorable automatic snapshot of {date}")
-                }
-                CopySource::Latest { resource } => {
-                    format!("{resource} in {region} has no restorable automatic snapshot")
-                }
-            };
-            CopyResult::failed(copy, ApiError::found("NotFoundException", message))
-        }
+    match check_source(lightsail, &copy, deadline.look_ups).await {
+        Ok(()) => CopyResult::new(copy, Outcome::Planned),
         Err(error) => CopyResult::failed(copy, error),
     }
+}
+
+/// Dry run: checks that Lightsail would accept the source of a copy.
+async fn check_source(
+    lightsail: &Lightsail,
+    copy: &SnapshotCopy,
+    deadline: Instant,
+) -> Result<(), ApiError> {
+    let region = copy.source_region;
+    let (resource, date) = match &copy.source {
+        CopySource::Manual { snapshot } => {
+            let found = lightsail.find_snapshot(region, snapshot, deadline).await?;
+            return check_manual_source(region, snapshot, found.map(|found| found.state));
+        }
+        CopySource::Dated { resource, date } => (resource, Some(*date)),
+        CopySource::Latest { resource } => (resource, None),
+    };
+    let snapshots = lightsail.auto_snapshots(region, resource, deadline).await?;
+    let is_source = |snapshot: &AutoSnapshot| {
+        snapshot.restorable && date.is_none_or(|date| date == snapshot.date)
+    };
+    if snapshots.iter().any(is_source) {
+        return Ok(());
+    }
+    let of_date = date.map(|date| format!(" of {date}")).unwrap_or_default();
+    let message = format!("{resource} in {region} has no restorable automatic snapshot{of_date}");
+    Err(ApiError::found("NotFoundException", message))
+}
+
+/// Lightsail copies only available snapshots.
+fn check_manual_source(
+    region: Region,
+    snapshot: &str,
+    state: Option<SnapshotState>,
+) -> Result<(), ApiError> {
+    let state = match state {
+        Some(SnapshotState::Available) => return Ok(()),
+        Some(SnapshotState::Pending) => "still pending",
+        Some(SnapshotState::Unknown) => "in state unknown",
+        Some(SnapshotState::Error) => "in state error",
+        None => {
+            let message = format!("{region} has no snapshot {snapshot}");
+            return Err(ApiError::found("NotFoundException", message));
+        }
+    };
+    let message = format!("{snapshot} in {region} is {state}, and cannot be copied");
+    Err(ApiError::found("OperationFailureException", message))
 }
 
 /// What has a copy's name in the destination.

@@ -574,6 +574,49 @@ async fn a_dry_run_changes_nothing_and_says_what_would_be_done() {
 }
 
 #[tokio::test]
+async fn a_dry_run_fails_for_a_manual_snapshot_that_is_not_available() {
+    for (kind, state) in [
+        ("instance", SnapshotState::Pending),
+        ("instance", SnapshotState::Error),
+        ("disk", SnapshotState::Pending),
+        ("disk", SnapshotState::Error),
+    ] {
+        let mut deployed = Deployed::new(BINARY).await;
+        let name = "unfinished".to_owned();
+        let emulator = &deployed.emulator;
+        let added = if kind == "instance" {
+            let snapshot = world::InstanceSnapshot {
+                name,
+                state,
+                ..Default::default()
+            };
+            emulator.add_instance_snapshot(Region::UsWest2, &snapshot)
+        } else {
+            let snapshot = world::DiskSnapshot {
+                name,
+                state,
+                ..Default::default()
+            };
+            emulator.add_disk_snapshot(Region::UsWest2, &snapshot)
+        };
+        added.unwrap();
+        let mut event = json!({
+            "sourceRegion": "us-west-2", "sourceSnapshotName": "unfinished", "targetSnapshotName": "x1",
+        });
+        // The dry run reports what the run does.
+        for dry_run in [true, false] {
+            event["dryRun"] = dry_run.into();
+            let invocation = deployed.send(&event).await;
+            assert_eq!(invocation.error().0, "CopyFailed");
+            let line = invocation.line_of("x1");
+            assert_eq!(line["errorCode"], "OperationFailureException", "{line:#}");
+            assert_eq!(line["retryable"], false);
+        }
+        assert_eq!(deployed.names_in(Region::UsEast1), [""; 0]);
+    }
+}
+
+#[tokio::test]
 async fn an_answer_too_large_for_lambda_leaves_out_what_needs_no_attention() {
     let mut deployed = Deployed::with(
         BINARY,
