@@ -1,6 +1,6 @@
 //! Looks up single snapshots.
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::Lightsail;
 use super::classify::found;
@@ -45,6 +45,31 @@ impl Lightsail {
             }
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Waits until the snapshot that has a name is found. Lightsail can refuse a name before it
+    /// shows the snapshot. Returns `None` if there is none at the deadline.
+    pub async fn wait_for_snapshot(
+        &self,
+        region: Region,
+        name: &str,
+        deadline: Instant,
+    ) -> Result<Option<Snapshot>, ApiError> {
+        let mut attempt = 1;
+        loop {
+            match self.find_snapshot(region, name, deadline).await {
+                Ok(None) => {}
+                // An earlier attempt found nothing.
+                Err(error) if error.kind == ErrorKind::NoTime && attempt > 1 => return Ok(None),
+                answer => return answer,
+            }
+            let pause = self.pause_before(attempt);
+            if Instant::now() + pause >= deadline {
+                return Ok(None);
+            }
+            sleep(pause).await;
+            attempt += 1;
         }
     }
 }

@@ -131,7 +131,7 @@ impl Lightsail {
 
     /// The pause after the given failed attempt: the doubled pause, less up to half of it at
     /// random, so that callers that were refused together do not return together.
-    fn pause_before(&self, attempt: u32) -> Duration {
+    pub(super) fn pause_before(&self, attempt: u32) -> Duration {
         let doubled = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16));
         let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
         doubled.min(MAX_PAUSE).mul_f64(0.5 + jitter.f64() / 2.0)

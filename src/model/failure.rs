@@ -35,6 +35,8 @@ pub enum ErrorKind {
     TooManyCopies,
     /// The copy's name is in use.
     NameInUse,
+    /// The copy's name is in use, and no snapshot with that name is found.
+    OwnerNotFound,
     /// The resource does not exist.
     NotFound,
     /// Lightsail is still setting up the account or the Region.
@@ -70,6 +72,7 @@ impl ApiError {
             | ErrorKind::NoAnswer
             | ErrorKind::NoTime
             | ErrorKind::TooManyCopies
+            | ErrorKind::OwnerNotFound
             | ErrorKind::NotYet
             | ErrorKind::Expired => true,
             ErrorKind::NameInUse | ErrorKind::NotFound | ErrorKind::Refused => false,

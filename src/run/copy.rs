@@ -25,15 +25,12 @@ pub async fn start(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadline
     if error.kind != ErrorKind::NameInUse && !error.may_have_happened {
         return CopyResult::failed(copy, error);
     }
-    let owner = name_owner(lightsail, &copy, deadline).await;
-    match owner {
+    let wait = error.kind == ErrorKind::NameInUse;
+    match name_owner(lightsail, &copy, wait, deadline.look_ups).await {
         Ok(Some(owner)) => name_in_use(copy, owner),
         // The answer was lost or the service failed, and the copy did not start.
         Ok(None) | Err(_) if error.kind != ErrorKind::NameInUse => CopyResult::failed(copy, error),
-        Ok(None) => {
-            let message = format!("another kind of resource has that name ({})", error.message);
-            CopyResult::failed(copy, ApiError::found("NameInUse", message))
-        }
+        Ok(None) => CopyResult::failed(copy, owner_not_found(error)),
         Err(unread) => {
             let message = format!(
                 "the name is in use, and its owner could not be read: {}",
@@ -46,7 +43,7 @@ pub async fn start(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadline
 
 /// Dry run: the outcome this copy would have.
 pub async fn preview(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadline) -> CopyResult {
-    match name_owner(lightsail, &copy, deadline).await {
+    match name_owner(lightsail, &copy, false, deadline.look_ups).await {
         Ok(None) => {}
         Ok(Some(owner)) => return name_in_use(copy, owner),
         Err(error) => return CopyResult::failed(copy, error),
@@ -112,21 +109,28 @@ enum NameOwner {
     Other(String),
 }
 
-/// Looks up the snapshot that has a copy's name.
+/// Looks up the snapshot that has a copy's name. With `wait`, repeats that until it is found or the
+/// deadline comes.
 async fn name_owner(
     lightsail: &Lightsail,
     copy: &SnapshotCopy,
-    deadline: Deadline,
+    wait: bool,
+    deadline: Instant,
 ) -> Result<Option<NameOwner>, ApiError> {
-    let found = lightsail.find_snapshot(copy.destination, copy.target.as_str(), deadline.look_ups);
-    let Some(found) = found.await? else {
+    let (region, name) = (copy.destination, copy.target.as_str());
+    let found = if wait {
+        lightsail.wait_for_snapshot(region, name, deadline).await?
+    } else {
+        lightsail.find_snapshot(region, name, deadline).await?
+    };
+    let Some(found) = found else {
         return Ok(None);
     };
     let source_region = copy.source_region.as_str();
     let origin = match &copy.source {
         CopySource::Manual { snapshot } => {
             // A copy of a manual snapshot has the origin of that snapshot.
-            let source = lightsail.find_snapshot(copy.source_region, snapshot, deadline.look_ups);
+            let source = lightsail.find_snapshot(copy.source_region, snapshot, deadline);
             let Some(source) = source.await? else {
                 return Ok(Some(NameOwner::Other(format!(
                     "a snapshot of {}; nobody can tell whether it is a copy of {snapshot}, because {snapshot} is gone from {source_region}",
@@ -173,6 +177,18 @@ fn describe(snapshot: &Snapshot) -> String {
     match &snapshot.from_region {
         Some(region) => format!("{name} in {region}"),
         None => name.to_owned(),
+    }
+}
+
+/// Lightsail refused the name, and no snapshot with it was found until the deadline.
+fn owner_not_found(refusal: ApiError) -> ApiError {
+    let message = format!(
+        "no snapshot with that name is found; Lightsail does not show it yet, or another kind of resource has the name ({})",
+        refusal.message
+    );
+    ApiError {
+        may_have_happened: refusal.may_have_happened,
+        ..ApiError::new(ErrorKind::OwnerNotFound, "NameInUse", message)
     }
 }
 

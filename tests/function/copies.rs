@@ -466,9 +466,16 @@ async fn a_taken_name_counts_as_the_copy_only_if_it_is_one_of_this_source() {
 #[tokio::test]
 async fn a_name_that_another_kind_of_resource_has_is_in_use() {
     let mut deployed = Deployed::new(BINARY).await;
-    let invocation = deployed.send(&dated("Standby-1", "us-east-1")).await;
-    assert_eq!(invocation.line_of("Standby-1")["errorCode"], "NameInUse");
+    // The look-ups are repeated until the deadline, because a snapshot may not be visible yet.
+    let event = dated("Standby-1", "us-east-1").to_string();
+    let short = std::time::Duration::from_secs(4);
+    let invocation = deployed.function.invoke(event, short).await;
+    let line = invocation.line_of("Standby-1");
+    assert_eq!(line["errorCode"], "NameInUse");
+    assert_eq!(line["retryable"], true);
     assert_eq!(invocation.error().0, "CopyFailed");
+    let look_ups = deployed.calls_of(Operation::GetDiskSnapshot).len();
+    assert!(look_ups >= 3, "{look_ups}");
 }
 
 #[tokio::test]

@@ -636,6 +636,36 @@ async fn a_taken_name_that_cannot_be_looked_up_is_a_failure_and_no_false_success
 }
 
 #[tokio::test]
+async fn a_copy_that_is_not_visible_yet_is_looked_up_again() {
+    let not_found = || refusal(400, "NotFoundException", "The snapshot does not exist: x1");
+    for (world, expected) in [(world(), "pending"), (world_of_instant_copies(), "exists")] {
+        let mut deployed = Deployed::with(BINARY, world, &[]).await;
+        deployed.copy(&dated("x1", "us-east-1")).await;
+        let call = Operation::GetInstanceSnapshot;
+        deployed.emulator.fault_next(call, 3, not_found());
+        let copy = deployed.copy(&dated("x1", "us-east-1")).await;
+        assert_eq!(copy["outcome"], expected);
+        assert_eq!(deployed.calls_of(call).len(), 4);
+        assert_eq!(deployed.calls_of(Operation::CopySnapshot).len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_cut_short_by_the_deadline_is_still_a_name_in_use() {
+    let mut deployed = Deployed::new(BINARY).await;
+    deployed.copy(&dated("x1", "us-east-1")).await;
+    let not_found = refusal(400, "NotFoundException", "The snapshot does not exist: x1");
+    let call = Operation::GetInstanceSnapshot;
+    deployed.emulator.fault_next(call, 2, not_found);
+    deployed.emulator.fault_next(call, 1000, Fault::Hang);
+    let event = dated("x1", "us-east-1").to_string();
+    let invocation = deployed.function.invoke(event, SHORT).await;
+    let line = failed_line(&invocation, "x1");
+    let expected = (&json!("NameInUse"), &json!(true));
+    assert_eq!((&line["errorCode"], &line["retryable"]), expected);
+}
+
+#[tokio::test]
 async fn one_failure_does_not_keep_other_copies_from_being_made() {
     let mut deployed = Deployed::new(BINARY).await;
     let missing = json!({
