@@ -196,7 +196,7 @@ impl<R: Fn(RunEvent<'_>)> DestinationRun<'_, R> {
             && result.outcome == Outcome::Failed
         {
             result.outcome = failure_outcome(error);
-            if replaces && error.code == "CopyErrored" {
+            if replaces && error.code == "CopyErrored" && error.operations.is_empty() {
                 // Lightsail accepted the deletion and has not finished it yet.
                 result.outcome = Outcome::Deferred;
             }
@@ -320,6 +320,7 @@ impl<R: Fn(RunEvent<'_>)> DestinationRun<'_, R> {
             message: format!("the newest available copy {name} is gone, so the others stay"),
             kind: ErrorKind::NotFound,
             may_have_happened: false,
+            operations: Vec::new(),
         })
     }
 
@@ -389,6 +390,7 @@ fn waiting(message: String) -> ApiError {
         message,
         kind: ErrorKind::NotYet,
         may_have_happened: false,
+        operations: Vec::new(),
     }
 }
 
