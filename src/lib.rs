@@ -46,6 +46,7 @@ pub use handler::{Handler, InvocationError, Payload};
 pub use lightsail::{Lightsail, Retry, config as sdk_config};
 pub use model::copy::{CopySource, SnapshotCopy};
 pub use model::failure::{ApiError, ErrorKind};
+pub use model::firewall::PortRule;
 pub use model::operation::{Location, Operation, Time};
 pub use model::policy::{Policy, SourceRule};
 pub use model::region::Region;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use aws_sdk_lightsail::primitives::DateTime;
 use aws_sdk_lightsail::types::{
     self as sdk, AddOn, AutoSnapshotDetails, AutoSnapshotStatus, Disk, DiskSnapshot,
-    DiskSnapshotState, Instance, InstanceSnapshot, InstanceSnapshotState, Tag,
+    DiskSnapshotState, Instance, InstancePortInfo, InstanceSnapshot, InstanceSnapshotState, Tag,
 };
 use jiff::{Timestamp, Unit};
 
+use crate::model::firewall::PortRule;
 use crate::model::operation::{Location, Operation, Time};
 use crate::model::resource::{AutoSnapshot, Resource, ResourceKind, Snapshot, SnapshotState};
 use crate::model::restore_date::RestoreDate;
@@ -24,7 +25,25 @@ impl From<Instance> for Resource {
                 instance.blueprint_id.as_deref(),
                 instance.bundle_id.as_deref(),
             ),
+            ports: instance.networking.and_then(|networking| {
+                let ports = networking.ports?;
+                Some(ports.into_iter().map(PortRule::from).collect())
+            }),
             attached_to: None,
+        }
+    }
+}
+
+impl From<InstancePortInfo> for PortRule {
+    fn from(info: InstancePortInfo) -> Self {
+        let protocol = info.protocol.as_ref().map_or("all", |name| name.as_str());
+        Self {
+            protocol: protocol.to_owned(),
+            from_port: info.from_port,
+            to_port: info.to_port,
+            cidrs: info.cidrs.unwrap_or_default(),
+            ipv6_cidrs: info.ipv6_cidrs.unwrap_or_default(),
+            cidr_list_aliases: info.cidr_list_aliases.unwrap_or_default(),
         }
     }
 }
@@ -37,6 +56,7 @@ impl From<Disk> for Resource {
             created_at: disk.created_at.as_ref().and_then(timestamp),
             automatic_snapshots: automatic_snapshots(disk.add_ons),
             is_windows: false,
+            ports: None,
             attached_to: disk.attached_to.filter(|instance| !instance.is_empty()),
         }
     }

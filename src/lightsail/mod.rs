@@ -185,13 +185,13 @@ impl Lightsail {
         &self,
         region: Region,
         name: &str,
-        tags: &[(&str, String)],
+        tags: &[(String, String)],
         deadline: Instant,
     ) -> Result<(), ApiError> {
         let call = Call::new("TagResource", region, deadline);
         let tags: Vec<Tag> = tags
             .iter()
-            .map(|(key, value)| Tag::builder().key(*key).value(value).build())
+            .map(|(key, value)| Tag::builder().key(key).value(value).build())
             .collect();
         let answer = self
             .call(call, |client| {

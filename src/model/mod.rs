@@ -2,6 +2,7 @@
 
 pub mod copy;
 pub mod failure;
+pub mod firewall;
 pub mod operation;
 pub mod policy;
 pub mod region;

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 use strum::IntoStaticStr;
 
+use super::firewall::PortRule;
 use super::region::Region;
 
 /// An instance or a disk, and so the kind of its snapshots.
@@ -47,6 +48,8 @@ pub struct Resource {
     pub automatic_snapshots: bool,
     /// Whether it is a Windows instance. Lightsail makes no automatic snapshots of those.
     pub is_windows: bool,
+    /// The firewall of an instance: `networking.ports`.
+    pub ports: Option<Vec<PortRule>>,
     /// The instance that a disk is attached to.
     pub attached_to: Option<String>,
 }

@@ -19,10 +19,13 @@ pub const SOURCE_TAG: &str = "snapshot-copier:source";
 pub const RECOVERY_POINT_TAG: &str = "snapshot-copier:recovery-point";
 
 /// The tags of the copy of a source's recovery point of `date`.
-pub fn copy_tags(source: &ResourceId, date: Date) -> [(&'static str, String); 2] {
+pub fn copy_tags(source: &ResourceId, date: Date) -> [(String, String); 2] {
     [
-        (SOURCE_TAG, format!("{}/{}", source.region, source.name)),
-        (RECOVERY_POINT_TAG, date.to_string()),
+        (
+            SOURCE_TAG.to_owned(),
+            format!("{}/{}", source.region, source.name),
+        ),
+        (RECOVERY_POINT_TAG.to_owned(), date.to_string()),
     ]
 }
 

@@ -37,6 +37,8 @@ pub struct Plan {
     pub coverage: Vec<Coverage>,
     /// Copies that do not count.
     pub ignored: Vec<IgnoredCopy>,
+    /// The tags with the firewall of each instance that is a source.
+    pub ports: BTreeMap<ResourceId, Vec<(String, String)>>,
 }
 
 /// What to do in one destination, in this order.
@@ -72,7 +74,10 @@ pub fn plan(
     mass_deletion: MassDeletion,
 ) -> Plan {
     let sources = Sources::new(policy, inventory);
-    let mut plan = Plan::default();
+    let mut plan = Plan {
+        ports: sources.ports(),
+        ..Plan::default()
+    };
     for region in &policy.destinations {
         let Some(destination) = inventory.destinations.get(region) else {
             plan.coverage.extend(coverage::unread(&sources, *region));

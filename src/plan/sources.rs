@@ -7,6 +7,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::inventory::{ExistingCopy, Inventory};
 use super::{by_source, last_valid_date, newest_available};
+use crate::model::firewall::ports_tags;
 use crate::model::policy::{Policy, SourceRule};
 use crate::model::resource::{Resource, ResourceId, ResourceKind, SnapshotState};
 use crate::model::restore_date::utc_date;
@@ -70,6 +71,15 @@ impl<'a> Sources<'a> {
     /// A source's resource.
     pub(super) fn resource(&self, source: &ResourceId) -> Option<&'a Resource> {
         self.own.get(source).copied()
+    }
+
+    /// The tags with the firewall of each instance.
+    pub(super) fn ports(&self) -> BTreeMap<ResourceId, Vec<(String, String)>> {
+        let with_ports = self.own.iter().filter_map(|(source, resource)| {
+            let ports = resource.ports.as_ref()?;
+            Some(((*source).clone(), ports_tags(ports)))
+        });
+        with_ports.collect()
     }
 
     /// The UTC day on which a source was created.

@@ -23,10 +23,14 @@ use crate::plan::{
     CopyStep, DestinationPlan, ExistingCopy, PlannedCopy, PlannedDeletion, copy_tags,
 };
 
+/// The tags with the firewalls of instances.
+type PortsTags = BTreeMap<ResourceId, Vec<(String, String)>>;
+
 /// Applies a plan, and reports each step to `report` when it ends. A dry run makes no call.
 pub async fn apply(
     lightsail: &Lightsail,
     plan: BTreeMap<Region, DestinationPlan>,
+    ports: &PortsTags,
     dry_run: bool,
     deadline: Deadline,
     report: impl Fn(RunEvent<'_>),
@@ -36,6 +40,7 @@ pub async fn apply(
         let run = DestinationRun {
             lightsail,
             region,
+            ports,
             dry_run,
             deadline,
             report,
@@ -59,6 +64,7 @@ pub async fn apply(
 struct DestinationRun<'a, R> {
     lightsail: &'a Lightsail,
     region: Region,
+    ports: &'a PortsTags,
     dry_run: bool,
     deadline: Deadline,
     report: &'a R,
@@ -241,7 +247,8 @@ impl<R: Fn(RunEvent<'_>)> DestinationRun<'_, R> {
     }
 
     async fn tag(&self, source: &ResourceId, date: Date, name: &str) -> Result<(), ApiError> {
-        let tags = copy_tags(source, date);
+        let ports = self.ports.get(source).into_iter().flatten().cloned();
+        let tags: Vec<_> = copy_tags(source, date).into_iter().chain(ports).collect();
         let deadline = self.deadline.all;
         let tagged = self
             .lightsail

@@ -93,13 +93,22 @@ pub async fn policy(
         destinations,
         mut coverage,
         ignored,
+        ports,
     } = plan(policy, &inventory, now, mode.mass_deletion);
     // Frees the lists of a large fleet before the copies start.
     drop(inventory);
     for copy in &ignored {
         report(RunEvent::CopyIgnored(copy));
     }
-    let results = apply::apply(lightsail, destinations, mode.dry_run, deadline, &report).await;
+    let results = apply::apply(
+        lightsail,
+        destinations,
+        &ports,
+        mode.dry_run,
+        deadline,
+        &report,
+    )
+    .await;
     check_first_copies(&mut coverage, &results.copies);
     for coverage in &coverage {
         report(RunEvent::Coverage(coverage));

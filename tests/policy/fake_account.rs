@@ -134,6 +134,7 @@ impl FakeAccount {
             created_at: None,
             automatic_snapshots: true,
             is_windows: false,
+            ports: None,
             attached_to: None,
         };
         let points = points.iter().map(|text| point(date(text))).collect();

@@ -296,6 +296,7 @@ pub fn account() -> impl Strategy<Value = FakeAccount> {
                     created_at: None,
                     automatic_snapshots,
                     is_windows: false,
+                    ports: None,
                     attached_to: None,
                 };
                 let of_source: Result<Vec<AutoSnapshot>, ApiError> = match content {

@@ -184,8 +184,14 @@ fn a_copy_without_tags_counts_and_is_tagged() {
         assert_eq!(
             copy_tags(&tagged.source, tagged.date),
             [
-                ("snapshot-copier:source", "us-west-2/web".to_owned()),
-                ("snapshot-copier:recovery-point", YESTERDAY.to_owned()),
+                (
+                    "snapshot-copier:source".to_owned(),
+                    "us-west-2/web".to_owned()
+                ),
+                (
+                    "snapshot-copier:recovery-point".to_owned(),
+                    YESTERDAY.to_owned()
+                ),
             ]
         );
     }

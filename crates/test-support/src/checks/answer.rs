@@ -118,7 +118,10 @@ async fn run(letter: u8, wire: &Arc<Wire>) {
             }
         }
         b't' => {
-            let tags = [("snapshot-copier:source", "us-west-2/web".to_owned())];
+            let tags = [(
+                "snapshot-copier:source".to_owned(),
+                "us-west-2/web".to_owned(),
+            )];
             match lightsail
                 .tag_snapshot(region, "web-1", &tags, deadline)
                 .await

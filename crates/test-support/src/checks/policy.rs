@@ -118,6 +118,7 @@ impl FakeAccount {
             created_at: None,
             automatic_snapshots: what & 16 == 0,
             is_windows: false,
+            ports: None,
             attached_to: None,
         };
         self.observed.resources.insert(source, resource);
