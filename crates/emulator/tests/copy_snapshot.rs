@@ -10,7 +10,7 @@ use lightsail_emulator::{
 };
 use serde_json::{Value, json};
 
-use support::Bench;
+use support::InProcess;
 
 const WORLD: &str = r#"{ "copySeconds": 10, "copyLimit": 2, "regions": {
     "us-west-2": {
@@ -36,10 +36,10 @@ fn manual(snapshot: &str, target: &str) -> Value {
 
 #[tokio::test]
 async fn the_sample_requests_of_the_page_work() {
-    let bench = Bench::of(World::demo());
+    let lightsail = InProcess::of(World::demo());
     let automatic = json!({ "sourceResourceName": "WordPress-1", "restoreDate": "2019-09-25",
         "targetSnapshotName": "CopiedAutoSnapshot-2019-09-25", "sourceRegion": "us-west-2" });
-    let answer = bench
+    let answer = lightsail
         .call(Region::UsWest2, CopySnapshot, automatic)
         .await
         .unwrap();
@@ -61,7 +61,7 @@ async fn the_sample_requests_of_the_page_work() {
     );
     let manual = json!({ "sourceSnapshotName": "WordPress-1-1569608575",
         "targetSnapshotName": "CopiedManualSnapshot-2019-09-25", "sourceRegion": "us-west-2" });
-    let answer = bench
+    let answer = lightsail
         .call(Region::UsWest2, CopySnapshot, manual)
         .await
         .unwrap();
@@ -73,7 +73,7 @@ async fn the_sample_requests_of_the_page_work() {
 
 #[tokio::test]
 async fn each_rule_of_the_page_is_kept() {
-    let bench = Bench::new(WORLD);
+    let lightsail = InProcess::new(WORLD);
     let good = latest("WordPress-1", "Copy-1");
     let with = |changes: Value| {
         let mut body = good.clone();
@@ -161,7 +161,7 @@ async fn each_rule_of_the_page_is_kept() {
             "Some names are already in use: Taken-1",
         ),
     ] {
-        let refused = bench
+        let refused = lightsail
             .refusal(Region::UsEast1, CopySnapshot, body.clone())
             .await;
         assert_eq!(
@@ -181,7 +181,7 @@ async fn each_rule_of_the_page_is_kept() {
         with(json!({ "restoreDate": 20261121 })),
         json!([]),
     ] {
-        let refused = bench
+        let refused = lightsail
             .refusal(Region::UsEast1, CopySnapshot, body.clone())
             .await;
         assert_eq!(
@@ -199,7 +199,7 @@ async fn each_rule_of_the_page_is_kept() {
         manual("Nowhere", "Copy-1"),
         manual("WordPress-1", "Copy-1"),
     ] {
-        let refused = bench
+        let refused = lightsail
             .refusal(Region::UsEast1, CopySnapshot, body.clone())
             .await;
         assert_eq!(
@@ -213,13 +213,13 @@ async fn each_rule_of_the_page_is_kept() {
             refused.message
         );
     }
-    let refused = bench
+    let refused = lightsail
         .refusal(Region::UsEast1, CopySnapshot, manual("Broken-1", "Copy-1"))
         .await;
     assert_eq!(refused.code, "OperationFailureException");
-    assert_eq!(bench.emulator.snapshots(Region::UsEast1), []);
+    assert_eq!(lightsail.emulator.snapshots(Region::UsEast1), []);
 
-    bench
+    lightsail
         .call(Region::UsEast1, CopySnapshot, good)
         .await
         .unwrap();
@@ -227,9 +227,9 @@ async fn each_rule_of_the_page_is_kept() {
 
 #[tokio::test]
 async fn a_name_belongs_to_one_resource_of_a_region() {
-    let bench = Bench::new(WORLD);
+    let lightsail = InProcess::new(WORLD);
     for name in ["WordPress-1", "Data-1", "Manual-1", "Manual-2"] {
-        let refused = bench
+        let refused = lightsail
             .refusal(Region::UsWest2, CopySnapshot, latest("Data-1", name))
             .await;
         assert_eq!(refused.code, "InvalidInputException");
@@ -239,18 +239,20 @@ async fn a_name_belongs_to_one_resource_of_a_region() {
         );
     }
     let again = latest("Data-1", "Copy-1");
-    bench
+    lightsail
         .call(Region::UsEast1, CopySnapshot, again.clone())
         .await
         .unwrap();
-    let refused = bench.refusal(Region::UsEast1, CopySnapshot, again).await;
+    let refused = lightsail
+        .refusal(Region::UsEast1, CopySnapshot, again)
+        .await;
     assert_eq!(refused.message, "Some names are already in use: Copy-1");
 }
 
 #[tokio::test]
 async fn a_copy_is_pending_for_a_while_and_then_available() {
-    let bench = Bench::new(WORLD);
-    bench
+    let lightsail = InProcess::new(WORLD);
+    lightsail
         .call(
             Region::UsEast1,
             CopySnapshot,
@@ -260,7 +262,7 @@ async fn a_copy_is_pending_for_a_while_and_then_available() {
         .unwrap();
     let body = json!({ "sourceRegion": "us-west-2", "sourceResourceName": "Data-1", "targetSnapshotName": "Copy-2",
         "restoreDate": "2026-11-22", "useLatestRestorableAutoSnapshot": false });
-    let answer = bench
+    let answer = lightsail
         .call(Region::UsEast1, CopySnapshot, body)
         .await
         .unwrap();
@@ -288,10 +290,10 @@ async fn a_copy_is_pending_for_a_while_and_then_available() {
             1795348810.0,
         ),
     ] {
-        let elapsed = bench.now().as_second() - 1795348800;
-        bench.advance(SignedDuration::from_secs(waited - elapsed));
+        let elapsed = lightsail.now().as_second() - 1795348800;
+        lightsail.advance(SignedDuration::from_secs(waited - elapsed));
 
-        let answer = bench
+        let answer = lightsail
             .call(
                 Region::UsEast1,
                 GetInstanceSnapshot,
@@ -309,7 +311,7 @@ async fn a_copy_is_pending_for_a_while_and_then_available() {
         assert_eq!(copy["createdAt"], 1795348800.0);
         assert_eq!(copy["tags"], json!([]));
 
-        let answer = bench
+        let answer = lightsail
             .call(
                 Region::UsEast1,
                 GetDiskSnapshot,
@@ -323,7 +325,7 @@ async fn a_copy_is_pending_for_a_while_and_then_available() {
         assert_eq!(copy["fromDiskName"], "Data-1");
         assert_eq!(copy["sizeInGb"], 64);
 
-        let answer = bench
+        let answer = lightsail
             .call(Region::UsEast1, GetOperation, operation.clone())
             .await
             .unwrap();
@@ -336,16 +338,16 @@ async fn a_copy_is_pending_for_a_while_and_then_available() {
 
 #[tokio::test]
 async fn a_copy_of_a_manual_snapshot_is_a_snapshot_of_the_same_source() {
-    let bench = Bench::new(WORLD);
-    bench
+    let lightsail = InProcess::new(WORLD);
+    lightsail
         .call(Region::EuWest2, CopySnapshot, manual("Manual-1", "Copy-1"))
         .await
         .unwrap();
-    bench
+    lightsail
         .call(Region::EuWest2, CopySnapshot, manual("Manual-2", "Copy-2"))
         .await
         .unwrap();
-    let [instance, disk] = &bench.emulator.snapshots(Region::EuWest2)[..] else {
+    let [instance, disk] = &lightsail.emulator.snapshots(Region::EuWest2)[..] else {
         panic!("two copies");
     };
     assert_eq!(instance.kind, SourceKind::Instance);
@@ -360,31 +362,34 @@ async fn a_copy_of_a_manual_snapshot_is_a_snapshot_of_the_same_source() {
 
 #[tokio::test]
 async fn a_source_may_rotate_out_during_its_copy() {
-    let bench = Bench::new(WORLD);
-    bench
+    let lightsail = InProcess::new(WORLD);
+    lightsail
         .call(Region::UsEast1, CopySnapshot, latest("Data-1", "Copy-1"))
         .await
         .unwrap();
-    bench
+    lightsail
         .emulator
         .remove_disk(Region::UsWest2, "Data-1")
         .unwrap();
-    bench.advance(SignedDuration::from_secs(10));
-    let copy = bench.emulator.snapshot(Region::UsEast1, "Copy-1").unwrap();
+    lightsail.advance(SignedDuration::from_secs(10));
+    let copy = lightsail
+        .emulator
+        .snapshot(Region::UsEast1, "Copy-1")
+        .unwrap();
     assert_eq!(copy.state, SnapshotState::Available);
 }
 
 #[tokio::test]
 async fn copies_in_progress_are_limited_in_each_destination() {
-    let bench = Bench::new(WORLD);
+    let lightsail = InProcess::new(WORLD);
     let copy = |target: &str| latest("WordPress-1", target);
     for target in ["Copy-1", "Copy-2"] {
-        bench
+        lightsail
             .call(Region::UsEast1, CopySnapshot, copy(target))
             .await
             .unwrap();
     }
-    let refused = bench
+    let refused = lightsail
         .refusal(Region::UsEast1, CopySnapshot, copy("Copy-3"))
         .await;
     assert_eq!(
@@ -395,12 +400,12 @@ async fn copies_in_progress_are_limited_in_each_destination() {
         refused.message,
         "Too many snapshot copies in progress. The limit is 2 for this destination region."
     );
-    bench
+    lightsail
         .call(Region::UsEast2, CopySnapshot, copy("Copy-3"))
         .await
         .unwrap();
 
-    bench
+    lightsail
         .call(
             Region::UsEast1,
             DeleteInstanceSnapshot,
@@ -408,16 +413,16 @@ async fn copies_in_progress_are_limited_in_each_destination() {
         )
         .await
         .unwrap();
-    bench
+    lightsail
         .call(Region::UsEast1, CopySnapshot, copy("Copy-3"))
         .await
         .unwrap();
-    bench
+    lightsail
         .refusal(Region::UsEast1, CopySnapshot, copy("Copy-4"))
         .await;
 
-    bench.advance(SignedDuration::from_secs(10));
-    bench
+    lightsail.advance(SignedDuration::from_secs(10));
+    lightsail
         .call(Region::UsEast1, CopySnapshot, copy("Copy-4"))
         .await
         .unwrap();
@@ -427,23 +432,23 @@ async fn copies_in_progress_are_limited_in_each_destination() {
         state: SnapshotState::Pending,
         ..Default::default()
     };
-    bench
+    lightsail
         .emulator
         .add_disk_snapshot(Region::UsEast1, &other)
         .unwrap();
-    bench
+    lightsail
         .refusal(Region::UsEast1, CopySnapshot, copy("Copy-5"))
         .await;
 }
 
 #[tokio::test]
 async fn the_code_of_the_limit_is_a_setting() {
-    let bench = Bench::of(World {
+    let lightsail = InProcess::of(World {
         copy_limit: 0,
         copy_limit_code: "ResourceLimitExceeded".to_owned(),
         ..World::demo()
     });
-    let refused = bench
+    let refused = lightsail
         .refusal(
             Region::UsEast1,
             CopySnapshot,
@@ -455,24 +460,26 @@ async fn the_code_of_the_limit_is_a_setting() {
 
 #[tokio::test]
 async fn a_copy_can_fail() {
-    let bench = Bench::new(WORLD);
-    bench.emulator.fault_next(CopySnapshot, 1, Fault::CopyFails);
-    let answer = bench
+    let lightsail = InProcess::new(WORLD);
+    lightsail
+        .emulator
+        .fault_next(CopySnapshot, 1, Fault::CopyFails);
+    let answer = lightsail
         .call(Region::UsEast1, CopySnapshot, latest("Data-1", "Copy-1"))
         .await
         .unwrap();
     let state = || {
-        bench
+        lightsail
             .emulator
             .snapshot(Region::UsEast1, "Copy-1")
             .unwrap()
             .state
     };
     assert_eq!(state(), SnapshotState::Pending);
-    bench.advance(SignedDuration::from_secs(10));
+    lightsail.advance(SignedDuration::from_secs(10));
     assert_eq!(state(), SnapshotState::Error);
     let id = &answer["operations"][0]["id"];
-    let answer = bench
+    let answer = lightsail
         .call(Region::UsEast1, GetOperation, json!({ "operationId": id }))
         .await
         .unwrap();
@@ -484,20 +491,20 @@ async fn a_copy_can_fail() {
 
 #[tokio::test]
 async fn a_copy_deleted_in_progress_ends_its_operation() {
-    let bench = Bench::new(WORLD);
-    let answer = bench
+    let lightsail = InProcess::new(WORLD);
+    let answer = lightsail
         .call(Region::UsEast1, CopySnapshot, latest("Data-1", "Copy-1"))
         .await
         .unwrap();
     let operation = json!({ "operationId": answer["operations"][0]["id"] });
-    bench.advance(SignedDuration::from_secs(3));
+    lightsail.advance(SignedDuration::from_secs(3));
     let deletion = json!({ "diskSnapshotName": "Copy-1" });
-    bench
+    lightsail
         .call(Region::UsEast1, DeleteDiskSnapshot, deletion)
         .await
         .unwrap();
-    bench.advance(SignedDuration::from_secs(60));
-    let answer = bench
+    lightsail.advance(SignedDuration::from_secs(60));
+    let answer = lightsail
         .call(Region::UsEast1, GetOperation, operation)
         .await
         .unwrap();
@@ -508,10 +515,10 @@ async fn a_copy_deleted_in_progress_ends_its_operation() {
 
 #[tokio::test]
 async fn seven_automatic_snapshots_are_kept() {
-    let bench = Bench::new(WORLD);
+    let lightsail = InProcess::new(WORLD);
     let dates = || async {
         let body = json!({ "resourceName": "Data-1" });
-        let answer = bench
+        let answer = lightsail
             .call(Region::UsWest2, GetAutoSnapshots, body)
             .await
             .unwrap();
@@ -521,7 +528,7 @@ async fn seven_automatic_snapshots_are_kept() {
             .collect::<Vec<_>>()
     };
     for day in 23..=29 {
-        bench
+        lightsail
             .emulator
             .add_auto_snapshot(
                 Region::UsWest2,
@@ -543,10 +550,10 @@ async fn seven_automatic_snapshots_are_kept() {
             "2026-11-23"
         ]
     );
-    bench
+    lightsail
         .refusal(Region::UsEast1, CopySnapshot, latest("Data-1", "Copy-1"))
         .await;
-    bench
+    lightsail
         .emulator
         .add_auto_snapshot(
             Region::UsWest2,
@@ -556,7 +563,7 @@ async fn seven_automatic_snapshots_are_kept() {
         )
         .unwrap();
     assert_eq!(dates().await.len(), 7);
-    bench
+    lightsail
         .call(Region::UsEast1, CopySnapshot, latest("Data-1", "Copy-1"))
         .await
         .unwrap();
@@ -565,13 +572,13 @@ async fn seven_automatic_snapshots_are_kept() {
 #[tokio::test]
 async fn the_same_calls_give_the_same_answers() {
     let run = || async {
-        let bench = Bench::new(WORLD);
+        let lightsail = InProcess::new(WORLD);
         let copy = latest("Data-1", "Copy-1");
-        let first = bench
+        let first = lightsail
             .call(Region::UsEast1, CopySnapshot, copy)
             .await
             .unwrap();
-        let list = bench
+        let list = lightsail
             .call(Region::UsEast1, GetDiskSnapshots, json!({}))
             .await
             .unwrap();
@@ -582,28 +589,28 @@ async fn the_same_calls_give_the_same_answers() {
 
 #[tokio::test]
 async fn an_error_can_be_given_any_code() {
-    let bench = Bench::new(WORLD);
+    let lightsail = InProcess::new(WORLD);
     let fault = Fault::error(
         StatusCode::SERVICE_UNAVAILABLE,
         "ServiceUnavailable",
         "later",
     );
-    bench
+    lightsail
         .emulator
         .fault_next_in(Region::UsEast1, CopySnapshot, 1, fault);
     let copy = latest("Data-1", "Copy-1");
-    bench
+    lightsail
         .call(Region::EuWest1, CopySnapshot, copy.clone())
         .await
         .unwrap();
-    let refused = bench
+    let refused = lightsail
         .refusal(Region::UsEast1, CopySnapshot, copy.clone())
         .await;
     assert_eq!(
         (refused.status, &*refused.code),
         (503, "ServiceUnavailable")
     );
-    bench
+    lightsail
         .call(Region::UsEast1, CopySnapshot, copy)
         .await
         .unwrap();

@@ -11,7 +11,7 @@ use lightsail_emulator::{
 };
 use serde_json::json;
 
-use support::{Bench, Seen, Signer, exchange};
+use support::{InProcess, Seen, Signer, exchange};
 
 const COPY: &str = r#"{ "sourceRegion": "us-west-2", "sourceResourceName": "WordPress-1",
     "useLatestRestorableAutoSnapshot": true, "targetSnapshotName": "Copy-1" }"#;
@@ -146,9 +146,9 @@ async fn the_server_stops_when_it_is_dropped() {
 
 #[tokio::test]
 async fn a_hook_decides_for_each_call() {
-    let bench = Bench::of(World::demo());
-    let emulator = bench.emulator.clone();
-    bench.emulator.on_call(move |call| {
+    let lightsail = InProcess::of(World::demo());
+    let emulator = lightsail.emulator.clone();
+    lightsail.emulator.on_call(move |call| {
         // A hook may look at the emulator that asks it.
         assert_eq!(emulator.call_count(), call.number);
         match call.operation {
@@ -157,25 +157,25 @@ async fn a_hook_decides_for_each_call() {
             _ => Fault::None,
         }
     });
-    let refused = bench
+    let refused = lightsail
         .refusal(Region::UsWest2, GetInstances, json!({}))
         .await;
     assert_eq!(refused.code, "ThrottlingException");
-    bench
+    lightsail
         .call(Region::UsWest2, GetInstances, json!({}))
         .await
         .unwrap();
     for target in ["Bad-1", "Good-1"] {
         let body = json!({ "sourceRegion": "us-west-2", "sourceResourceName": "Data-1",
             "useLatestRestorableAutoSnapshot": true, "targetSnapshotName": target });
-        bench
+        lightsail
             .call(Region::UsEast1, CopySnapshot, body)
             .await
             .unwrap();
     }
-    bench.advance(jiff::SignedDuration::from_mins(1));
+    lightsail.advance(jiff::SignedDuration::from_mins(1));
     let states = ["Bad-1", "Good-1"].map(|name| {
-        bench
+        lightsail
             .emulator
             .snapshot(Region::UsEast1, name)
             .unwrap()
@@ -183,35 +183,37 @@ async fn a_hook_decides_for_each_call() {
     });
     assert_eq!(states, [SnapshotState::Error, SnapshotState::Available]);
 
-    let numbers: Vec<_> = bench
+    let numbers: Vec<_> = lightsail
         .emulator
         .take_calls()
         .iter()
         .map(|call| call.number)
         .collect();
     assert_eq!(numbers, [1, 2, 3, 4]);
-    assert_eq!(bench.emulator.calls(), []);
-    bench.emulator.record_calls(false);
-    bench
+    assert_eq!(lightsail.emulator.calls(), []);
+    lightsail.emulator.record_calls(false);
+    lightsail
         .call(Region::UsWest2, GetDisks, json!({}))
         .await
         .unwrap();
-    assert_eq!(bench.emulator.calls(), []);
-    assert_eq!(bench.emulator.call_count(), 5);
+    assert_eq!(lightsail.emulator.calls(), []);
+    assert_eq!(lightsail.emulator.call_count(), 5);
 }
 
 #[tokio::test]
 async fn queued_faults_come_in_order_and_before_the_hook() {
-    let bench = Bench::of(World::demo());
-    bench.emulator.on_call(|_| Fault::internal());
-    bench.emulator.fault_next(GetDisks, 2, Fault::throttled());
-    bench.emulator.fault_next(GetDisks, 1, Fault::None);
-    bench
+    let lightsail = InProcess::of(World::demo());
+    lightsail.emulator.on_call(|_| Fault::internal());
+    lightsail
+        .emulator
+        .fault_next(GetDisks, 2, Fault::throttled());
+    lightsail.emulator.fault_next(GetDisks, 1, Fault::None);
+    lightsail
         .emulator
         .fault_next_in(Region::UsEast1, GetDisks, 1, Fault::None);
     let mut codes = Vec::new();
     for _ in 0..4 {
-        let answer = bench.call(Region::UsWest2, GetDisks, json!({})).await;
+        let answer = lightsail.call(Region::UsWest2, GetDisks, json!({})).await;
         codes.push(answer.err().map(|refused| refused.code));
     }
     let codes: Vec<_> = codes
@@ -227,7 +229,7 @@ async fn queued_faults_come_in_order_and_before_the_hook() {
             "ServiceException"
         ]
     );
-    bench
+    lightsail
         .call(Region::UsEast1, GetDisks, json!({}))
         .await
         .unwrap();
@@ -235,42 +237,43 @@ async fn queued_faults_come_in_order_and_before_the_hook() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_is_on_tokios_time() {
-    let bench = Arc::new(Bench::of(World::demo()));
-    bench
+    let lightsail = Arc::new(InProcess::of(World::demo()));
+    lightsail
         .emulator
         .on_call(|_| Fault::None.after(Duration::from_secs(3600)));
     let start = tokio::time::Instant::now();
     let calls: Vec<_> = (0..5)
         .map(|_| {
-            let bench = Arc::clone(&bench);
-            tokio::spawn(async move { bench.call(Region::UsWest2, GetDisks, json!({})).await })
+            let lightsail = Arc::clone(&lightsail);
+            tokio::spawn(async move { lightsail.call(Region::UsWest2, GetDisks, json!({})).await })
         })
         .collect();
     for call in calls {
         call.await.unwrap().unwrap();
     }
     assert_eq!(start.elapsed().as_secs(), 3600);
-    assert_eq!(bench.emulator.peak_in_flight(Region::UsWest2), 5);
-    assert_eq!(bench.emulator.peak_in_flight(Region::UsEast1), 0);
+    assert_eq!(lightsail.emulator.peak_in_flight(Region::UsWest2), 5);
+    assert_eq!(lightsail.emulator.peak_in_flight(Region::UsEast1), 0);
 }
 
 #[tokio::test]
 async fn the_observer_is_told_how_each_request_ended() {
-    let bench = Bench::of(World::demo());
+    let lightsail = InProcess::of(World::demo());
     let seen = Arc::new(Mutex::new(Vec::<Answered>::new()));
     let log = Arc::clone(&seen);
-    bench
+    lightsail
         .emulator
         .on_answer(move |answered| log.lock().unwrap().push(answered.clone()));
-    bench
+    lightsail
         .call(Region::UsWest2, GetDisks, json!({}))
         .await
         .unwrap();
-    bench.emulator.fault_next(GetDisks, 1, Fault::Drop);
-    let request = Signer::new("us-west-2", bench.now()).request("127.0.0.1:1", "GetDisks", "{}");
-    assert_eq!(bench.emulator.call(request).await.unwrap_err(), Dropped);
+    lightsail.emulator.fault_next(GetDisks, 1, Fault::Drop);
+    let request =
+        Signer::new("us-west-2", lightsail.now()).request("127.0.0.1:1", "GetDisks", "{}");
+    assert_eq!(lightsail.emulator.call(request).await.unwrap_err(), Dropped);
     let request = http::Request::new(bytes::Bytes::new());
-    bench.emulator.call(request).await.unwrap();
+    lightsail.emulator.call(request).await.unwrap();
     let seen = seen.lock().unwrap();
     let ends: Vec<_> = seen
         .iter()

@@ -6,7 +6,7 @@ use lightsail_emulator::Operation::*;
 use lightsail_emulator::{Operation, Region, Tags, world};
 use serde_json::{Value, json};
 
-use support::Bench;
+use support::InProcess;
 
 const WORLD: &str = r#"{ "pageSize": 2, "regions": { "us-west-2": {
     "instances": [
@@ -21,13 +21,13 @@ const HERE: Region = Region::UsWest2;
 
 /// The names in a list, and the token of the next page.
 async fn page(
-    bench: &Bench,
+    lightsail: &InProcess,
     operation: Operation,
     list: &str,
     token: Option<&str>,
 ) -> (Vec<String>, Option<String>) {
     let body = token.map_or(json!({}), |token| json!({ "pageToken": token }));
-    let answer = bench.call(HERE, operation, body).await.unwrap();
+    let answer = lightsail.call(HERE, operation, body).await.unwrap();
     let items = answer[list].as_array().unwrap();
     let names = items
         .iter()
@@ -38,7 +38,7 @@ async fn page(
 
 #[tokio::test]
 async fn lists_come_in_pages() {
-    let bench = Bench::new(WORLD);
+    let lightsail = InProcess::new(WORLD);
     for (operation, list, expected) in [
         (
             GetInstances,
@@ -56,7 +56,7 @@ async fn lists_come_in_pages() {
         let mut found = Vec::new();
         let mut token = None;
         loop {
-            let (names, next) = page(&bench, operation, list, token.as_deref()).await;
+            let (names, next) = page(&lightsail, operation, list, token.as_deref()).await;
             assert!(names.len() <= 2);
             found.extend(names);
             token = next;
@@ -70,32 +70,32 @@ async fn lists_come_in_pages() {
 
 #[tokio::test]
 async fn what_comes_and_goes_between_pages_shifts_nothing() {
-    let bench = Bench::new(WORLD);
-    let (names, token) = page(&bench, GetInstances, "instances", None).await;
+    let lightsail = InProcess::new(WORLD);
+    let (names, token) = page(&lightsail, GetInstances, "instances", None).await;
     assert_eq!(names, ["a1", "b1"]);
-    bench.emulator.remove_instance(HERE, "b1").unwrap();
-    bench.emulator.remove_instance(HERE, "d1").unwrap();
-    bench
+    lightsail.emulator.remove_instance(HERE, "b1").unwrap();
+    lightsail.emulator.remove_instance(HERE, "d1").unwrap();
+    lightsail
         .emulator
         .add_instance(HERE, &world::Source::named("a0"))
         .unwrap();
-    bench
+    lightsail
         .emulator
         .add_instance(HERE, &world::Source::named("c0"))
         .unwrap();
-    let (names, token) = page(&bench, GetInstances, "instances", token.as_deref()).await;
+    let (names, token) = page(&lightsail, GetInstances, "instances", token.as_deref()).await;
     assert_eq!(names, ["c0", "c1"]);
-    let (names, token) = page(&bench, GetInstances, "instances", token.as_deref()).await;
+    let (names, token) = page(&lightsail, GetInstances, "instances", token.as_deref()).await;
     assert_eq!(names, ["e1"]);
     assert_eq!(token, None);
 }
 
 #[tokio::test]
 async fn a_bad_page_token_is_refused() {
-    let bench = Bench::new(WORLD);
-    let (_, token) = page(&bench, GetInstances, "instances", None).await;
+    let lightsail = InProcess::new(WORLD);
+    let (_, token) = page(&lightsail, GetInstances, "instances", None).await;
     for (operation, token) in [(GetInstances, "nonsense"), (GetDisks, &token.unwrap())] {
-        let refused = bench
+        let refused = lightsail
             .refusal(HERE, operation, json!({ "pageToken": token }))
             .await;
         assert_eq!(refused.code, "InvalidInputException");
@@ -104,8 +104,8 @@ async fn a_bad_page_token_is_refused() {
 
 #[tokio::test]
 async fn an_instance_and_a_disk_have_the_members_of_the_api() {
-    let bench = Bench::new(WORLD);
-    let answer = bench
+    let lightsail = InProcess::new(WORLD);
+    let answer = lightsail
         .call(HERE, GetInstance, json!({ "instanceName": "a1" }))
         .await
         .unwrap();
@@ -124,24 +124,24 @@ async fn an_instance_and_a_disk_have_the_members_of_the_api() {
     let disabled = json!([{ "name": "AutoSnapshot", "status": "Disabled" }]);
     assert_eq!(instance["addOns"], enabled);
     for (name, expected) in [("b1", &disabled), ("c1", &enabled)] {
-        let answer = bench
+        let answer = lightsail
             .call(HERE, GetInstance, json!({ "instanceName": name }))
             .await
             .unwrap();
         assert_eq!(&answer["instance"]["addOns"], expected);
     }
-    let answer = bench
+    let answer = lightsail
         .call(HERE, GetDisk, json!({ "diskName": "a2" }))
         .await
         .unwrap();
     assert_eq!(answer["disk"]["resourceType"], "Disk");
     assert_eq!(answer["disk"]["sizeInGb"], 64);
     assert_eq!(answer["disk"]["addOns"], enabled);
-    bench
+    lightsail
         .emulator
         .set_auto_snapshots_enabled(HERE, "a2", false)
         .unwrap();
-    let answer = bench
+    let answer = lightsail
         .call(HERE, GetDisk, json!({ "diskName": "a2" }))
         .await
         .unwrap();
@@ -150,8 +150,8 @@ async fn an_instance_and_a_disk_have_the_members_of_the_api() {
 
 #[tokio::test]
 async fn automatic_snapshots_come_newest_first() {
-    let bench = Bench::new(WORLD);
-    let answer = bench
+    let lightsail = InProcess::new(WORLD);
+    let answer = lightsail
         .call(HERE, GetAutoSnapshots, json!({ "resourceName": "a1" }))
         .await
         .unwrap();
@@ -163,7 +163,7 @@ async fn automatic_snapshots_come_newest_first() {
         ] })
     );
     for (name, resource_type) in [("b1", "Instance"), ("a2", "Disk")] {
-        let answer = bench
+        let answer = lightsail
             .call(HERE, GetAutoSnapshots, json!({ "resourceName": name }))
             .await
             .unwrap();
@@ -175,7 +175,7 @@ async fn automatic_snapshots_come_newest_first() {
 
 #[tokio::test]
 async fn what_is_not_there_is_not_found() {
-    let bench = Bench::new(WORLD);
+    let lightsail = InProcess::new(WORLD);
     for (operation, body, message) in [
         (
             GetInstance,
@@ -233,7 +233,7 @@ async fn what_is_not_there_is_not_found() {
             "does not exist: zz",
         ),
     ] {
-        let refused = bench.refusal(HERE, operation, body).await;
+        let refused = lightsail.refusal(HERE, operation, body).await;
         assert_eq!((refused.status, &*refused.code), (400, "NotFoundException"));
         assert!(refused.message.contains(message), "{}", refused.message);
     }
@@ -241,7 +241,7 @@ async fn what_is_not_there_is_not_found() {
 
 #[tokio::test]
 async fn required_parameters_are_required() {
-    let bench = Bench::new(WORLD);
+    let lightsail = InProcess::new(WORLD);
     for operation in [
         DeleteDiskSnapshot,
         DeleteInstanceSnapshot,
@@ -255,7 +255,7 @@ async fn required_parameters_are_required() {
         TagResource,
         UntagResource,
     ] {
-        let refused = bench.refusal(HERE, operation, json!({})).await;
+        let refused = lightsail.refusal(HERE, operation, json!({})).await;
         assert_eq!(refused.code, "InvalidInputException", "{operation}");
         assert!(
             refused.message.ends_with("is required."),
@@ -268,18 +268,20 @@ async fn required_parameters_are_required() {
         (GetDisks, "pageToken"),
         (TagResource, "tags"),
     ] {
-        let refused = bench.refusal(HERE, operation, json!({ member: 7 })).await;
+        let refused = lightsail
+            .refusal(HERE, operation, json!({ member: 7 }))
+            .await;
         assert_eq!(refused.code, "SerializationException", "{operation}");
     }
 }
 
 #[tokio::test]
 async fn tags_merge_and_go() {
-    let bench = Bench::new(WORLD);
+    let lightsail = InProcess::new(WORLD);
     let tags = |name: &'static str| {
-        let bench = &bench;
+        let lightsail = &lightsail;
         async move {
-            let answer = bench
+            let answer = lightsail
                 .call(HERE, GetInstance, json!({ "instanceName": name }))
                 .await
                 .unwrap();
@@ -289,7 +291,7 @@ async fn tags_merge_and_go() {
     let arn = tags("a1").await["arn"].clone();
     let body = json!({ "resourceName": "a1", "resourceArn": arn,
         "tags": [{ "key": "backup", "value": "no" }, { "key": "owner", "value": "me" }] });
-    let answer = bench.call(HERE, TagResource, body).await.unwrap();
+    let answer = lightsail.call(HERE, TagResource, body).await.unwrap();
     let operation = &answer["operations"][0];
     assert_eq!(operation["operationType"], "TagResource");
     assert_eq!(operation["status"], "Succeeded");
@@ -300,26 +302,32 @@ async fn tags_merge_and_go() {
         json!([{ "key": "backup", "value": "no" }, { "key": "env", "value": "" }, { "key": "owner", "value": "me" }])
     );
     let body = json!({ "resourceName": "a1", "tagKeys": ["env", "backup", "nothing"] });
-    bench.call(HERE, UntagResource, body).await.unwrap();
+    lightsail.call(HERE, UntagResource, body).await.unwrap();
     assert_eq!(
         tags("a1").await["tags"],
         json!([{ "key": "owner", "value": "me" }])
     );
 
     let body = json!({ "resourceName": "t1", "tags": [{ "key": "k", "value": "v" }] });
-    bench.call(HERE, TagResource, body).await.unwrap();
+    lightsail.call(HERE, TagResource, body).await.unwrap();
     let expected = Tags::from([("k".to_owned(), "v".to_owned())]);
-    assert_eq!(bench.emulator.snapshot(HERE, "t1").unwrap().tags, expected);
-    bench.emulator.set_tags(HERE, "t1", Tags::new()).unwrap();
     assert_eq!(
-        bench.emulator.snapshot(HERE, "t1").unwrap().tags,
+        lightsail.emulator.snapshot(HERE, "t1").unwrap().tags,
+        expected
+    );
+    lightsail
+        .emulator
+        .set_tags(HERE, "t1", Tags::new())
+        .unwrap();
+    assert_eq!(
+        lightsail.emulator.snapshot(HERE, "t1").unwrap().tags,
         Tags::new()
     );
 }
 
 #[tokio::test]
 async fn tags_have_limits() {
-    let bench = Bench::new(WORLD);
+    let lightsail = InProcess::new(WORLD);
     let many: Vec<Value> = (0..51).map(|n| json!({ "key": format!("k{n}") })).collect();
     for tags in [
         json!([]),
@@ -329,7 +337,7 @@ async fn tags_have_limits() {
         json!([{ "key": "k", "value": "v".repeat(257) }]),
         json!(many),
     ] {
-        let refused = bench
+        let refused = lightsail
             .refusal(
                 HERE,
                 TagResource,
@@ -340,15 +348,15 @@ async fn tags_have_limits() {
     }
     let body = json!({ "resourceName": "b1", "resourceArn": "arn:aws:lightsail:us-west-2:1:Instance/x",
         "tags": [{ "key": "k" }] });
-    let refused = bench.refusal(HERE, TagResource, body).await;
+    let refused = lightsail.refusal(HERE, TagResource, body).await;
     assert_eq!(refused.code, "NotFoundException");
     let body = json!({ "resourceName": "b1", "tags": many[..50] });
-    bench.call(HERE, TagResource, body).await.unwrap();
+    lightsail.call(HERE, TagResource, body).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_deletion_is_done_at_once() {
-    let bench = Bench::new(WORLD);
+    let lightsail = InProcess::new(WORLD);
     for (operation, parameter, name, resource_type) in [
         (
             DeleteInstanceSnapshot,
@@ -359,43 +367,46 @@ async fn a_deletion_is_done_at_once() {
         (DeleteDiskSnapshot, "diskSnapshotName", "t2", "DiskSnapshot"),
     ] {
         let body = json!({ parameter: name });
-        let answer = bench.call(HERE, operation, body.clone()).await.unwrap();
+        let answer = lightsail.call(HERE, operation, body.clone()).await.unwrap();
         let done = &answer["operations"][0];
         assert_eq!(done["operationType"], operation.as_str());
         assert_eq!(done["resourceName"], name);
         assert_eq!(done["resourceType"], resource_type);
         assert_eq!(done["status"], "Succeeded");
         assert_eq!(done["isTerminal"], true);
-        assert_eq!(bench.emulator.snapshot(HERE, name), None);
-        bench.refusal(HERE, operation, body).await;
+        assert_eq!(lightsail.emulator.snapshot(HERE, name), None);
+        lightsail.refusal(HERE, operation, body).await;
     }
 }
 
 #[tokio::test]
 async fn operations_are_found_by_id_and_by_resource() {
-    let bench = Bench::new(WORLD);
+    let lightsail = InProcess::new(WORLD);
     let mut ids = Vec::new();
     for key in ["k1", "k2", "k3"] {
         let body = json!({ "resourceName": "s1", "tags": [{ "key": key }] });
-        let answer = bench.call(HERE, TagResource, body).await.unwrap();
+        let answer = lightsail.call(HERE, TagResource, body).await.unwrap();
         ids.push(answer["operations"][0]["id"].as_str().unwrap().to_owned());
     }
     let body = json!({ "resourceName": "a1", "tags": [{ "key": "k" }] });
-    bench.call(HERE, TagResource, body).await.unwrap();
+    lightsail.call(HERE, TagResource, body).await.unwrap();
 
     let body = json!({ "operationId": ids[1] });
-    let answer = bench.call(HERE, GetOperation, body.clone()).await.unwrap();
+    let answer = lightsail
+        .call(HERE, GetOperation, body.clone())
+        .await
+        .unwrap();
     assert_eq!(answer["operation"]["id"], ids[1]);
-    let refused = bench.refusal(Region::UsEast1, GetOperation, body).await;
+    let refused = lightsail.refusal(Region::UsEast1, GetOperation, body).await;
     assert_eq!(refused.code, "NotFoundException");
 
     let body = json!({ "resourceName": "s1" });
-    let first = bench
+    let first = lightsail
         .call(HERE, GetOperationsForResource, body)
         .await
         .unwrap();
     let body = json!({ "resourceName": "s1", "pageToken": first["nextPageToken"] });
-    let second = bench
+    let second = lightsail
         .call(HERE, GetOperationsForResource, body)
         .await
         .unwrap();
@@ -408,8 +419,8 @@ async fn operations_are_found_by_id_and_by_resource() {
 
 #[tokio::test]
 async fn every_region_is_there() {
-    let bench = Bench::new(WORLD);
-    let answer = bench
+    let lightsail = InProcess::new(WORLD);
+    let answer = lightsail
         .call(Region::SaEast1, GetRegions, json!({}))
         .await
         .unwrap();
@@ -424,7 +435,10 @@ async fn every_region_is_there() {
     assert_eq!(ohio["availabilityZones"], json!([]));
 
     let body = json!({ "includeAvailabilityZones": true });
-    let answer = bench.call(Region::SaEast1, GetRegions, body).await.unwrap();
+    let answer = lightsail
+        .call(Region::SaEast1, GetRegions, body)
+        .await
+        .unwrap();
     let zones = answer["regions"][0]["availabilityZones"]
         .as_array()
         .unwrap();
@@ -436,8 +450,8 @@ async fn every_region_is_there() {
 
 #[tokio::test]
 async fn edits_fit_what_is_there() {
-    let bench = Bench::new(WORLD);
-    let emulator = &bench.emulator;
+    let lightsail = InProcess::new(WORLD);
+    let emulator = &lightsail.emulator;
     let named = world::Source::named("s1").with_tag("a", "b");
     assert_eq!(
         emulator.add_disk(HERE, &named).unwrap_err().to_string(),

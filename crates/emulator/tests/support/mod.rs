@@ -97,12 +97,12 @@ impl Signer {
 }
 
 /// An emulator in this process, on a clock that stands still until it is moved.
-pub struct Bench {
+pub struct InProcess {
     pub emulator: Emulator,
     clock: Arc<AtomicI64>,
 }
 
-impl Bench {
+impl InProcess {
     /// The world of this JSON, at noon of 22 November 2026, UTC.
     pub fn new(world: &str) -> Self {
         Self::of(World::from_json(world).unwrap())
