@@ -72,6 +72,7 @@ pub fn copies(emulator: &Emulator) {
                 SnapshotState::Available => "available",
                 SnapshotState::Pending => "pending",
                 SnapshotState::Error => "error",
+                SnapshotState::Unknown => "unknown",
             };
             let from = copy.from_name.as_deref().unwrap_or("?");
             let from_region = copy.from_region.map_or("?", Region::as_str);

@@ -35,6 +35,7 @@ mod service;
 
 pub use ::http::StatusCode;
 pub use api::error::ServiceError;
+pub use api::instance::{InstanceState, Port, Protocol};
 pub use api::operation::{Operation, UnknownOperation};
 pub use api::region::{Region, UnknownRegion};
 pub use api::resource::{AutoSnapshotStatus, ResourceType, SnapshotState, SourceKind, Tags};
@@ -42,4 +43,6 @@ pub use control::world::{self, World, WorldError};
 pub use control::{Answered, Call, Emulator, Fault, SnapshotView};
 pub use http::server::{Dropped, Running};
 pub use http::signature::{ACCESS_KEY_ID, EXPIRED_SESSION_TOKEN, SECRET_ACCESS_KEY};
-pub use service::state::EditError;
+pub use service::change::EditError;
+pub use service::snapshot::CopyBehavior;
+pub use service::state::CopyArnRegion;

@@ -72,12 +72,24 @@ def check_reading(west):
     assert instance["state"] == {"code": 16, "name": "running"}
     assert instance["addOns"][0]["status"] == "Enabled"
     assert isinstance(instance["createdAt"], datetime.datetime)
+    assert (instance["blueprintId"], instance["bundleId"]) == ("wordpress", "small_3_0")
+    assert [disk.get("name") for disk in instance["hardware"]["disks"]] == [None, "Data-2"]
+    assert [port["fromPort"] for port in instance["networking"]["ports"]] == [22, 80, 443]
+    windows = west.get_instance(instanceName="Plain-2")["instance"]
+    assert (windows["addOns"], windows["blueprintName"]) == ([], "Windows Server 2022")
+    remote_desktop, ping = windows["networking"]["ports"]
+    assert (remote_desktop["cidrs"], remote_desktop["ipv6Cidrs"]) == (["10.0.0.0/8"], [])
+    assert (ping["protocol"], ping["toPort"], ping["ipv6Cidrs"]) == ("icmp", -1, ["::/0"])
     disk = west.get_disk(diskName="Data-1")["disk"]
-    assert (disk["sizeInGb"], disk["state"]) == (64, "available")
+    assert (disk["sizeInGb"], disk["state"], disk["isAttached"]) == (64, "available", False)
+    disk = west.get_disk(diskName="Data-2")["disk"]
+    assert (disk["attachedTo"], disk["isAttached"], disk["path"]) == ("WordPress-1", True, "/dev/xvdg")
+    assert (disk["state"], disk["isSystemDisk"]) == ("in-use", False)
     snapshot = west.get_instance_snapshot(instanceSnapshotName="WordPress-1-1569608575")["instanceSnapshot"]
     assert (snapshot["state"], snapshot["fromInstanceArn"]) == ("available", instance["arn"])
     snapshot = west.get_disk_snapshot(diskSnapshotName="Data-1-1569608600")["diskSnapshot"]
     assert (snapshot["state"], snapshot["progress"], snapshot["fromDiskName"]) == ("completed", "100%", "Data-1")
+    assert west.get_disk_snapshot(diskSnapshotName="Disk-2")["diskSnapshot"]["state"] == "unknown"
     for call, parameter in [
             (west.get_instance, "instanceName"), (west.get_disk, "diskName"),
             (west.get_instance_snapshot, "instanceSnapshotName"), (west.get_disk_snapshot, "diskSnapshotName"),
@@ -135,6 +147,8 @@ def check_copying(east):
     assert wait_for_end(east, manual)["status"] == "Succeeded"
     copy = east.get_instance_snapshot(instanceSnapshotName=automatic["resourceName"])["instanceSnapshot"]
     assert (copy["state"], copy["isFromAutoSnapshot"], copy["tags"]) == ("available", True, [])
+    assert (copy["fromBlueprintId"], copy["fromBundleId"], copy["sizeInGb"]) == ("wordpress", "small_3_0", 60)
+    assert [disk["name"] for disk in copy["fromAttachedDisks"]] == ["Data-2"]
     assert copy["fromInstanceName"] == "WordPress-1" and ":us-west-2:" in copy["fromInstanceArn"]
 
     checks("copy_snapshot: a disk")
@@ -213,6 +227,13 @@ def check_command_line():
     done = aws("get-instances", "--region", "us-west-2")
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["instances"]) == 5
+
+    checks("aws lightsail get-disk, get-auto-snapshots: attached disks")
+    done = aws("get-disk", "--region", "us-west-2", "--disk-name", "Data-2")
+    assert json.loads(done.stdout)["disk"]["attachedTo"] == "WordPress-1", done.stderr
+    done = aws("get-auto-snapshots", "--region", "us-west-2", "--resource-name", "WordPress-1")
+    newest = json.loads(done.stdout)["autoSnapshots"][0]
+    assert newest["fromAttachedDisks"] == [{"path": "/dev/xvdg", "sizeInGb": 40}], newest
 
     checks("aws lightsail copy-snapshot, get-operation, delete-instance-snapshot")
     copy = ["copy-snapshot", "--region", "us-east-2", "--source-region", "us-west-2", "--source-resource-name",

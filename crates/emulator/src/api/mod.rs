@@ -3,6 +3,7 @@
 
 pub(crate) mod error;
 pub(crate) mod id;
+pub(crate) mod instance;
 pub(crate) mod members;
 pub(crate) mod operation;
 pub(crate) mod paging;

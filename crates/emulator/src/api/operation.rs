@@ -51,6 +51,16 @@ operations! {
     UntagResource
 }
 
+impl Operation {
+    /// The operations that list instances, disks and manual snapshots.
+    pub const LISTS: [Operation; 4] = [
+        Operation::GetInstances,
+        Operation::GetDisks,
+        Operation::GetInstanceSnapshots,
+        Operation::GetDiskSnapshots,
+    ];
+}
+
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

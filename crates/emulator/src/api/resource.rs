@@ -87,4 +87,6 @@ pub enum SnapshotState {
     Available,
     /// Lightsail could not make it.
     Error,
+    /// Lightsail does not know the state. Only disk snapshots have this state.
+    Unknown,
 }

@@ -18,7 +18,8 @@ use crate::api::region::Region;
 use crate::http::server::Dropped;
 use crate::http::{protocol, signature};
 use crate::service::dispatch;
-use crate::service::snapshot::Ending;
+use crate::service::fault::CallFault;
+use crate::service::snapshot::CopyBehavior;
 use crate::service::state::State;
 
 /// Lightsail in all Regions. Clones share everything.
@@ -150,11 +151,11 @@ impl Emulator {
             tokio::time::sleep(wait).await;
             fault = *then;
         }
-        match fault {
-            Fault::None | Fault::Delay(..) => {
-                Ok(Reply::new(request_id, self.perform(call, Ending::Succeeds)))
-            }
-            Fault::CopyFails => Ok(Reply::new(request_id, self.perform(call, Ending::Fails))),
+        let effect = match fault {
+            Fault::None | Fault::Delay(..) => CallFault::default(),
+            Fault::CopyFails => CallFault::copy(CopyBehavior::FAILS),
+            Fault::CopyTakes(duration) => CallFault::copy(CopyBehavior::takes(duration)),
+            Fault::OperationFails { code, details } => CallFault::failure(code, details),
             Fault::Error {
                 status,
                 code,
@@ -165,33 +166,34 @@ impl Emulator {
                     code,
                     message,
                 };
-                Ok(Reply::new(request_id, Err(error)))
+                return Ok(Reply::new(request_id, Err(error)));
             }
             Fault::Answer {
                 status,
                 content_type,
                 body,
-            } => Ok(Reply::raw(request_id, status, &content_type, body)),
+            } => return Ok(Reply::raw(request_id, status, &content_type, body)),
             Fault::GarbledAnswer => {
                 // The result is lost on purpose.
-                let _ = self.perform(call, Ending::Succeeds);
+                let _ = self.perform(call, &CallFault::default());
                 let body = Bytes::from_static(b"{\"operations\": [ <!-- cut off");
-                Ok(Reply::raw(request_id, StatusCode::OK, "text/html", body))
+                return Ok(Reply::raw(request_id, StatusCode::OK, "text/html", body));
             }
             Fault::LoseAnswer => {
                 // The result is lost on purpose.
-                let _ = self.perform(call, Ending::Succeeds);
-                Err(Dropped)
+                let _ = self.perform(call, &CallFault::default());
+                return Err(Dropped);
             }
-            Fault::Drop => Err(Dropped),
+            Fault::Drop => return Err(Dropped),
             Fault::Hang => std::future::pending().await,
-        }
+        };
+        Ok(Reply::new(request_id, self.perform(call, &effect)))
     }
 
-    fn perform(&self, call: &Call, ending: Ending) -> Result<Vec<u8>, ServiceError> {
+    fn perform(&self, call: &Call, fault: &CallFault) -> Result<Vec<u8>, ServiceError> {
         let now = self.now();
         let state = &mut self.state();
-        dispatch::answer(state, now, call.region, call.operation, &call.body, ending)
+        dispatch::answer(state, now, call.region, call.operation, &call.body, fault)
     }
 
     fn observe(&self, target: Target, outcome: &Result<Reply, Dropped>) {
@@ -207,20 +209,8 @@ impl Emulator {
         }
     }
 
-    /// Installs the hook that decides the fault of each call. Replaces the previous hook. Calls with
-    /// a queued fault do not reach it. It may inspect and edit the emulator, but not install a hook.
-    pub fn on_call(&self, hook: impl FnMut(&Call) -> Fault + Send + 'static) {
-        *lock(&self.shared.hook) = Some(Box::new(hook));
-    }
-
-    /// Queues a fault for the next `times` calls of an operation to any Region.
-    pub fn fault_next(&self, operation: Operation, times: usize, fault: Fault) {
-        self.traffic().queue(None, operation, times, fault);
-    }
-
-    /// Queues a fault for the next `times` calls of an operation to one Region.
-    pub fn fault_next_in(&self, region: Region, operation: Operation, times: usize, fault: Fault) {
-        self.traffic().queue(Some(region), operation, times, fault);
+    pub(super) fn set_hook(&self, hook: Hook) {
+        *lock(&self.shared.hook) = Some(hook);
     }
 
     pub(super) fn set_observer(&self, observer: Observer) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use jiff::SignedDuration;
 
 use crate::api::error::ServiceError;
 
@@ -46,6 +47,17 @@ pub enum Fault {
     /// CopySnapshot starts a copy that ends in state `error`. Other operations are answered
     /// normally.
     CopyFails,
+    /// CopySnapshot starts a copy that is pending for this long, [`SignedDuration::MAX`] for ever.
+    /// Other operations are answered normally.
+    CopyTakes(SignedDuration),
+    /// The call is answered with status 200 and an Operation whose status is `Failed`, and has no
+    /// effect. Operations that change nothing are answered normally.
+    OperationFails {
+        /// The Operation's `errorCode`.
+        code: String,
+        /// The Operation's `errorDetails`.
+        details: String,
+    },
 }
 
 impl Fault {
@@ -82,6 +94,14 @@ impl Fault {
             status,
             content_type: content_type.to_owned(),
             body: body.into(),
+        }
+    }
+
+    /// The Operation has status `Failed` with this error, and the call has no effect.
+    pub fn operation_fails(code: &str, details: &str) -> Self {
+        Self::OperationFails {
+            code: code.to_owned(),
+            details: details.to_owned(),
         }
     }
 

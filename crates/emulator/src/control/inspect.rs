@@ -7,7 +7,7 @@ use super::emulator::{Answered, Emulator};
 use super::traffic::Call;
 use crate::api::region::Region;
 use crate::api::resource::{AutoSnapshotStatus, SnapshotState, SourceKind, Tags};
-use crate::service::snapshot::Snapshot;
+use crate::service::snapshot::{Snapshot, SnapshotDetail};
 
 /// A manual snapshot at the time of inspection.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,8 @@ pub struct SnapshotView {
     pub created_at: Timestamp,
     /// Whether it is a copy of an automatic snapshot.
     pub is_from_auto_snapshot: bool,
+    /// The names of the attached disks that it contains. Empty for a disk snapshot.
+    pub from_attached_disks: Vec<String>,
 }
 
 /// Inspection.
@@ -104,13 +106,20 @@ impl SnapshotView {
     fn new(name: &str, snapshot: &Snapshot, now: Timestamp) -> Self {
         Self {
             name: name.to_owned(),
-            kind: snapshot.kind,
+            kind: snapshot.kind(),
             state: snapshot.state(now),
             from_name: snapshot.origin.name.clone(),
             from_region: snapshot.origin.region(),
             tags: snapshot.tags.clone(),
             created_at: snapshot.created_at,
             is_from_auto_snapshot: snapshot.is_from_auto_snapshot,
+            from_attached_disks: match &snapshot.detail {
+                SnapshotDetail::Instance(from) => {
+                    let names = from.attached_disks.iter().map(|disk| disk.name.clone());
+                    names.collect()
+                }
+                SnapshotDetail::Disk => Vec::new(),
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 mod edit;
 mod emulator;
 mod fault;
+mod inject;
 mod inspect;
 mod populate;
 mod serve;

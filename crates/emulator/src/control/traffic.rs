@@ -1,5 +1,7 @@
 //! Counts and records calls, and holds the faults queued for them.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::fault::Fault;
@@ -29,6 +31,7 @@ pub(crate) struct Traffic {
     pub(crate) records: bool,
     pub(crate) recorded: Vec<Call>,
     queued: Vec<QueuedFault>,
+    standing: BTreeMap<(Region, Operation), Fault>,
     /// In the order of [`Region::ALL`].
     in_flight: Vec<InFlight>,
 }
@@ -56,6 +59,7 @@ impl Traffic {
             records: true,
             recorded: Vec::new(),
             queued: Vec::new(),
+            standing: BTreeMap::new(),
             in_flight: vec![InFlight::default(); Region::ALL.len()],
         }
     }
@@ -76,7 +80,8 @@ impl Traffic {
         self.count
     }
 
-    /// Records a call, which is in flight until [`Traffic::leave`]. Returns the fault queued for it.
+    /// Records a call, which is in flight until [`Traffic::leave`]. Returns its queued fault, or else
+    /// its standing fault.
     pub(crate) fn enter(&mut self, call: &Call) -> Option<Fault> {
         if self.records {
             self.recorded.push(call.clone());
@@ -85,6 +90,13 @@ impl Traffic {
         in_flight.now += 1;
         in_flight.peak = in_flight.peak.max(in_flight.now);
 
+        self.take_queued(call).or_else(|| {
+            let standing = self.standing.get(&(call.region, call.operation));
+            standing.cloned()
+        })
+    }
+
+    fn take_queued(&mut self, call: &Call) -> Option<Fault> {
         let index = self.queued.iter().position(|queued| {
             queued.operation == call.operation
                 && queued.region.is_none_or(|region| region == call.region)
@@ -105,6 +117,16 @@ impl Traffic {
     /// The highest number of calls to a Region in flight at once.
     pub(crate) fn peak_in_flight(&self, region: Region) -> usize {
         self.in_flight[region as usize].peak
+    }
+
+    /// Sets the fault of every call of an operation to a Region.
+    pub(crate) fn set_standing(&mut self, region: Region, operation: Operation, fault: Fault) {
+        self.standing.insert((region, operation), fault);
+    }
+
+    /// Removes the standing faults of a Region.
+    pub(crate) fn clear_standing(&mut self, region: Region) {
+        self.standing.retain(|(of, _), _| *of != region);
     }
 
     /// Queues a fault for the next calls of an operation, after the faults queued before.

@@ -5,15 +5,18 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::change::NewSnapshot;
 use super::describe;
+use super::fault::CallFault;
 use super::ledger::{Outcome, Record};
-use super::snapshot::{Copying, Ending, Origin, Progress};
-use super::state::{NewSnapshot, State};
+use super::snapshot::{CopyBehavior, Copying, FromInstance, Origin, Progress, SnapshotDetail};
+use super::source::{AutoSnapshot, Source, SourceDetail};
+use super::state::{CopyArnRegion, State};
 use crate::api::error::ServiceError;
 use crate::api::operation::Operation;
 use crate::api::parameters::{self, required};
 use crate::api::region::Region;
-use crate::api::resource::{SnapshotState, SourceKind, Tags};
+use crate::api::resource::{SnapshotState, Tags};
 
 /// Starts a copy into `destination`, the Region of the call.
 ///
@@ -24,7 +27,7 @@ pub(crate) fn copy_snapshot(
     now: Timestamp,
     destination: Region,
     body: &Value,
-    ending: Ending,
+    fault: &CallFault,
 ) -> Result<Vec<u8>, ServiceError> {
     let request = CopyRequest::read(body)?;
     if state.region(destination).has(request.target) {
@@ -37,10 +40,11 @@ pub(crate) fn copy_snapshot(
     check_limit(state, now, destination)?;
 
     let id = state.ids.next();
+    let behavior = request.behavior(state, fault);
     let copying = Copying {
         since: now,
-        duration: state.settings.copy_duration,
-        ending,
+        duration: behavior.duration.unwrap_or(state.settings.copy_duration),
+        fails: behavior.fails,
         operation: id,
     };
     let record = Record {
@@ -48,23 +52,31 @@ pub(crate) fn copy_snapshot(
         created_at: now,
         operation: Operation::CopySnapshot,
         resource_name: request.target.to_owned(),
-        resource_type: source.kind.snapshot_type(),
+        resource_type: source.detail.kind().snapshot_type(),
         details: Some(format!("{}:{}", request.region, request.source.name())),
-        outcome: Outcome::Copying(copying),
+        outcome: match fault.outcome() {
+            Outcome::Done => Outcome::Copying(copying),
+            failed => failed,
+        },
     };
     let answer = describe::started(&record, destination, now);
-    let copy = NewSnapshot {
-        kind: source.kind,
-        origin: source.origin,
-        tags: Tags::new(),
-        created_at: now,
-        size_in_gb: source.size_in_gb,
-        is_from_auto_snapshot: source.is_from_auto_snapshot,
-        progress: Progress::Copying(copying),
-    };
-    state
-        .add_snapshot(destination, request.target, copy)
-        .map_err(|error| ServiceError::invalid_input(error.to_string()))?;
+    if fault.failure.is_none() {
+        let copy = NewSnapshot {
+            origin: match state.settings.copy_arn_region {
+                CopyArnRegion::Source => source.origin,
+                CopyArnRegion::Destination => source.origin.in_region(destination),
+            },
+            tags: Tags::new(),
+            created_at: now,
+            size_in_gb: source.size_in_gb,
+            is_from_auto_snapshot: source.is_from_auto_snapshot,
+            progress: Progress::Copying(copying),
+            detail: source.detail,
+        };
+        state
+            .add_snapshot(destination, request.target, copy)
+            .map_err(|error| ServiceError::invalid_input(error.to_string()))?;
+    }
     state.region_mut(destination).ledger.add(record);
     Ok(answer)
 }
@@ -132,6 +144,19 @@ impl<'a> CopyRequest<'a> {
         })
     }
 
+    /// How the copy proceeds: the fault of the call first, then the behavior set for the source.
+    fn behavior(&self, state: &State, fault: &CallFault) -> CopyBehavior {
+        let behaviors = &state.region(self.region).copy_behaviors;
+        let of_source = behaviors
+            .get(self.source.name())
+            .copied()
+            .unwrap_or_default();
+        CopyBehavior {
+            duration: fault.copy.duration.or(of_source.duration),
+            fails: fault.copy.fails || of_source.fails,
+        }
+    }
+
     fn find_source(&self, state: &State, now: Timestamp) -> Result<FoundSource, ServiceError> {
         let region = state.region(self.region);
         let (name, date) = match self.source {
@@ -147,7 +172,7 @@ impl<'a> CopyRequest<'a> {
                     ));
                 }
                 return Ok(FoundSource {
-                    kind: snapshot.kind,
+                    detail: snapshot.detail.clone(),
                     origin: snapshot.origin.clone(),
                     size_in_gb: snapshot.size_in_gb,
                     is_from_auto_snapshot: snapshot.is_from_auto_snapshot,
@@ -160,24 +185,34 @@ impl<'a> CopyRequest<'a> {
             .sources
             .get(name)
             .ok_or_else(|| ServiceError::not_found("Instance or Disk", name))?;
-        match date {
-            Some(date) if !source.is_restorable(date) => Err(ServiceError::not_found(
-                "automatic snapshot",
-                &format!("{name} of {date}"),
-            )),
-            None if source.latest_restorable().is_none() => {
-                Err(ServiceError::not_found("automatic snapshot", name))
-            }
-            _ => Ok(FoundSource {
-                kind: source.kind,
-                origin: Origin {
-                    name: Some(name.to_owned()),
-                    arn: Some(source.arn.clone()),
-                },
-                size_in_gb: source.size_in_gb,
-                is_from_auto_snapshot: true,
-            }),
-        }
+        let snapshot = match date {
+            Some(date) => source.restorable(date).ok_or_else(|| {
+                ServiceError::not_found("automatic snapshot", &format!("{name} of {date}"))
+            })?,
+            None => source
+                .latest_restorable()
+                .ok_or_else(|| ServiceError::not_found("automatic snapshot", name))?,
+        };
+        Ok(FoundSource {
+            detail: snapshot_detail(source, snapshot),
+            origin: Origin {
+                name: Some(name.to_owned()),
+                arn: Some(source.arn.clone()),
+            },
+            size_in_gb: source.size_in_gb,
+            is_from_auto_snapshot: true,
+        })
+    }
+}
+
+fn snapshot_detail(source: &Source, snapshot: &AutoSnapshot) -> SnapshotDetail {
+    match &source.detail {
+        SourceDetail::Instance(instance) => SnapshotDetail::Instance(FromInstance {
+            blueprint_id: instance.blueprint_id.clone(),
+            bundle_id: instance.bundle.id.to_owned(),
+            attached_disks: snapshot.attached_disks.clone(),
+        }),
+        SourceDetail::Disk(_) => SnapshotDetail::Disk,
     }
 }
 
@@ -229,7 +264,7 @@ impl<'a> CopySource<'a> {
 
 /// The properties of the source that its copy gets too.
 struct FoundSource {
-    kind: SourceKind,
+    detail: SnapshotDetail,
     origin: Origin,
     size_in_gb: u32,
     is_from_auto_snapshot: bool,

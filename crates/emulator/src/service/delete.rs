@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::describe;
+use super::fault::CallFault;
 use super::ledger::{Outcome, Record};
 use super::snapshot::Progress;
 use super::state::State;
@@ -16,13 +17,14 @@ use crate::api::parameters;
 use crate::api::region::Region;
 use crate::api::resource::SourceKind;
 
-/// Deletes a snapshot at once, in any state. The operation of a pending copy fails.
+/// Deletes a snapshot at once, in any state. The operation of a deleted pending copy fails.
 pub(crate) fn delete_snapshot(
     state: &mut State,
     now: Timestamp,
     region: Region,
     body: &Value,
     kind: SourceKind,
+    fault: &CallFault,
 ) -> Result<Vec<u8>, ServiceError> {
     let (operation, parameter) = match kind {
         SourceKind::Instance => (Operation::DeleteInstanceSnapshot, "instanceSnapshotName"),
@@ -31,14 +33,17 @@ pub(crate) fn delete_snapshot(
     let name = parameters::name(body, parameter)?;
     let id = state.ids.next();
     let resources = state.region_mut(region);
-    let snapshot = match resources.snapshots.entry(name.to_owned()) {
-        Entry::Occupied(entry) if entry.get().kind == kind => entry.remove(),
+    let entry = match resources.snapshots.entry(name.to_owned()) {
+        Entry::Occupied(entry) if entry.get().kind() == kind => entry,
         _ => {
             let what = kind.snapshot_type().as_str();
             return Err(ServiceError::not_found(what, name));
         }
     };
-    if let Progress::Copying(copying) = snapshot.progress {
+    let outcome = fault.outcome();
+    if matches!(outcome, Outcome::Done)
+        && let Progress::Copying(copying) = entry.remove().progress
+    {
         resources.ledger.end_deleted_copy(copying.operation, now);
     }
     let record = Record {
@@ -48,7 +53,7 @@ pub(crate) fn delete_snapshot(
         resource_name: name.to_owned(),
         resource_type: kind.snapshot_type(),
         details: None,
-        outcome: Outcome::Done,
+        outcome,
     };
     let answer = describe::started(&record, region, now);
     resources.ledger.add(record);

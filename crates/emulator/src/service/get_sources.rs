@@ -1,82 +1,97 @@
-//! The operations that read resources and Regions.
+//! The operations that read instances, disks and automatic snapshots.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
-
-use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::describe;
+use super::page::page;
+use super::source::{Disk, Instance, Source, SourceDetail};
 use super::state::State;
 use crate::api::error::ServiceError;
-use crate::api::members::{self, AutoSnapshotsResult, Page, RegionsResult, Single};
+use crate::api::members::{self, AutoSnapshotsResult, Page, Single};
 use crate::api::operation::Operation;
-use crate::api::paging::Token;
 use crate::api::parameters;
 use crate::api::region::Region;
-use crate::api::resource::SourceKind;
 
-/// GetInstances and GetDisks, in the order of names.
-pub(crate) fn get_sources(
+/// [GetInstances](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetInstances.html),
+/// in the order of names.
+pub(crate) fn get_instances(
     state: &State,
     region: Region,
     body: &Value,
-    kind: SourceKind,
 ) -> Result<Vec<u8>, ServiceError> {
-    let operation = match kind {
-        SourceKind::Instance => Operation::GetInstances,
-        SourceKind::Disk => Operation::GetDisks,
-    };
-    let sources = &state.region(region).sources;
-    let (page, next) = page(state, operation, body, sources, |source| {
-        source.kind == kind
-    })?;
-    let items = page.iter();
-    Ok(match kind {
-        SourceKind::Instance => members::json(&Page {
-            list: "instances",
-            items: items.map(|(name, source)| describe::instance(name, source, region)),
-            next,
+    let resources = state.region(region);
+    let (page, next) = page(
+        state.settings.page_size,
+        Operation::GetInstances,
+        body,
+        &resources.sources,
+        as_instance,
+    )?;
+    Ok(members::json(&Page {
+        list: "instances",
+        items: page.iter().map(|(name, (source, detail))| {
+            describe::instance(name, source, detail, region, resources)
         }),
-        SourceKind::Disk => members::json(&Page {
-            list: "disks",
-            items: items.map(|(name, source)| describe::disk(name, source, region)),
-            next,
-        }),
-    })
+        next,
+    }))
 }
 
-/// GetInstance and GetDisk.
-pub(crate) fn get_source(
+/// [GetDisks](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetDisks.html), in
+/// the order of names.
+pub(crate) fn get_disks(
     state: &State,
     region: Region,
     body: &Value,
-    kind: SourceKind,
 ) -> Result<Vec<u8>, ServiceError> {
-    let parameter = match kind {
-        SourceKind::Instance => "instanceName",
-        SourceKind::Disk => "diskName",
-    };
-    let name = parameters::name(body, parameter)?;
-    let sources = &state.region(region).sources;
-    let source = sources
-        .get(name)
-        .filter(|source| source.kind == kind)
-        .ok_or_else(|| ServiceError::not_found(kind.resource_type().as_str(), name))?;
-    Ok(match kind {
-        SourceKind::Instance => members::json(&Single {
-            name: "instance",
-            item: describe::instance(name, source, region),
-        }),
-        SourceKind::Disk => members::json(&Single {
-            name: "disk",
-            item: describe::disk(name, source, region),
-        }),
-    })
+    let (page, next) = page(
+        state.settings.page_size,
+        Operation::GetDisks,
+        body,
+        &state.region(region).sources,
+        as_disk,
+    )?;
+    Ok(members::json(&Page {
+        list: "disks",
+        items: page
+            .iter()
+            .map(|(name, (source, detail))| describe::disk(name, source, detail, region)),
+        next,
+    }))
 }
 
-/// GetAutoSnapshots, newest first.
+/// [GetInstance](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetInstance.html).
+pub(crate) fn get_instance(
+    state: &State,
+    region: Region,
+    body: &Value,
+) -> Result<Vec<u8>, ServiceError> {
+    let name = parameters::name(body, "instanceName")?;
+    let resources = state.region(region);
+    let found = resources.sources.get(name).and_then(as_instance);
+    let (source, detail) = found.ok_or_else(|| ServiceError::not_found("Instance", name))?;
+    Ok(members::json(&Single {
+        name: "instance",
+        item: describe::instance(name, source, detail, region, resources),
+    }))
+}
+
+/// [GetDisk](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetDisk.html).
+pub(crate) fn get_disk(
+    state: &State,
+    region: Region,
+    body: &Value,
+) -> Result<Vec<u8>, ServiceError> {
+    let name = parameters::name(body, "diskName")?;
+    let found = state.region(region).sources.get(name).and_then(as_disk);
+    let (source, detail) = found.ok_or_else(|| ServiceError::not_found("Disk", name))?;
+    Ok(members::json(&Single {
+        name: "disk",
+        item: describe::disk(name, source, detail, region),
+    }))
+}
+
+/// [GetAutoSnapshots](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetAutoSnapshots.html),
+/// newest first.
 pub(crate) fn get_auto_snapshots(
     state: &State,
     region: Region,
@@ -90,116 +105,23 @@ pub(crate) fn get_auto_snapshots(
     let newest_first = source.auto_snapshots.iter().rev();
     Ok(members::json(&AutoSnapshotsResult {
         resource_name: name,
-        resource_type: source.kind.resource_type(),
+        resource_type: source.kind().resource_type(),
         auto_snapshots: newest_first
             .map(|(date, snapshot)| describe::auto_snapshot(*date, snapshot))
             .collect(),
     }))
 }
 
-/// GetInstanceSnapshots and GetDiskSnapshots, in the order of names.
-pub(crate) fn get_snapshots(
-    state: &State,
-    now: Timestamp,
-    region: Region,
-    body: &Value,
-    kind: SourceKind,
-) -> Result<Vec<u8>, ServiceError> {
-    let operation = match kind {
-        SourceKind::Instance => Operation::GetInstanceSnapshots,
-        SourceKind::Disk => Operation::GetDiskSnapshots,
-    };
-    let snapshots = &state.region(region).snapshots;
-    let (page, next) = page(state, operation, body, snapshots, |snapshot| {
-        snapshot.kind == kind
-    })?;
-    let items = page.iter();
-    Ok(match kind {
-        SourceKind::Instance => members::json(&Page {
-            list: "instanceSnapshots",
-            items: items
-                .map(|(name, snapshot)| describe::instance_snapshot(name, snapshot, region, now)),
-            next,
-        }),
-        SourceKind::Disk => members::json(&Page {
-            list: "diskSnapshots",
-            items: items
-                .map(|(name, snapshot)| describe::disk_snapshot(name, snapshot, region, now)),
-            next,
-        }),
-    })
+fn as_instance(source: &Source) -> Option<(&Source, &Instance)> {
+    match &source.detail {
+        SourceDetail::Instance(instance) => Some((source, instance)),
+        SourceDetail::Disk(_) => None,
+    }
 }
 
-/// GetInstanceSnapshot and GetDiskSnapshot.
-pub(crate) fn get_snapshot(
-    state: &State,
-    now: Timestamp,
-    region: Region,
-    body: &Value,
-    kind: SourceKind,
-) -> Result<Vec<u8>, ServiceError> {
-    let parameter = match kind {
-        SourceKind::Instance => "instanceSnapshotName",
-        SourceKind::Disk => "diskSnapshotName",
-    };
-    let name = parameters::name(body, parameter)?;
-    let snapshots = &state.region(region).snapshots;
-    let snapshot = snapshots
-        .get(name)
-        .filter(|snapshot| snapshot.kind == kind)
-        .ok_or_else(|| ServiceError::not_found(kind.snapshot_type().as_str(), name))?;
-    Ok(match kind {
-        SourceKind::Instance => members::json(&Single {
-            name: "instanceSnapshot",
-            item: describe::instance_snapshot(name, snapshot, region, now),
-        }),
-        SourceKind::Disk => members::json(&Single {
-            name: "diskSnapshot",
-            item: describe::disk_snapshot(name, snapshot, region, now),
-        }),
-    })
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RegionsParameters {
-    include_availability_zones: Option<bool>,
-    include_relational_database_availability_zones: Option<bool>,
-}
-
-/// GetRegions. The answer is the same in every Region.
-pub(crate) fn get_regions(body: &Value) -> Result<Vec<u8>, ServiceError> {
-    let parameters: RegionsParameters = parameters::read(body)?;
-    let zones = parameters.include_availability_zones == Some(true);
-    let database_zones = parameters.include_relational_database_availability_zones == Some(true);
-    Ok(members::json(&RegionsResult {
-        regions: Region::ALL
-            .iter()
-            .map(|&region| describe::region(region, zones, database_zones))
-            .collect(),
-    }))
-}
-
-type NamedItems<'a, T> = Vec<(&'a String, &'a T)>;
-
-/// The requested page of those resources that match the filter, and the token of the next page.
-fn page<'a, T>(
-    state: &State,
-    operation: Operation,
-    body: &Value,
-    resources: &'a BTreeMap<String, T>,
-    filter: impl Fn(&T) -> bool,
-) -> Result<(NamedItems<'a, T>, Option<String>), ServiceError> {
-    let token = Token::read(operation, body)?;
-    let start = match token.after() {
-        Some(name) => Bound::Excluded(name),
-        None => Bound::Unbounded,
-    };
-    let mut items: Vec<_> = resources
-        .range::<str, _>((start, Bound::Unbounded))
-        .filter(|(_, resource)| filter(resource))
-        .take(state.settings.page_size + 1)
-        .collect();
-    let next = token.next(&mut items, state.settings.page_size, |(name, _)| name);
-    Ok((items, next))
+fn as_disk(source: &Source) -> Option<(&Source, &Disk)> {
+    match &source.detail {
+        SourceDetail::Disk(disk) => Some((source, disk)),
+        SourceDetail::Instance(_) => None,
+    }
 }

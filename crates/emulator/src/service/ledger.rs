@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
-use super::snapshot::{Copying, Ending};
+use super::snapshot::Copying;
 use crate::api::id::Id;
 use crate::api::operation::Operation;
 use crate::api::resource::ResourceType;
@@ -26,41 +26,53 @@ pub(crate) struct Record {
 }
 
 /// How an operation ends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Outcome {
     /// The operation succeeded at once.
     Done,
     /// The operation ends with the copy.
     Copying(Copying),
+    /// The operation failed at once.
+    Failed(OperationError),
     /// The copy was deleted at this time, while it was pending.
     Deleted(Timestamp),
 }
 
+/// Why an operation failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OperationError {
+    /// `errorCode`.
+    pub(crate) code: String,
+    /// `errorDetails`.
+    pub(crate) details: String,
+}
+
 /// The status of an operation at a time.
-pub(crate) struct Status {
+pub(crate) struct Status<'a> {
     /// `Started`, `Succeeded` or `Failed`.
     pub(crate) name: &'static str,
     /// `statusChangedAt`.
     pub(crate) since: Timestamp,
     /// `errorCode` and `errorDetails` of a failed operation.
-    pub(crate) error: Option<(&'static str, &'static str)>,
+    pub(crate) error: Option<(&'a str, &'a str)>,
 }
 
 impl Record {
     /// The status at a time.
-    pub(crate) fn status(&self, now: Timestamp) -> Status {
+    pub(crate) fn status(&self, now: Timestamp) -> Status<'_> {
         let (name, since, error) = match &self.outcome {
             Outcome::Done => ("Succeeded", self.created_at, None),
             Outcome::Copying(copying) if now < copying.until() => {
                 ("Started", self.created_at, None)
             }
-            Outcome::Copying(copying) => match copying.ending {
-                Ending::Succeeds => ("Succeeded", copying.until(), None),
-                Ending::Fails => {
-                    let error = ("CopyFailed", "The snapshot could not be copied.");
-                    ("Failed", copying.until(), Some(error))
-                }
-            },
+            Outcome::Copying(copying) if copying.fails => {
+                let error = ("CopyFailed", "The snapshot could not be copied.");
+                ("Failed", copying.until(), Some(error))
+            }
+            Outcome::Copying(copying) => ("Succeeded", copying.until(), None),
+            Outcome::Failed(OperationError { code, details }) => {
+                ("Failed", self.created_at, Some((&**code, &**details)))
+            }
             Outcome::Deleted(at) => {
                 let error = (
                     "SnapshotDeleted",
@@ -107,6 +119,11 @@ impl Ledger {
         {
             self.records[index].outcome = Outcome::Deleted(now);
         }
+    }
+
+    /// Forgets all operations.
+    pub(crate) fn clear(&mut self) {
+        self.records.clear();
     }
 
     fn position(&self, id: Id) -> Option<usize> {

@@ -4,10 +4,14 @@
 //! with time, such as a copy in progress, is computed from it. The same calls at the same times
 //! give the same answers.
 //!
-//! `dispatch` calls one function per operation, in `copy`, `delete`, `lists`, `operations` and
-//! `tags`. Those read and change `state`, and `describe` turns its resources into the API's members.
+//! `dispatch` calls one function per operation, in `copy`, `delete`, `tags`, `operations` and the
+//! `get_…` files. Those read and change `state`, and `describe` turns its resources into the API's members.
 
+pub(crate) mod catalog;
+pub(crate) mod change;
 pub(crate) mod dispatch;
+pub(crate) mod fault;
+pub(crate) mod ledger;
 pub(crate) mod snapshot;
 pub(crate) mod source;
 pub(crate) mod state;
@@ -15,7 +19,9 @@ pub(crate) mod state;
 mod copy;
 mod delete;
 mod describe;
-mod ledger;
-mod lists;
+mod get_regions;
+mod get_snapshots;
+mod get_sources;
 mod operations;
+mod page;
 mod tags;

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::source::AttachedDisk;
 use crate::api::id::Id;
 use crate::api::region::Region;
 use crate::api::resource::{SnapshotState, SourceKind, Tags};
@@ -9,7 +10,6 @@ use crate::api::resource::{SnapshotState, SourceKind, Tags};
 /// A manual snapshot of an instance or disk.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    pub(crate) kind: SourceKind,
     pub(crate) arn: String,
     pub(crate) support_code: String,
     pub(crate) created_at: Timestamp,
@@ -18,6 +18,31 @@ pub(crate) struct Snapshot {
     pub(crate) origin: Origin,
     pub(crate) is_from_auto_snapshot: bool,
     pub(crate) progress: Progress,
+    pub(crate) detail: SnapshotDetail,
+}
+
+/// What only instance snapshots or only disk snapshots have.
+#[derive(Clone, Debug)]
+pub(crate) enum SnapshotDetail {
+    Instance(FromInstance),
+    Disk,
+}
+
+/// The properties of the instance when the snapshot was made.
+#[derive(Clone, Debug)]
+pub(crate) struct FromInstance {
+    pub(crate) blueprint_id: String,
+    pub(crate) bundle_id: String,
+    pub(crate) attached_disks: Vec<AttachedDisk>,
+}
+
+impl SnapshotDetail {
+    pub(crate) fn kind(&self) -> SourceKind {
+        match self {
+            Self::Instance(_) => SourceKind::Instance,
+            Self::Disk => SourceKind::Disk,
+        }
+    }
 }
 
 /// The instance or disk that a snapshot was made from.
@@ -31,6 +56,18 @@ impl Origin {
     /// The Region in the ARN.
     pub(crate) fn region(&self) -> Option<Region> {
         self.arn.as_deref()?.split(':').nth(3)?.parse().ok()
+    }
+
+    /// The same origin with another Region in its ARN.
+    pub(crate) fn in_region(self, region: Region) -> Self {
+        let arn = self.arn.map(|arn| {
+            let mut parts: Vec<_> = arn.split(':').collect();
+            if let Some(part) = parts.get_mut(3) {
+                *part = region.as_str();
+            }
+            parts.join(":")
+        });
+        Self { arn, ..self }
     }
 }
 
@@ -50,18 +87,38 @@ pub(crate) struct Copying {
     pub(crate) since: Timestamp,
     /// How long the copy is pending.
     pub(crate) duration: SignedDuration,
-    pub(crate) ending: Ending,
+    /// Whether the copy ends in state `error`.
+    pub(crate) fails: bool,
     /// The Lightsail operation that reports the copy's status.
     pub(crate) operation: Id,
 }
 
-/// How a copy ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// In state `available`.
-    Succeeds,
-    /// In state `error`.
-    Fails,
+/// How a copy proceeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CopyBehavior {
+    /// How long the copy is pending. `None`: as long as the world says.
+    pub duration: Option<SignedDuration>,
+    /// Whether the copy ends in state `error`.
+    pub fails: bool,
+}
+
+impl CopyBehavior {
+    /// The copy ends in state `error`.
+    pub const FAILS: Self = Self {
+        duration: None,
+        fails: true,
+    };
+
+    /// The copy is pending for ever.
+    pub const NEVER_ENDS: Self = Self::takes(SignedDuration::MAX);
+
+    /// The copy is pending for this long.
+    pub const fn takes(duration: SignedDuration) -> Self {
+        Self {
+            duration: Some(duration),
+            fails: false,
+        }
+    }
 }
 
 impl Copying {
@@ -73,15 +130,19 @@ impl Copying {
     }
 
     fn state(&self, now: Timestamp) -> SnapshotState {
-        match self.ending {
+        match self.fails {
             _ if now < self.until() => SnapshotState::Pending,
-            Ending::Succeeds => SnapshotState::Available,
-            Ending::Fails => SnapshotState::Error,
+            false => SnapshotState::Available,
+            true => SnapshotState::Error,
         }
     }
 }
 
 impl Snapshot {
+    pub(crate) fn kind(&self) -> SourceKind {
+        self.detail.kind()
+    }
+
     /// The state at a time.
     pub(crate) fn state(&self, now: Timestamp) -> SnapshotState {
         match &self.progress {
@@ -100,7 +161,7 @@ impl Snapshot {
                 // A clock that was set back gives a negative share. The cast turns it into 0.
                 (share * 100.0) as u8
             }
-            (SnapshotState::Pending | SnapshotState::Error, _) => 0,
+            (SnapshotState::Pending | SnapshotState::Error | SnapshotState::Unknown, _) => 0,
         }
     }
 }
@@ -110,9 +171,8 @@ mod tests {
     use super::*;
     use crate::api::id::Ids;
 
-    fn copy(duration: SignedDuration, ending: Ending) -> Snapshot {
+    fn copy(duration: SignedDuration, fails: bool) -> Snapshot {
         Snapshot {
-            kind: SourceKind::Disk,
             arn: String::new(),
             support_code: String::new(),
             created_at: Timestamp::UNIX_EPOCH,
@@ -126,9 +186,10 @@ mod tests {
             progress: Progress::Copying(Copying {
                 since: Timestamp::UNIX_EPOCH,
                 duration,
-                ending,
+                fails,
                 operation: Ids::default().next(),
             }),
+            detail: SnapshotDetail::Disk,
         }
     }
 
@@ -142,19 +203,19 @@ mod tests {
             (10, SnapshotState::Available, 100),
         ] {
             let now = Timestamp::from_second(seconds).unwrap();
-            let snapshot = copy(duration, Ending::Succeeds);
+            let snapshot = copy(duration, false);
             assert_eq!(
                 (snapshot.state(now), snapshot.percent_done(now)),
                 (state, percent)
             );
         }
         let now = Timestamp::from_second(10).unwrap();
-        let failed = copy(duration, Ending::Fails);
+        let failed = copy(duration, true);
         assert_eq!(
             (failed.state(now), failed.percent_done(now)),
             (SnapshotState::Error, 0)
         );
-        let instant = copy(SignedDuration::ZERO, Ending::Succeeds);
+        let instant = copy(SignedDuration::ZERO, false);
         assert_eq!(
             instant.state(Timestamp::UNIX_EPOCH),
             SnapshotState::Available
@@ -163,7 +224,7 @@ mod tests {
 
     #[test]
     fn the_origin_region_is_in_the_arn() {
-        let snapshot = copy(SignedDuration::ZERO, Ending::Succeeds);
+        let snapshot = copy(SignedDuration::ZERO, false);
         assert_eq!(snapshot.origin.region(), Some(Region::EuWest1));
         assert_eq!(Origin::default().region(), None);
     }

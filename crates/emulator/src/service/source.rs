@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
+use super::catalog::{self, Bundle};
+use crate::api::instance::{InstanceState, Port};
 use crate::api::resource::{AutoSnapshotStatus, SourceKind, Tags};
 
 /// How many automatic snapshots Lightsail keeps of one instance or disk.
@@ -17,7 +19,6 @@ pub(crate) const AUTO_SNAPSHOT_HOUR: i8 = 6;
 /// An instance or a disk.
 #[derive(Debug)]
 pub(crate) struct Source {
-    pub(crate) kind: SourceKind,
     pub(crate) arn: String,
     pub(crate) support_code: String,
     pub(crate) created_at: Timestamp,
@@ -26,27 +27,102 @@ pub(crate) struct Source {
     /// Whether the AutoSnapshot add-on is enabled. Disabling it keeps the existing snapshots.
     pub(crate) makes_auto_snapshots: bool,
     pub(crate) auto_snapshots: BTreeMap<Date, AutoSnapshot>,
+    pub(crate) detail: SourceDetail,
+}
+
+/// What only instances or only disks have.
+#[derive(Clone, Debug)]
+pub(crate) enum SourceDetail {
+    Instance(Instance),
+    Disk(Disk),
+}
+
+/// What only instances have.
+#[derive(Clone, Debug)]
+pub(crate) struct Instance {
+    pub(crate) blueprint_id: String,
+    pub(crate) bundle: &'static Bundle,
+    pub(crate) ports: Vec<Port>,
+    pub(crate) state: InstanceState,
+    pub(crate) public_ip_address: String,
+}
+
+/// What only disks have.
+#[derive(Clone, Debug)]
+pub(crate) struct Disk {
+    pub(crate) attachment: Option<Attachment>,
+    pub(crate) is_system_disk: bool,
+}
+
+/// Where a disk is attached.
+#[derive(Clone, Debug)]
+pub(crate) struct Attachment {
+    /// The name of the instance.
+    pub(crate) instance: String,
+    /// The device: `/dev/xvdf`.
+    pub(crate) path: String,
+}
+
+/// A disk in a snapshot of the instance that it was attached to.
+#[derive(Clone, Debug)]
+pub(crate) struct AttachedDisk {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) size_in_gb: u32,
 }
 
 /// An automatic snapshot. Its date is its name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct AutoSnapshot {
     pub(crate) created_at: Timestamp,
     pub(crate) status: AutoSnapshotStatus,
+    /// The disks attached to the instance when the snapshot was made.
+    pub(crate) attached_disks: Vec<AttachedDisk>,
 }
 
 impl AutoSnapshot {
     /// The automatic snapshot of a date, made at the usual hour of that day.
-    pub(crate) fn new(date: Date, status: AutoSnapshotStatus) -> Self {
+    pub(crate) fn new(
+        date: Date,
+        status: AutoSnapshotStatus,
+        attached_disks: Vec<AttachedDisk>,
+    ) -> Self {
         let created_at = Offset::UTC
             .to_timestamp(date.at(AUTO_SNAPSHOT_HOUR, 0, 0, 0))
             // Fails only on the calendar's last day.
             .unwrap_or(Timestamp::MAX);
-        Self { created_at, status }
+        Self {
+            created_at,
+            status,
+            attached_disks,
+        }
+    }
+}
+
+impl SourceDetail {
+    pub(crate) fn kind(&self) -> SourceKind {
+        match self {
+            Self::Instance(_) => SourceKind::Instance,
+            Self::Disk(_) => SourceKind::Disk,
+        }
+    }
+
+    /// Whether this is a Windows instance.
+    pub(crate) fn is_windows(&self) -> bool {
+        matches!(self, Self::Instance(instance) if catalog::is_windows(&instance.blueprint_id))
     }
 }
 
 impl Source {
+    pub(crate) fn kind(&self) -> SourceKind {
+        self.detail.kind()
+    }
+
+    /// Whether this is a Windows instance.
+    pub(crate) fn is_windows(&self) -> bool {
+        self.detail.is_windows()
+    }
+
     /// Adds an automatic snapshot, or replaces that of its date. Removes the oldest beyond
     /// [`AUTO_SNAPSHOTS_KEPT`].
     pub(crate) fn rotate_in(&mut self, date: Date, snapshot: AutoSnapshot) {
@@ -56,20 +132,19 @@ impl Source {
         }
     }
 
-    /// The date of the newest automatic snapshot that can be copied.
-    pub(crate) fn latest_restorable(&self) -> Option<Date> {
+    /// The newest automatic snapshot that can be copied.
+    pub(crate) fn latest_restorable(&self) -> Option<&AutoSnapshot> {
         self.auto_snapshots
-            .iter()
+            .values()
             .rev()
-            .find(|(_, snapshot)| snapshot.status == AutoSnapshotStatus::Success)
-            .map(|(&date, _)| date)
+            .find(|snapshot| snapshot.status == AutoSnapshotStatus::Success)
     }
 
-    /// Whether there is an automatic snapshot of this date that can be copied.
-    pub(crate) fn is_restorable(&self, date: Date) -> bool {
+    /// The automatic snapshot of this date, if it can be copied.
+    pub(crate) fn restorable(&self, date: Date) -> Option<&AutoSnapshot> {
         self.auto_snapshots
             .get(&date)
-            .is_some_and(|snapshot| snapshot.status == AutoSnapshotStatus::Success)
+            .filter(|snapshot| snapshot.status == AutoSnapshotStatus::Success)
     }
 }
 
@@ -82,7 +157,6 @@ mod tests {
     #[test]
     fn the_oldest_automatic_snapshots_rotate_out() {
         let mut source = Source {
-            kind: SourceKind::Disk,
             arn: String::new(),
             support_code: String::new(),
             created_at: Timestamp::UNIX_EPOCH,
@@ -90,6 +164,10 @@ mod tests {
             size_in_gb: 8,
             makes_auto_snapshots: true,
             auto_snapshots: BTreeMap::new(),
+            detail: SourceDetail::Disk(Disk {
+                attachment: None,
+                is_system_disk: false,
+            }),
         };
         let first = jiff::civil::date(2026, 11, 20);
         for day in 0..9 {
@@ -99,12 +177,14 @@ mod tests {
             } else {
                 AutoSnapshotStatus::Failed
             };
-            source.rotate_in(date, AutoSnapshot::new(date, status));
+            source.rotate_in(date, AutoSnapshot::new(date, status, Vec::new()));
         }
         assert_eq!(source.auto_snapshots.len(), AUTO_SNAPSHOTS_KEPT);
-        assert!(!source.is_restorable(first + 1.days()));
-        assert!(source.is_restorable(first + 2.days()));
-        assert!(!source.is_restorable(first + 8.days()));
-        assert_eq!(source.latest_restorable(), Some(first + 7.days()));
+        assert!(source.restorable(first + 1.days()).is_none());
+        assert!(source.restorable(first + 2.days()).is_some());
+        assert!(source.restorable(first + 8.days()).is_none());
+        let latest = source.latest_restorable().unwrap();
+        let made_at = AutoSnapshot::new(first + 7.days(), AutoSnapshotStatus::Success, Vec::new());
+        assert_eq!(latest.created_at, made_at.created_at);
     }
 }

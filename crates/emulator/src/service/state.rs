@@ -1,20 +1,16 @@
 //! The resources and operations of all Regions.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
-use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 
 use super::ledger::Ledger;
-use super::snapshot::{Origin, Progress, Snapshot};
-use super::source::{AutoSnapshot, Source};
-use crate::api::id::{Id, Ids};
+use super::snapshot::{CopyBehavior, Snapshot};
+use super::source::{AttachedDisk, Disk, Source, SourceDetail};
+use crate::api::id::Ids;
 use crate::api::region::Region;
-use crate::api::resource::{ResourceType, SnapshotState, SourceKind, Tags};
-
-/// The account that owns everything: the one in AWS's examples.
-const ACCOUNT: &str = "123456789012";
+use crate::api::resource::SnapshotState;
 
 /// Everything that Lightsail holds.
 #[derive(Debug)]
@@ -36,6 +32,18 @@ pub(crate) struct Settings {
     pub(crate) copy_limit_code: String,
     /// How many items a page of a list has.
     pub(crate) page_size: usize,
+    pub(crate) copy_arn_region: CopyArnRegion,
+}
+
+/// Which Region the source ARN of a copy names. Lightsail's pages do not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CopyArnRegion {
+    /// The Region of the source.
+    #[default]
+    Source,
+    /// The Region of the copy.
+    Destination,
 }
 
 /// The resources of one Region. A name is in at most one of the two maps.
@@ -44,50 +52,11 @@ pub(crate) struct RegionState {
     pub(crate) sources: BTreeMap<String, Source>,
     pub(crate) snapshots: BTreeMap<String, Snapshot>,
     pub(crate) ledger: Ledger,
-}
-
-/// The properties of an instance or disk to be created.
-#[derive(Debug)]
-pub(crate) struct NewSource {
-    pub(crate) kind: SourceKind,
-    pub(crate) created_at: Timestamp,
-    pub(crate) tags: Tags,
-    pub(crate) size_in_gb: u32,
-    pub(crate) makes_auto_snapshots: bool,
-    pub(crate) auto_snapshots: BTreeMap<Date, AutoSnapshot>,
-}
-
-/// The properties of a manual snapshot to be created.
-#[derive(Debug)]
-pub(crate) struct NewSnapshot {
-    pub(crate) kind: SourceKind,
-    pub(crate) origin: Origin,
-    pub(crate) tags: Tags,
-    pub(crate) created_at: Timestamp,
-    pub(crate) size_in_gb: u32,
-    pub(crate) is_from_auto_snapshot: bool,
-    pub(crate) progress: Progress,
-}
-
-/// An edit that contradicts the state.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EditError {
-    /// A name belongs to one resource of a Region, whatever its type.
-    #[error("{region} already has a resource named {name:?}")]
-    NameInUse {
-        /// The Region of the edit.
-        region: Region,
-        /// The name.
-        name: String,
-    },
-    /// There is no resource of this name, or it has another type.
-    #[error("{region} has no such resource: {name:?}")]
-    NotFound {
-        /// The Region of the edit.
-        region: Region,
-        /// The name.
-        name: String,
-    },
+    /// How the copies of an instance, disk or manual snapshot proceed, by its name. An entry outlives
+    /// the source.
+    pub(crate) copy_behaviors: BTreeMap<String, CopyBehavior>,
+    /// How many more lookups by name do not find a snapshot.
+    pub(crate) hidden: BTreeMap<String, usize>,
 }
 
 impl State {
@@ -110,104 +79,19 @@ impl State {
         &mut self.regions[region as usize]
     }
 
-    /// Adds an instance or disk.
-    pub(crate) fn add_source(
-        &mut self,
-        region: Region,
-        name: &str,
-        new: NewSource,
-    ) -> Result<(), EditError> {
-        self.require_free_name(region, name)?;
-        let id = self.ids.next();
-        let source = Source {
-            kind: new.kind,
-            arn: arn(region, new.kind.resource_type(), id),
-            support_code: support_code(new.kind.resource_type(), id),
-            created_at: new.created_at,
-            tags: new.tags,
-            size_in_gb: new.size_in_gb,
-            makes_auto_snapshots: new.makes_auto_snapshots,
-            auto_snapshots: new.auto_snapshots,
-        };
-        self.region_mut(region)
-            .sources
-            .insert(name.to_owned(), source);
-        Ok(())
-    }
-
-    /// Removes an instance or disk and its automatic snapshots. Its manual snapshots stay.
-    pub(crate) fn remove_source(
-        &mut self,
-        region: Region,
-        kind: SourceKind,
-        name: &str,
-    ) -> Result<(), EditError> {
-        match self.region_mut(region).sources.entry(name.to_owned()) {
-            Entry::Occupied(entry) if entry.get().kind == kind => {
-                entry.remove();
-                Ok(())
-            }
-            _ => Err(not_found(region, name)),
-        }
-    }
-
-    /// An instance or disk, to change it.
-    pub(crate) fn source_mut(
-        &mut self,
-        region: Region,
-        name: &str,
-    ) -> Result<&mut Source, EditError> {
-        self.region_mut(region)
-            .sources
-            .get_mut(name)
-            .ok_or_else(|| not_found(region, name))
-    }
-
-    /// The tags of a resource of any type, to change them.
-    pub(crate) fn tags_mut(&mut self, region: Region, name: &str) -> Result<&mut Tags, EditError> {
+    /// A manual snapshot, as GetInstanceSnapshot and GetDiskSnapshot see it.
+    pub(crate) fn look_up_snapshot(&mut self, region: Region, name: &str) -> Option<&Snapshot> {
         let RegionState {
-            sources, snapshots, ..
+            snapshots, hidden, ..
         } = self.region_mut(region);
-        let source = sources.get_mut(name).map(|source| &mut source.tags);
-        source
-            .or_else(|| snapshots.get_mut(name).map(|snapshot| &mut snapshot.tags))
-            .ok_or_else(|| not_found(region, name))
-    }
-
-    /// Adds a manual snapshot.
-    pub(crate) fn add_snapshot(
-        &mut self,
-        region: Region,
-        name: &str,
-        new: NewSnapshot,
-    ) -> Result<(), EditError> {
-        self.require_free_name(region, name)?;
-        let id = self.ids.next();
-        let snapshot = Snapshot {
-            kind: new.kind,
-            arn: arn(region, new.kind.snapshot_type(), id),
-            support_code: support_code(new.kind.snapshot_type(), id),
-            created_at: new.created_at,
-            tags: new.tags,
-            size_in_gb: new.size_in_gb,
-            origin: new.origin,
-            is_from_auto_snapshot: new.is_from_auto_snapshot,
-            progress: new.progress,
-        };
-        self.region_mut(region)
-            .snapshots
-            .insert(name.to_owned(), snapshot);
-        Ok(())
-    }
-
-    fn require_free_name(&self, region: Region, name: &str) -> Result<(), EditError> {
-        if self.region(region).has(name) {
-            return Err(EditError::NameInUse {
-                region,
-                name: name.to_owned(),
-            });
+        let snapshot = snapshots.get(name)?;
+        match hidden.get_mut(name) {
+            Some(0) | None => Some(snapshot),
+            Some(lookups) => {
+                *lookups -= 1;
+                None
+            }
         }
-        Ok(())
     }
 }
 
@@ -217,6 +101,33 @@ impl RegionState {
         self.sources.contains_key(name) || self.snapshots.contains_key(name)
     }
 
+    /// The disks attached to an instance, with their names.
+    pub(crate) fn disks_attached_to(
+        &self,
+        instance: &str,
+    ) -> impl Iterator<Item = (&str, &Source, &Disk)> {
+        self.sources.iter().filter_map(move |(name, source)| {
+            let SourceDetail::Disk(disk) = &source.detail else {
+                return None;
+            };
+            let attachment = disk.attachment.as_ref()?;
+            (attachment.instance == instance).then_some((&**name, source, disk))
+        })
+    }
+
+    /// The disks that a snapshot of an instance made now contains.
+    pub(crate) fn attached_disks(&self, instance: &str) -> Vec<AttachedDisk> {
+        self.disks_attached_to(instance)
+            .filter_map(|(name, source, disk)| {
+                Some(AttachedDisk {
+                    name: name.to_owned(),
+                    path: disk.attachment.as_ref()?.path.clone(),
+                    size_in_gb: source.size_in_gb,
+                })
+            })
+            .collect()
+    }
+
     /// How many snapshots are pending at a time.
     pub(crate) fn in_progress(&self, now: Timestamp) -> usize {
         self.snapshots
@@ -224,26 +135,4 @@ impl RegionState {
             .filter(|snapshot| snapshot.state(now) == SnapshotState::Pending)
             .count()
     }
-}
-
-fn not_found(region: Region, name: &str) -> EditError {
-    EditError::NotFound {
-        region,
-        name: name.to_owned(),
-    }
-}
-
-fn arn(region: Region, resource_type: ResourceType, id: Id) -> String {
-    let kind = resource_type.as_str();
-    format!("arn:aws:lightsail:{region}:{ACCOUNT}:{kind}/{id}")
-}
-
-fn support_code(resource_type: ResourceType, id: Id) -> String {
-    let prefix = match resource_type {
-        ResourceType::Instance => "i",
-        ResourceType::Disk => "vol",
-        ResourceType::InstanceSnapshot => "ami",
-        ResourceType::DiskSnapshot => "snap",
-    };
-    format!("{ACCOUNT}/{prefix}-{:017x}", id.0)
 }

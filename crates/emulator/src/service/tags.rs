@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::describe;
+use super::fault::CallFault;
 use super::ledger::{Outcome, Record};
 use super::state::{RegionState, State};
 use crate::api::error::ServiceError;
@@ -54,6 +55,7 @@ pub(crate) fn tag_resource(
     now: Timestamp,
     region: Region,
     body: &Value,
+    fault: &CallFault,
 ) -> Result<Vec<u8>, ServiceError> {
     let parameters: TagParameters<'_> = parameters::read(body)?;
     let name = required("resourceName", parameters.resource_name)?;
@@ -64,6 +66,7 @@ pub(crate) fn tag_resource(
         region,
         Operation::TagResource,
         (name, parameters.resource_arn),
+        fault,
         |tags| {
             let added = new.keys().filter(|key| !tags.contains_key(*key)).count();
             if tags.len() + added > MAX_TAGS {
@@ -83,6 +86,7 @@ pub(crate) fn untag_resource(
     now: Timestamp,
     region: Region,
     body: &Value,
+    fault: &CallFault,
 ) -> Result<Vec<u8>, ServiceError> {
     let parameters: UntagParameters<'_> = parameters::read(body)?;
     let name = required("resourceName", parameters.resource_name)?;
@@ -96,6 +100,7 @@ pub(crate) fn untag_resource(
         region,
         Operation::UntagResource,
         (name, parameters.resource_arn),
+        fault,
         |tags| {
             tags.retain(|key, _| !keys.contains(&key.as_str()));
             Ok(())
@@ -133,6 +138,7 @@ fn change_tags(
     region: Region,
     operation: Operation,
     (name, arn): (&str, Option<&str>),
+    fault: &CallFault,
     change: impl FnOnce(&mut Tags) -> Result<(), ServiceError>,
 ) -> Result<Vec<u8>, ServiceError> {
     let id = state.ids.next();
@@ -141,7 +147,12 @@ fn change_tags(
     let Some(found) = resource else {
         return Err(ServiceError::not_found("resource", arn.unwrap_or(name)));
     };
-    change(found.tags)?;
+    let mut tags = found.tags.clone();
+    change(&mut tags)?;
+    let outcome = fault.outcome();
+    if matches!(outcome, Outcome::Done) {
+        *found.tags = tags;
+    }
     let record = Record {
         id,
         created_at: now,
@@ -149,7 +160,7 @@ fn change_tags(
         resource_name: name.to_owned(),
         resource_type: found.resource_type,
         details: None,
-        outcome: Outcome::Done,
+        outcome,
     };
     let answer = describe::started(&record, region, now);
     resources.ledger.add(record);
@@ -165,14 +176,14 @@ struct Taggable<'a> {
 fn find<'a>(region: &'a mut RegionState, name: &str) -> Option<Taggable<'a>> {
     if let Some(source) = region.sources.get_mut(name) {
         return Some(Taggable {
-            resource_type: source.kind.resource_type(),
+            resource_type: source.kind().resource_type(),
             arn: &source.arn,
             tags: &mut source.tags,
         });
     }
     let snapshot = region.snapshots.get_mut(name)?;
     Some(Taggable {
-        resource_type: snapshot.kind.snapshot_type(),
+        resource_type: snapshot.kind().snapshot_type(),
         arn: &snapshot.arn,
         tags: &mut snapshot.tags,
     })

@@ -11,9 +11,11 @@ mod value;
 pub(crate) use operation::{Operation, OperationResult, OperationsPage, OperationsResult};
 pub(crate) use region::{AvailabilityZone, RegionInfo, RegionsResult};
 pub(crate) use snapshot::{
-    AutoSnapshotDetails, AutoSnapshotsResult, DiskSnapshot, InstanceSnapshot, Percent,
+    AttachedDisk, AutoSnapshotDetails, AutoSnapshotsResult, DiskSnapshot, FromAttachedDisk,
+    InstanceSnapshot, Percent,
 };
 pub(crate) use source::{
-    AddOn, Disk, Hardware, Instance, InstanceState, MonthlyTransfer, Networking, SystemDisk,
+    AddOn, Disk, Hardware, HardwareDisk, Instance, InstanceStateInfo, MonthlyTransfer, Networking,
+    PortInfo, SystemDisk,
 };
 pub(crate) use value::{Location, Page, Single, TagList, Text, Time, Zone, json};

@@ -23,9 +23,9 @@ pub(crate) struct Operation<'a> {
     pub(crate) status: &'static str,
     pub(crate) status_changed_at: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error_code: Option<&'static str>,
+    pub(crate) error_code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error_details: Option<&'static str>,
+    pub(crate) error_details: Option<&'a str>,
 }
 
 /// GetOperation's answer.

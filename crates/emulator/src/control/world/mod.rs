@@ -23,8 +23,9 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::api::region::Region;
+use crate::service::state::CopyArnRegion;
 
-pub use snapshot::{DiskSnapshot, InstanceSnapshot};
+pub use snapshot::{AttachedDisk, DiskSnapshot, InstanceSnapshot};
 pub use source::{AutoSnapshot, AutoSnapshotDate, Source};
 
 /// All resources at the start, and the settings of the service.
@@ -43,6 +44,8 @@ pub struct World {
     /// How many items a page of a list has, at least 1. Default 100.
     #[serde(deserialize_with = "read::at_least_one")]
     pub page_size: usize,
+    /// Which Region the source ARN of a copy names: `source` (default) or `destination`.
+    pub copy_arn_region: CopyArnRegion,
     /// The resources of each Region.
     pub regions: BTreeMap<Region, RegionWorld>,
 }
@@ -78,6 +81,7 @@ impl Default for World {
             copy_limit: 20,
             copy_limit_code: "OperationFailureException".to_owned(),
             page_size: 100,
+            copy_arn_region: CopyArnRegion::Source,
             regions: BTreeMap::new(),
         }
     }

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{RegionWorld, Source, World, WorldError};
+use crate::api::instance::InstanceState;
 use crate::api::region::Region;
+use crate::api::resource::{SnapshotState, SourceKind};
+use crate::service::catalog;
 
 impl World {
     /// A world to try things out: some instances, disks and snapshots in three Regions. The sample
@@ -15,8 +18,8 @@ impl World {
     /// Reads a world.
     ///
     /// # Errors
-    /// Not JSON, an unknown member, a value of the wrong type, an unknown Region, or a name used
-    /// twice in one Region: with its path.
+    /// The first mistake with its path: not JSON, an unknown member, a value of the wrong type, an
+    /// unknown Region, a name used twice in one Region, a disk attached to a missing instance, …
     pub fn from_json(text: &str) -> Result<Self, WorldError> {
         let mut json = serde_json::Deserializer::from_str(text);
         let world: World =
@@ -32,7 +35,7 @@ impl World {
         Ok(world)
     }
 
-    /// Checks that each name is used once in its Region, and each date once in its list.
+    /// Checks names, dates, attachments, bundles, and members that only one kind of resource has.
     ///
     /// # Errors
     /// The first mistake, with its path.
@@ -55,14 +58,13 @@ type Mistake = (String, String);
 impl RegionWorld {
     fn check(&self, region: Region) -> Result<(), Mistake> {
         let mut names = BTreeSet::new();
-        for (list, sources) in [("instances", &self.instances), ("disks", &self.disks)] {
+        for (kind, list, sources) in [
+            (SourceKind::Instance, "instances", &self.instances),
+            (SourceKind::Disk, "disks", &self.disks),
+        ] {
             for (index, source) in sources.iter().enumerate() {
-                if let Some(repeated) = repeated_date(source) {
-                    return Err((
-                        format!("{list}[{index}].autoSnapshots[{repeated}].date"),
-                        "is used twice".to_owned(),
-                    ));
-                }
+                self.check_source(kind, source)
+                    .map_err(|(member, message)| (format!("{list}[{index}].{member}"), message))?;
                 add_name(&mut names, region, list, index, &source.name)?;
             }
         }
@@ -74,12 +76,75 @@ impl RegionWorld {
                 index,
                 &snapshot.name,
             )?;
+            if snapshot.state == SnapshotState::Unknown {
+                return Err((
+                    format!("instanceSnapshots[{index}].state"),
+                    "only disk snapshots can be in state \"unknown\"".to_owned(),
+                ));
+            }
         }
         for (index, snapshot) in self.disk_snapshots.iter().enumerate() {
             add_name(&mut names, region, "diskSnapshots", index, &snapshot.name)?;
         }
         Ok(())
     }
+
+    fn check_source(&self, kind: SourceKind, source: &Source) -> Result<(), Mistake> {
+        let mistake = |member: &str, message: &str| Err((member.to_owned(), message.to_owned()));
+        if let Some(repeated) = repeated_date(source) {
+            return mistake(&format!("autoSnapshots[{repeated}].date"), "is used twice");
+        }
+        if let Some(member) = misplaced_member(kind, source) {
+            let message = match kind {
+                SourceKind::Instance => "is only for disks",
+                SourceKind::Disk => "is only for instances",
+            };
+            return mistake(member, message);
+        }
+        if source.auto_snapshots.is_some()
+            && source
+                .blueprint_id
+                .as_deref()
+                .is_some_and(catalog::is_windows)
+        {
+            return mistake(
+                "autoSnapshots",
+                "Lightsail makes no automatic snapshots of Windows instances",
+            );
+        }
+        if let Some(id) = &source.bundle_id
+            && catalog::find_bundle(id).is_none()
+        {
+            return mistake("bundleId", &format!("unknown bundle {id:?}"));
+        }
+        match &source.attached_to {
+            Some(name) if self.instances.iter().all(|instance| instance.name != *name) => mistake(
+                "attachedTo",
+                &format!("the Region has no instance named {name:?}"),
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A member that is set although the other kind of resource has it.
+fn misplaced_member(kind: SourceKind, source: &Source) -> Option<&'static str> {
+    let members = match kind {
+        SourceKind::Instance => vec![
+            ("attachedTo", source.attached_to.is_some()),
+            ("path", source.path.is_some()),
+            ("isSystemDisk", source.is_system_disk),
+        ],
+        SourceKind::Disk => vec![
+            ("blueprintId", source.blueprint_id.is_some()),
+            ("bundleId", source.bundle_id.is_some()),
+            ("ports", source.ports.is_some()),
+            ("state", source.state != InstanceState::default()),
+            ("publicIpAddress", source.public_ip_address.is_some()),
+        ],
+    };
+    let set = members.into_iter().find(|(_, is_set)| *is_set)?;
+    Some(set.0)
 }
 
 fn add_name<'a>(
@@ -175,6 +240,40 @@ mod tests {
                     r#""instances":[{"name":"a","autoSnapshots":[{"date":"2026-11-22"},{"date":"2026-11-22"}]}]"#,
                 ),
                 "regions.us-west-2.instances[0].autoSnapshots[1].date: is used twice",
+            ),
+            (
+                in_region(r#""disks":[{"name":"a","attachedTo":"b"}]"#),
+                "regions.us-west-2.disks[0].attachedTo: the Region has no instance named \"b\"",
+            ),
+            (
+                in_region(r#""disks":[{"name":"a","ports":[]}]"#),
+                "regions.us-west-2.disks[0].ports: is only for instances",
+            ),
+            (
+                in_region(r#""instances":[{"name":"a","attachedTo":"b"}]"#),
+                "regions.us-west-2.instances[0].attachedTo: is only for disks",
+            ),
+            (
+                in_region(r#""instances":[{"name":"a","bundleId":"huge"}]"#),
+                "regions.us-west-2.instances[0].bundleId: unknown bundle \"huge\"",
+            ),
+            (
+                in_region(
+                    r#""instances":[{"name":"a","blueprintId":"windows_server_2022","autoSnapshots":[]}]"#,
+                ),
+                "regions.us-west-2.instances[0].autoSnapshots: Lightsail makes no automatic",
+            ),
+            (
+                in_region(r#""instanceSnapshots":[{"name":"a","state":"unknown"}]"#),
+                "regions.us-west-2.instanceSnapshots[0].state: only disk snapshots",
+            ),
+            (
+                in_region(r#""instances":[{"name":"a","ports":[{"toPort":1}]}]"#),
+                "regions.us-west-2.instances[0].ports[0]",
+            ),
+            (
+                error(r#"{"copyArnRegion":"here"}"#),
+                "copyArnRegion: unknown variant `here`",
             ),
         ] {
             assert!(found.contains(expected), "{found}");

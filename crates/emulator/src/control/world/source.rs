@@ -6,6 +6,8 @@ use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 
 use super::read;
+use super::snapshot::AttachedDisk;
+use crate::api::instance::{InstanceState, Port};
 use crate::api::parameters;
 use crate::api::resource::{AutoSnapshotStatus, Tags};
 
@@ -26,9 +28,35 @@ pub struct Source {
     /// When it was created. Default 2019-01-01.
     #[serde(default)]
     pub created_at: Option<Timestamp>,
-    /// Its size in GB. Default 40.
+    /// Its size in GB. Default 40 for disks, the bundle's size for instances.
     #[serde(default)]
     pub size_in_gb: Option<u32>,
+    /// Instances only. Default `wordpress`. Instances whose blueprint starts with `windows_` cannot
+    /// have automatic snapshots.
+    #[serde(default)]
+    pub blueprint_id: Option<String>,
+    /// Instances only: a general purpose bundle such as `nano_3_0` or `small_win_3_0`. Default
+    /// `small_3_0`, or `small_win_3_0` for Windows.
+    #[serde(default)]
+    pub bundle_id: Option<String>,
+    /// Instances only: the firewall. Default: that of a new instance. An empty list closes all ports.
+    #[serde(default)]
+    pub ports: Option<Vec<Port>>,
+    /// Instances only. Default `running`.
+    #[serde(default)]
+    pub state: InstanceState,
+    /// Instances only. Default 198.51.100.10. Only a running instance reports it.
+    #[serde(default)]
+    pub public_ip_address: Option<String>,
+    /// Disks only: the name of the instance that the disk is attached to. Default: not attached.
+    #[serde(default)]
+    pub attached_to: Option<String>,
+    /// Disks only: the device of an attached disk. Default `/dev/xvdf`.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Disks only. Default `false`.
+    #[serde(default)]
+    pub is_system_disk: bool,
 }
 
 impl Source {
@@ -54,6 +82,7 @@ impl Source {
                 date: AutoSnapshotDate::On(date),
                 status,
                 created_at: None,
+                from_attached_disks: None,
             });
         self
     }
@@ -71,6 +100,9 @@ pub struct AutoSnapshot {
     /// When it was made. Default 06:00 UTC of its date.
     #[serde(default)]
     pub created_at: Option<Timestamp>,
+    /// The attached disks that it contains. Default: those attached at the start.
+    #[serde(default)]
+    pub from_attached_disks: Option<Vec<AttachedDisk>>,
 }
 
 /// The date of an automatic snapshot: `2026-11-22`, `today` or `today-3`.
