@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Checks that boto3 and the AWS CLI work with the emulator unchanged.
 
-    clients.py target/debug/lightsail-emulator   starts the program, and stops it again
-    clients.py http://127.0.0.1:4599             takes one that was just started with --world clients.json
+    clients.py target/debug/lightsail-emulator   starts and stops the program
+    clients.py http://127.0.0.1:4599             uses a program just started with --world clients.json
 
-Needs boto3, and the aws command on the path. Prints what it checks, and ends with status 0 if all of it holds.
+Needs boto3, and the aws command on the path. Prints each check, and exits with status 0 if all of them pass.
 """
 
 import datetime
@@ -34,7 +34,7 @@ def checks(what):
 
 
 def refused(expected, call, **parameters):
-    """The message of the error that a call is refused with, which must be this exception class or code."""
+    """Checks that a call fails with this exception class or code, and returns the message."""
     try:
         call(**parameters)
     except ClientError as error:
@@ -260,7 +260,7 @@ def check_all(url):
     check_changing(east)
     check_signatures()
     check_command_line()
-    print("all hold")
+    print("all checks pass")
 
 
 def main():

@@ -1,4 +1,4 @@
-//! CopySnapshot: its rules, its answer, and what becomes of a copy.
+//! CopySnapshot: its rules, its answer, and the states of a copy.
 
 mod support;
 
@@ -72,7 +72,7 @@ async fn the_sample_requests_of_the_page_work() {
 }
 
 #[tokio::test]
-async fn each_rule_of_the_page_is_kept() {
+async fn the_rules_of_the_page_are_checked() {
     let lightsail = InProcess::new(WORLD);
     let good = latest("WordPress-1", "Copy-1");
     let with = |changes: Value| {
@@ -226,7 +226,7 @@ async fn each_rule_of_the_page_is_kept() {
 }
 
 #[tokio::test]
-async fn a_name_belongs_to_one_resource_of_a_region() {
+async fn a_name_is_unique_in_its_region() {
     let lightsail = InProcess::new(WORLD);
     for name in ["WordPress-1", "Data-1", "Manual-1", "Manual-2"] {
         let refused = lightsail
@@ -361,7 +361,7 @@ async fn a_copy_of_a_manual_snapshot_is_a_snapshot_of_the_same_source() {
 }
 
 #[tokio::test]
-async fn a_source_may_rotate_out_during_its_copy() {
+async fn a_copy_outlives_its_source() {
     let lightsail = InProcess::new(WORLD);
     lightsail
         .call(Region::UsEast1, CopySnapshot, latest("Data-1", "Copy-1"))
@@ -588,7 +588,7 @@ async fn the_same_calls_give_the_same_answers() {
 }
 
 #[tokio::test]
-async fn an_error_can_be_given_any_code() {
+async fn an_error_can_have_any_code() {
     let lightsail = InProcess::new(WORLD);
     let fault = Fault::error(
         StatusCode::SERVICE_UNAVAILABLE,

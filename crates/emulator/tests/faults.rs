@@ -1,4 +1,4 @@
-//! Faults, as a client on a socket sees them, and as one in this process does on paused time.
+//! Faults, seen by a client on a socket and, on paused time, by one in this process.
 
 mod support;
 
@@ -23,7 +23,7 @@ async fn start() -> (Emulator, Running) {
     (emulator, running)
 }
 
-/// Sends a copy after queueing a fault for it: what was seen, and whether the copy was made.
+/// Sends CopySnapshot with this fault. Returns what the client saw, and whether the copy exists.
 async fn copy_with(fault: Fault) -> (Seen, bool) {
     let (emulator, running) = start().await;
     emulator.fault_next(CopySnapshot, 1, fault);
@@ -108,7 +108,7 @@ async fn a_copy_can_fail_later() {
 }
 
 #[tokio::test]
-async fn an_answer_can_take_its_time() {
+async fn an_answer_can_be_delayed() {
     let wait = Duration::from_millis(200);
     let start = std::time::Instant::now();
     let (seen, made) = copy_with(Fault::None.after(wait)).await;
@@ -117,7 +117,7 @@ async fn an_answer_can_take_its_time() {
 }
 
 #[tokio::test]
-async fn a_hanging_call_ends_when_its_client_goes_away() {
+async fn a_hanging_call_ends_when_its_client_disconnects() {
     let (emulator, running) = start().await;
     emulator.fault_next(CopySnapshot, 2, Fault::Hang);
     let url = running.url();
@@ -126,7 +126,7 @@ async fn a_hanging_call_ends_when_its_client_goes_away() {
         tokio::time::timeout(Duration::from_millis(100), call)
             .await
             .unwrap_err();
-        // Long enough for the server to see that the connection is closed.
+        // The server needs a moment to notice that the connection is closed.
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(emulator.call_count(), 2);
@@ -145,11 +145,11 @@ async fn the_server_stops_when_it_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_hook_decides_for_each_call() {
+async fn a_hook_chooses_the_fault_of_each_call() {
     let lightsail = InProcess::of(World::demo());
     let emulator = lightsail.emulator.clone();
     lightsail.emulator.on_call(move |call| {
-        // A hook may look at the emulator that asks it.
+        // A hook may inspect its emulator.
         assert_eq!(emulator.call_count(), call.number);
         match call.operation {
             GetInstances if call.number % 2 == 1 => Fault::throttled(),
@@ -201,7 +201,7 @@ async fn a_hook_decides_for_each_call() {
 }
 
 #[tokio::test]
-async fn queued_faults_come_in_order_and_before_the_hook() {
+async fn queued_faults_apply_in_order_and_before_the_hook() {
     let lightsail = InProcess::of(World::demo());
     lightsail.emulator.on_call(|_| Fault::internal());
     lightsail
@@ -236,7 +236,7 @@ async fn queued_faults_come_in_order_and_before_the_hook() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_is_on_tokios_time() {
+async fn a_delay_uses_tokios_time() {
     let lightsail = Arc::new(InProcess::of(World::demo()));
     lightsail
         .emulator

@@ -1,4 +1,4 @@
-//! Instances and disks: hardware, firewall, attached disks, Windows, and what snapshots keep of them.
+//! Instances and disks: hardware, firewall, attached disks, Windows; and their snapshots.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! Everything else that is asked of Lightsail: lists, single resources, operations, tags, deletions, Regions.
+//! Lists, single resources, operations, tags, deletions, Regions.
 
 mod support;
 
@@ -69,7 +69,7 @@ async fn lists_come_in_pages() {
 }
 
 #[tokio::test]
-async fn what_comes_and_goes_between_pages_shifts_nothing() {
+async fn pages_have_no_gaps_when_items_come_and_go() {
     let lightsail = InProcess::new(WORLD);
     let (names, token) = page(&lightsail, GetInstances, "instances", None).await;
     assert_eq!(names, ["a1", "b1"]);
@@ -174,7 +174,7 @@ async fn automatic_snapshots_come_newest_first() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_not_found() {
+async fn missing_resources_are_not_found() {
     let lightsail = InProcess::new(WORLD);
     for (operation, body, message) in [
         (
@@ -276,7 +276,7 @@ async fn required_parameters_are_required() {
 }
 
 #[tokio::test]
-async fn tags_merge_and_go() {
+async fn tags_are_added_changed_and_removed() {
     let lightsail = InProcess::new(WORLD);
     let tags = |name: &'static str| {
         let lightsail = &lightsail;
@@ -355,7 +355,7 @@ async fn tags_have_limits() {
 }
 
 #[tokio::test]
-async fn a_deletion_is_done_at_once() {
+async fn a_deletion_takes_effect_at_once() {
     let lightsail = InProcess::new(WORLD);
     for (operation, parameter, name, resource_type) in [
         (
@@ -418,7 +418,7 @@ async fn operations_are_found_by_id_and_by_resource() {
 }
 
 #[tokio::test]
-async fn every_region_is_there() {
+async fn every_region_is_listed() {
     let lightsail = InProcess::new(WORLD);
     let answer = lightsail
         .call(Region::SaEast1, GetRegions, json!({}))
@@ -449,7 +449,7 @@ async fn every_region_is_there() {
 }
 
 #[tokio::test]
-async fn edits_fit_what_is_there() {
+async fn contradictory_edits_are_refused() {
     let lightsail = InProcess::new(WORLD);
     let emulator = &lightsail.emulator;
     let named = world::Source::named("s1").with_tag("a", "b");

@@ -1,5 +1,5 @@
-//! What a test can make happen: slow and failing copies, failed operations, Regions that cannot be
-//! read, late lookups, forgotten operations, changed snapshots.
+//! Situations that a test can cause: slow and failing copies, failed operations, unreadable Regions,
+//! late lookups, forgotten operations, changed snapshots.
 
 mod support;
 
@@ -138,7 +138,7 @@ async fn an_operation_can_fail_without_effect() {
     assert_eq!(emulator.snapshot(HERE, "Manual-1").unwrap().tags, tags);
     assert!(emulator.snapshot(HERE, "Disk-2").is_some());
 
-    // A refusal stays a refusal, and operations that change nothing are not affected.
+    // Invalid calls are still refused, and operations that change nothing are not affected.
     emulator.fault_next(CopySnapshot, 1, Fault::operation_fails("X", "x"));
     let refused = lightsail
         .refusal(THERE, CopySnapshot, latest("Nowhere", "Copy-1"))

@@ -1,4 +1,4 @@
-//! The program: its URL, its log, its errors, its end.
+//! The program: its URL, log, errors, and exit.
 
 mod support;
 
@@ -23,7 +23,7 @@ fn start(command: &mut Command) -> (Child, String) {
     (child, line.strip_suffix('\n').unwrap().to_owned())
 }
 
-/// Stops the program as a shell does, and gives what else it wrote: on standard output and on standard error.
+/// Stops the program with a signal. Returns the rest of standard output, and standard error.
 fn stop(mut child: Child, signal: &str) -> (String, String) {
     let id = child.id().to_string();
     let kill = Command::new("kill").args([signal, &id]).status().unwrap();
@@ -72,7 +72,7 @@ async fn it_serves_the_demo_world_and_logs_each_call() {
 }
 
 #[tokio::test]
-async fn it_serves_the_world_and_the_port_that_it_is_given() {
+async fn it_serves_the_given_world_on_the_given_port() {
     let port = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port().to_string()

@@ -1,4 +1,4 @@
-//! Who may call: Signature Version 4, checked as AWS does.
+//! Signature Version 4, verified as AWS does.
 
 mod support;
 
@@ -15,7 +15,7 @@ fn lightsail() -> InProcess {
     InProcess::of(World::demo())
 }
 
-/// Sends a request as it is; the name of the error.
+/// Sends a request unchanged. Checks the error's code and returns its message.
 async fn send(lightsail: &InProcess, request: http::Request<Bytes>) -> Result<(), Refused> {
     read(lightsail.emulator.call(request).await.unwrap()).map(drop)
 }
@@ -122,7 +122,7 @@ async fn the_scope_must_be_right() {
 }
 
 #[tokio::test]
-async fn nothing_that_was_signed_may_change() {
+async fn signed_parts_must_not_change() {
     let lightsail = lightsail();
     let signer = Signer::new("us-west-2", lightsail.now());
     let mut request = signed(&signer);
@@ -144,7 +144,7 @@ async fn nothing_that_was_signed_may_change() {
     let mut request = signed(&signer);
     *request.uri_mut() = format!("http://{HOST}/?a=b").parse().unwrap();
     refusal(&lightsail, request, "InvalidSignatureException").await;
-    // What was not signed is the proxies' to add.
+    // Proxies may add headers that are not signed.
     let mut request = signed(&signer);
     request
         .headers_mut()
@@ -172,7 +172,7 @@ async fn host_and_date_must_be_signed() {
 }
 
 #[tokio::test]
-async fn the_date_must_be_near_the_clock() {
+async fn the_date_must_be_close_to_the_clock() {
     let lightsail = lightsail();
     for (minutes, message) in [
         (-6, Some("Signature expired: 20261122T115400Z")),

@@ -59,9 +59,9 @@ impl Emulator {
         Ok(())
     }
 
-    /// Adds an automatic snapshot to an instance or disk, made at 06:00 UTC of its date and with the
-    /// disks that are attached now, or changes the status of that date's snapshot. As in Lightsail,
-    /// the seven newest are kept.
+    /// Adds an automatic snapshot to an instance or disk, made at 06:00 UTC of its date and with
+    /// the disks that are attached now, or changes the status of that date's snapshot. As in
+    /// Lightsail, the seven newest are kept.
     ///
     /// # Errors
     /// [`EditError::NotFound`], [`EditError::WindowsInstance`].
@@ -133,8 +133,8 @@ impl Emulator {
         populate::add_source(&mut state, region, kind, &new, now)
     }
 
-    /// Attaches a disk to an instance as `/dev/xvdf`. Automatic snapshots made before do not contain
-    /// it.
+    /// Attaches a disk to an instance as `/dev/xvdf`. Automatic snapshots made before do not
+    /// contain it.
     ///
     /// # Errors
     /// [`EditError::NotFound`].
@@ -210,8 +210,8 @@ impl Emulator {
             .insert(source.to_owned(), behavior);
     }
 
-    /// Makes the next `lookups` calls of GetInstanceSnapshot and GetDiskSnapshot not find a snapshot,
-    /// although its name is in use and lists contain it. The snapshot need not exist yet.
+    /// Makes the next `lookups` calls of GetInstanceSnapshot and GetDiskSnapshot not find a
+    /// snapshot, although its name is in use and lists contain it. The snapshot need not exist yet.
     pub fn hide_snapshot(&self, region: Region, name: &str, lookups: usize) {
         self.state()
             .region_mut(region)

@@ -140,13 +140,7 @@ impl Emulator {
             emulator: self,
             region: call.region,
         };
-        let mut fault = match queued {
-            Some(fault) => fault,
-            None => match &mut *lock(&self.shared.hook) {
-                Some(hook) => hook(call),
-                None => Fault::None,
-            },
-        };
+        let mut fault = queued.unwrap_or_else(|| self.ask_hook(call));
         while let Fault::Delay(wait, then) = fault {
             tokio::time::sleep(wait).await;
             fault = *then;
@@ -188,6 +182,13 @@ impl Emulator {
             Fault::Hang => std::future::pending().await,
         };
         Ok(Reply::new(request_id, self.perform(call, &effect)))
+    }
+
+    fn ask_hook(&self, call: &Call) -> Fault {
+        match &mut *lock(&self.shared.hook) {
+            Some(hook) => hook(call),
+            None => Fault::None,
+        }
     }
 
     fn perform(&self, call: &Call, fault: &CallFault) -> Result<Vec<u8>, ServiceError> {

@@ -8,8 +8,9 @@ use crate::api::region::Region;
 
 /// Faults. The first that applies to a call is used: queued, standing, the hook's.
 impl Emulator {
-    /// Installs the hook that decides the fault of each call. Replaces the previous hook. Calls with
-    /// a queued or standing fault do not reach it. It may inspect and edit the emulator, but not install a hook.
+    /// Installs the hook that decides the fault of each call. Replaces the previous hook. Calls
+    /// with a queued or standing fault do not reach it. It may inspect and edit the emulator, but
+    /// not install a hook.
     pub fn on_call(&self, hook: impl FnMut(&Call) -> Fault + Send + 'static) {
         self.set_hook(Box::new(hook));
     }
@@ -25,8 +26,8 @@ impl Emulator {
     }
 
     /// Applies a fault to every call of an operation to one Region until
-    /// [`Emulator::clear_faults_in`]. Queued faults come first. [`Operation::LISTS`] are the operations
-    /// to fault for a Region that cannot be read.
+    /// [`Emulator::clear_faults_in`]. Queued faults come first. [`Operation::LISTS`] are the
+    /// operations to fault for a Region that cannot be read.
     pub fn fault_always_in(&self, region: Region, operation: Operation, fault: Fault) {
         self.traffic().set_standing(region, operation, fault);
     }

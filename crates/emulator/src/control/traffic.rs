@@ -80,8 +80,8 @@ impl Traffic {
         self.count
     }
 
-    /// Records a call, which is in flight until [`Traffic::leave`]. Returns its queued fault, or else
-    /// its standing fault.
+    /// Records a call, which is in flight until [`Traffic::leave`]. Returns its queued fault, or
+    /// else its standing fault.
     pub(crate) fn enter(&mut self, call: &Call) -> Option<Fault> {
         if self.records {
             self.recorded.push(call.clone());

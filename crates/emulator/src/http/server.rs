@@ -64,7 +64,8 @@ where
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // Answers are small and written in one go, so that Nagle's algorithm only delays them.
+                // Answers are small and written in one go, so that Nagle's algorithm only delays
+                // them.
                 let _ = stream.set_nodelay(true);
                 let answer = answer.clone();
                 connections.spawn(async move { serve_connection(stream, &answer).await });

@@ -106,8 +106,8 @@ impl State {
         Ok(())
     }
 
-    /// Removes an instance or disk and its automatic snapshots. Its manual snapshots stay. The disks
-    /// of an instance are detached.
+    /// Removes an instance or disk and its automatic snapshots. Its manual snapshots stay. The
+    /// disks of an instance are detached.
     pub(crate) fn remove_source(
         &mut self,
         region: Region,

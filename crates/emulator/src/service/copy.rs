@@ -9,7 +9,7 @@ use super::change::NewSnapshot;
 use super::describe;
 use super::fault::CallFault;
 use super::ledger::{Outcome, Record};
-use super::snapshot::{CopyBehavior, Copying, FromInstance, Origin, Progress, SnapshotDetail};
+use super::snapshot::{Copying, FromInstance, Origin, Progress, SnapshotDetail};
 use super::source::{AutoSnapshot, Source, SourceDetail};
 use super::state::{CopyArnRegion, State};
 use crate::api::error::ServiceError;
@@ -39,16 +39,9 @@ pub(crate) fn copy_snapshot(
     let source = request.find_source(state, now)?;
     check_limit(state, now, destination)?;
 
-    let id = state.ids.next();
-    let behavior = request.behavior(state, fault);
-    let copying = Copying {
-        since: now,
-        duration: behavior.duration.unwrap_or(state.settings.copy_duration),
-        fails: behavior.fails,
-        operation: id,
-    };
+    let copying = request.copying(state, now, fault);
     let record = Record {
-        id,
+        id: copying.operation,
         created_at: now,
         operation: Operation::CopySnapshot,
         resource_name: request.target.to_owned(),
@@ -61,18 +54,7 @@ pub(crate) fn copy_snapshot(
     };
     let answer = describe::started(&record, destination, now);
     if fault.failure.is_none() {
-        let copy = NewSnapshot {
-            origin: match state.settings.copy_arn_region {
-                CopyArnRegion::Source => source.origin,
-                CopyArnRegion::Destination => source.origin.in_region(destination),
-            },
-            tags: Tags::new(),
-            created_at: now,
-            size_in_gb: source.size_in_gb,
-            is_from_auto_snapshot: source.is_from_auto_snapshot,
-            progress: Progress::Copying(copying),
-            detail: source.detail,
-        };
+        let copy = source.copy(state.settings.copy_arn_region, destination, copying);
         state
             .add_snapshot(destination, request.target, copy)
             .map_err(|error| ServiceError::invalid_input(error.to_string()))?;
@@ -144,16 +126,19 @@ impl<'a> CopyRequest<'a> {
         })
     }
 
-    /// How the copy proceeds: the fault of the call first, then the behavior set for the source.
-    fn behavior(&self, state: &State, fault: &CallFault) -> CopyBehavior {
+    /// The copy to be started. The fault of the call overrides the behavior set for the source.
+    fn copying(&self, state: &mut State, now: Timestamp, fault: &CallFault) -> Copying {
         let behaviors = &state.region(self.region).copy_behaviors;
-        let of_source = behaviors
+        let behavior = behaviors
             .get(self.source.name())
             .copied()
             .unwrap_or_default();
-        CopyBehavior {
-            duration: fault.copy.duration.or(of_source.duration),
-            fails: fault.copy.fails || of_source.fails,
+        let duration = fault.copy.duration.or(behavior.duration);
+        Copying {
+            since: now,
+            duration: duration.unwrap_or(state.settings.copy_duration),
+            fails: fault.copy.fails || behavior.fails,
+            operation: state.ids.next(),
         }
     }
 
@@ -268,6 +253,24 @@ struct FoundSource {
     origin: Origin,
     size_in_gb: u32,
     is_from_auto_snapshot: bool,
+}
+
+impl FoundSource {
+    /// The snapshot that a copy of this source creates.
+    fn copy(self, arn_region: CopyArnRegion, destination: Region, copying: Copying) -> NewSnapshot {
+        NewSnapshot {
+            origin: match arn_region {
+                CopyArnRegion::Source => self.origin,
+                CopyArnRegion::Destination => self.origin.in_region(destination),
+            },
+            tags: Tags::new(),
+            created_at: copying.since,
+            size_in_gb: self.size_in_gb,
+            is_from_auto_snapshot: self.is_from_auto_snapshot,
+            progress: Progress::Copying(copying),
+            detail: self.detail,
+        }
+    }
 }
 
 /// Whether a name matches the page's pattern, `\w[\w\-]*\w`, with at most 255 characters.

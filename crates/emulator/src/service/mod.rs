@@ -5,7 +5,8 @@
 //! give the same answers.
 //!
 //! `dispatch` calls one function per operation, in `copy`, `delete`, `tags`, `operations` and the
-//! `get_…` files. Those read and change `state`, and `describe` turns its resources into the API's members.
+//! `get_…` files. Those read and change `state`, and `describe` turns its resources into the API's
+//! members.
 
 pub(crate) mod catalog;
 pub(crate) mod change;

@@ -52,8 +52,8 @@ pub(crate) struct RegionState {
     pub(crate) sources: BTreeMap<String, Source>,
     pub(crate) snapshots: BTreeMap<String, Snapshot>,
     pub(crate) ledger: Ledger,
-    /// How the copies of an instance, disk or manual snapshot proceed, by its name. An entry outlives
-    /// the source.
+    /// How the copies of an instance, disk or manual snapshot proceed, by its name. An entry
+    /// outlives the source.
     pub(crate) copy_behaviors: BTreeMap<String, CopyBehavior>,
     /// How many more lookups by name do not find a snapshot.
     pub(crate) hidden: BTreeMap<String, usize>,

@@ -1,4 +1,4 @@
-//! What the tests share: a signing client and an emulator on a clock that only the test moves.
+//! A signing client, and an emulator on a clock that the test controls.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct Refused {
     pub message: String,
 }
 
-/// Who signs, and how.
+/// Credentials and scope of a signature.
 #[derive(Clone)]
 pub struct Signer {
     pub access_key_id: &'static str,
@@ -35,7 +35,7 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// The emulator's own key.
+    /// Signs with the emulator's key.
     pub fn new(region: &'static str, at: Timestamp) -> Self {
         Self {
             access_key_id: lightsail_emulator::ACCESS_KEY_ID,
@@ -47,7 +47,7 @@ impl Signer {
         }
     }
 
-    /// A request as an SDK sends it, to this host.
+    /// A signed request to this host, as an SDK sends it.
     pub fn request(&self, host: &str, operation: &str, body: &str) -> http::Request<Bytes> {
         let target = format!("Lightsail_20161128.{operation}");
         let mut request = http::Request::post(format!("http://{host}/"))
@@ -60,7 +60,7 @@ impl Signer {
         request
     }
 
-    /// Signs a request, all of its headers.
+    /// Signs a request with all of its headers.
     pub fn sign(&self, request: &mut http::Request<Bytes>) {
         let token = self.session_token.map(str::to_owned);
         let identity = Credentials::new(
@@ -96,25 +96,25 @@ impl Signer {
     }
 }
 
-/// An emulator in this process, on a clock that stands still until it is moved.
+/// An emulator in this process, on a clock that the test advances.
 pub struct InProcess {
     pub emulator: Emulator,
     clock: Arc<AtomicI64>,
 }
 
 impl InProcess {
-    /// The world of this JSON, at noon of 22 November 2026, UTC.
+    /// An emulator of the world in this JSON, at noon of 22 November 2026, UTC.
     pub fn new(world: &str) -> Self {
         Self::of(World::from_json(world).unwrap())
     }
 
-    /// This world, at the same moment.
+    /// An emulator of this world at the same time.
     pub fn of(world: World) -> Self {
         let noon: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
         let clock = Arc::new(AtomicI64::new(noon.as_millisecond()));
-        let hand = Arc::clone(&clock);
+        let time = Arc::clone(&clock);
         let emulator = Emulator::with_clock(world, move || {
-            Timestamp::from_millisecond(hand.load(Ordering::Relaxed)).unwrap()
+            Timestamp::from_millisecond(time.load(Ordering::Relaxed)).unwrap()
         });
         Self { emulator, clock }
     }
@@ -143,7 +143,7 @@ impl InProcess {
         read(self.emulator.call(request).await.unwrap())
     }
 
-    /// The error that a call is refused with.
+    /// Makes a call that must be refused.
     pub async fn refusal(&self, region: Region, operation: Operation, body: Value) -> Refused {
         self.call(region, operation, body).await.unwrap_err()
     }
@@ -169,12 +169,12 @@ pub fn read(response: http::Response<Bytes>) -> Result<Value, Refused> {
     })
 }
 
-/// What a client on a socket saw.
+/// The result of a request for a client on a socket.
 #[derive(Debug)]
 pub enum Seen {
     /// An answer: its status, content type and body.
     Answer(u16, String, String),
-    /// The connection closed before the first byte of one.
+    /// The connection was closed before the first byte of an answer.
     Nothing,
 }
 

@@ -39,7 +39,8 @@ pub struct Source {
     /// `small_3_0`, or `small_win_3_0` for Windows.
     #[serde(default)]
     pub bundle_id: Option<String>,
-    /// Instances only: the firewall. Default: that of a new instance. An empty list closes all ports.
+    /// Instances only: the firewall. Default: that of a new instance. An empty list closes all
+    /// ports.
     #[serde(default)]
     pub ports: Option<Vec<Port>>,
     /// Instances only. Default `running`.

@@ -1,3 +1,5 @@
+//! Operations.
+
 use jiff::Timestamp;
 
 use crate::api::members::{Location, Operation, OperationsResult, Text, Time, json};

@@ -1,3 +1,5 @@
+//! Regions.
+
 use crate::api::members::{AvailabilityZone, RegionInfo, Text, Zone};
 use crate::api::region::Region;
 

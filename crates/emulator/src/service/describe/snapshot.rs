@@ -1,3 +1,5 @@
+//! Manual and automatic snapshots.
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 

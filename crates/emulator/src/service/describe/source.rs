@@ -1,3 +1,5 @@
+//! Instances and disks.
+
 use crate::api::instance::{InstanceState, Port};
 use crate::api::members::{
     AddOn, Disk, Hardware, HardwareDisk, Instance, InstanceStateInfo, Location, MonthlyTransfer,
