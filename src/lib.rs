@@ -44,7 +44,7 @@ pub use deadline::Deadline;
 pub use event::{Event, Job, ValidationErrors, parse as parse_event, parse_policy};
 pub use handler::{Handler, InvocationError, Payload};
 pub use lightsail::{Lightsail, Retry, config as sdk_config};
-pub use model::copy::{CopySource, SnapshotCopy};
+pub use model::copy::{CopySource, NameOrigin, SnapshotCopy};
 pub use model::failure::{ApiError, ErrorKind};
 pub use model::firewall::PortRule;
 pub use model::operation::{Location, Operation, Time};

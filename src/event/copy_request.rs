@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::validation::{Distinct, FromJson, Object, Path, ValidationErrors};
-use crate::model::copy::{CopySource, SnapshotCopy};
+use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
 use crate::model::region::Region;
 use crate::model::restore_date::RestoreDate;
 use crate::model::snapshot_name::SnapshotName;
@@ -111,11 +111,18 @@ impl CopyRequest {
             );
             return Vec::new();
         }
+        let name_origin = match self.target {
+            Some(_) => NameOrigin::Requested {
+                event_time: defaults.time,
+            },
+            None => NameOrigin::Generated,
+        };
         let copy = |destination| SnapshotCopy {
             source_region: self.source_region,
             source: self.source.clone(),
             destination,
             target: target.clone(),
+            name_origin,
         };
         destinations.into_iter().map(copy).collect()
     }
@@ -285,6 +292,10 @@ mod tests {
                 return Ok(());
             }
             prop_assert!(errors.is_empty(), "{}", errors);
+            let name_origin = match target {
+                Some(_) => NameOrigin::Requested { event_time: time },
+                None => NameOrigin::Generated,
+            };
             let expected: Vec<_> = expected
                 .into_iter()
                 .map(|destination| SnapshotCopy {
@@ -292,6 +303,7 @@ mod tests {
                     source: source.clone(),
                     destination,
                     target: name.clone(),
+                    name_origin,
                 })
                 .collect();
             prop_assert_eq!(copies, expected);

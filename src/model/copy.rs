@@ -1,5 +1,6 @@
 //! One call of CopySnapshot.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::region::Region;
@@ -50,4 +51,18 @@ pub struct SnapshotCopy {
     pub destination: Region,
     /// `targetSnapshotName`.
     pub target: SnapshotName,
+    /// Where that name comes from.
+    pub name_origin: NameOrigin,
+}
+
+/// Where a copy's name comes from. It decides which snapshot of that name counts as the copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameOrigin {
+    /// This function generated it. Another source, date or event has another name.
+    Generated,
+    /// `targetSnapshotName` of a request. A later event may reuse it.
+    Requested {
+        /// The event's time.
+        event_time: Timestamp,
+    },
 }

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::inventory::ExistingCopy;
 use super::{Planner, last_valid_date, newest_available, rank};
-use crate::model::copy::{CopySource, SnapshotCopy};
+use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
 use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
 use crate::model::restore_date::utc_date;
 use crate::model::snapshot_name::SnapshotName;
@@ -125,6 +125,7 @@ impl Planner<'_> {
                 },
                 destination: self.region,
                 target,
+                name_origin: NameOrigin::Generated,
             },
             step,
         })

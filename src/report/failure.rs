@@ -82,7 +82,7 @@ fn read_line(failure: &ReadFailure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::copy::{CopySource, SnapshotCopy};
+    use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
     use crate::model::failure::ApiError;
 
     fn copy_result(number: usize, outcome: Outcome, name_length: usize) -> CopyResult {
@@ -95,6 +95,7 @@ mod tests {
             },
             destination: "us-east-1".parse().unwrap(),
             target: name.parse().unwrap(),
+            name_origin: NameOrigin::Generated,
         };
         CopyResult {
             error: (outcome == Outcome::Failed).then_some(error),

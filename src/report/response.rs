@@ -337,7 +337,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::model::copy::SnapshotCopy;
+    use crate::model::copy::{NameOrigin, SnapshotCopy};
     use crate::model::resource::{ResourceId, SnapshotState};
     use crate::plan::ExistingCopy;
 
@@ -365,6 +365,7 @@ mod tests {
                 target: format!("copy-{number}-{}", "n".repeat(name_length))
                     .parse()
                     .unwrap(),
+                name_origin: NameOrigin::Generated,
             },
             outcome,
             operations: match outcome {

@@ -7,8 +7,9 @@ use crate::lightsail::Lightsail;
 use crate::model::copy::{CopySource, SnapshotCopy};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
-use crate::model::resource::{AutoSnapshot, Snapshot, SnapshotState};
+use crate::model::resource::{AutoSnapshot, SnapshotState};
 
+use super::name_owner::{NameOwner, name_owner};
 use super::outcome::{CopyResult, Outcome};
 
 /// Starts a copy.
@@ -26,7 +27,7 @@ pub async fn start(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadline
         return CopyResult::failed(copy, error);
     }
     let wait = error.kind == ErrorKind::NameInUse;
-    match name_owner(lightsail, &copy, wait, deadline.look_ups).await {
+    match find_owner(lightsail, &copy, wait, deadline.look_ups).await {
         Ok(Some(owner)) => name_in_use(copy, owner),
         // The answer was lost or the service failed, and the copy did not start.
         Ok(None) | Err(_) if error.kind != ErrorKind::NameInUse => CopyResult::failed(copy, error),
@@ -43,7 +44,7 @@ pub async fn start(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadline
 
 /// Dry run: the outcome this copy would have.
 pub async fn preview(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadline) -> CopyResult {
-    match name_owner(lightsail, &copy, false, deadline.look_ups).await {
+    match find_owner(lightsail, &copy, false, deadline.look_ups).await {
         Ok(None) => {}
         Ok(Some(owner)) => return name_in_use(copy, owner),
         Err(error) => return CopyResult::failed(copy, error),
@@ -101,17 +102,9 @@ fn check_manual_source(
     Err(ApiError::found("OperationFailureException", message))
 }
 
-/// What has a copy's name in the destination.
-enum NameOwner {
-    /// A copy of the same source.
-    Copy(SnapshotState),
-    /// A snapshot of something else, described.
-    Other(String),
-}
-
 /// Looks up the snapshot that has a copy's name. With `wait`, repeats that until it is found or the
 /// deadline comes.
-async fn name_owner(
+async fn find_owner(
     lightsail: &Lightsail,
     copy: &SnapshotCopy,
     wait: bool,
@@ -123,60 +116,9 @@ async fn name_owner(
     } else {
         lightsail.find_snapshot(region, name, deadline).await?
     };
-    let Some(found) = found else {
-        return Ok(None);
-    };
-    let source_region = copy.source_region.as_str();
-    let origin = match &copy.source {
-        CopySource::Manual { snapshot } => {
-            // A copy of a manual snapshot has the origin of that snapshot.
-            let source = lightsail.find_snapshot(copy.source_region, snapshot, deadline);
-            let Some(source) = source.await? else {
-                return Ok(Some(NameOwner::Other(format!(
-                    "a snapshot of {}; nobody can tell whether it is a copy of {snapshot}, because {snapshot} is gone from {source_region}",
-                    describe(&found),
-                ))));
-            };
-            Origin {
-                region: source
-                    .from_region
-                    .unwrap_or_else(|| source_region.to_owned()),
-                name: source.from,
-            }
-        }
-        CopySource::Dated { resource, .. } | CopySource::Latest { resource } => Origin {
-            region: source_region.to_owned(),
-            name: Some(resource.clone()),
-        },
-    };
-    Ok(Some(if origin.matches(&found) {
-        NameOwner::Copy(found.state)
-    } else {
-        NameOwner::Other(format!("a snapshot of {}", describe(&found)))
-    }))
-}
-
-/// The instance or disk that a snapshot was made from.
-struct Origin {
-    region: String,
-    name: Option<String>,
-}
-
-impl Origin {
-    fn matches(&self, snapshot: &Snapshot) -> bool {
-        let from_region = snapshot.from_region.as_ref();
-        self.name.is_some()
-            && self.name == snapshot.from
-            && from_region.is_none_or(|region| *region == self.region)
-    }
-}
-
-/// The origin of a snapshot, for messages.
-fn describe(snapshot: &Snapshot) -> String {
-    let name = snapshot.from.as_deref().unwrap_or("unknown origin");
-    match &snapshot.from_region {
-        Some(region) => format!("{name} in {region}"),
-        None => name.to_owned(),
+    match found {
+        Some(found) => Ok(Some(name_owner(lightsail, copy, &found, deadline).await?)),
+        None => Ok(None),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod apply;
 mod copy;
+mod name_owner;
 mod observe;
 mod outcome;
 mod slots;

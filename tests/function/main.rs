@@ -6,6 +6,7 @@
 //! - [`events`]: what comes in, and all that is refused.
 //! - [`copies`]: what is asked of Lightsail, and the outcomes of copies.
 //! - [`failures`]: everything that Lightsail or the way to it can do wrong.
+//! - [`name_in_use`]: which snapshots count as the copy that an event asks for.
 //! - [`logs`]: what is written, and what never is.
 //! - [`time`]: deadlines, concurrency, and connections that grow old.
 //! - [`policy`]: runs of a policy.
@@ -15,6 +16,7 @@ mod copies;
 mod events;
 mod failures;
 mod logs;
+mod name_in_use;
 mod policy;
 mod time;
 mod trust;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jsonschema::Validator;
 use lightsail_snapshot_copier::{
     ApiError, CopyResult, CopySource, Coverage, CoverageStatus, DeletionResult, ExistingCopy,
-    Outcome, ReadFailure, RunResults, SnapshotCopy, SnapshotState, TagFailure, metric_record,
+    NameOrigin, Outcome, ReadFailure, RunResults, SnapshotCopy, SnapshotState, TagFailure,
+    metric_record,
 };
 use serde_json::{Value, json};
 
@@ -75,6 +76,7 @@ fn copied(destination: &str, outcome: Outcome) -> CopyResult {
             },
             destination: region(destination),
             target: copy_name(&source, day).parse().unwrap(),
+            name_origin: NameOrigin::Generated,
         },
         outcome,
         operations: Vec::new(),

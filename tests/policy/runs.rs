@@ -1389,7 +1389,7 @@ async fn a_name_that_something_else_has_fails_and_is_not_touched() {
     assert_eq!(
         message,
         format!(
-            "CopySnapshot of web from us-west-2 to us-east-1 as {name}: NameInUse: {name} in us-east-1 is a snapshot of other"
+            "CopySnapshot of web from us-west-2 to us-east-1 as {name}: NameInUse: {name} in us-east-1 is a snapshot of the instance other"
         )
     );
     assert_eq!(run.changes(), ["us-east-1 CopySnapshot"]);

@@ -26,7 +26,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use lightsail_snapshot_copier::{
-    ApiError, CopyResult, CopySource, Deadline, Lightsail, Operation, Outcome, Region,
+    ApiError, CopyResult, CopySource, Deadline, Lightsail, NameOrigin, Operation, Outcome, Region,
     ResourceKind, Response, Retry, RunResults, Snapshot, SnapshotCopy, SnapshotName, SnapshotState,
     failure_message, preview, start,
 };
@@ -154,6 +154,9 @@ async fn run(letter: u8, wire: &Arc<Wire>) {
     assert_eq!(lightsail.take_calls(), calls as u64);
 }
 
+/// 26 minutes after the creation of the corpus's snapshots.
+const EVENT_TIME: &str = "2019-09-27T20:08:45Z";
+
 fn dated() -> SnapshotCopy {
     SnapshotCopy {
         source_region: "us-west-2".parse::<Region>().unwrap(),
@@ -163,6 +166,9 @@ fn dated() -> SnapshotCopy {
         },
         destination: "us-east-1".parse::<Region>().unwrap(),
         target: "web-1".parse::<SnapshotName>().unwrap(),
+        name_origin: NameOrigin::Requested {
+            event_time: EVENT_TIME.parse().unwrap(),
+        },
     }
 }
 
