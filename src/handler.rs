@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, LambdaInvocation};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use strum::IntoStaticStr;
 
 use crate::deadline::{Deadline, time_to_work};
@@ -63,29 +63,30 @@ impl From<InvocationError> for Diagnostic {
     }
 }
 
-/// A payload, whatever bytes it is.
+/// The text of a payload. `None`: it is not UTF-8, and so not JSON.
 ///
 /// The runtime answers a payload that is not JSON with an error of its own. So [`Payload::wrap`]
-/// turns every payload into a JSON string with one character for each byte, and reading that string
-/// returns the bytes.
-#[derive(Debug)]
-pub struct Payload(Vec<u8>);
+/// turns every payload into a JSON string, or null, and reading that returns the text.
+#[derive(Debug, Deserialize)]
+pub struct Payload(Option<String>);
 
 impl Payload {
     /// Wraps the payload of an invocation before the runtime reads it.
     pub fn wrap(mut invocation: LambdaInvocation) -> LambdaInvocation {
-        let text: String = invocation.body.iter().copied().map(char::from).collect();
+        let text = str::from_utf8(&invocation.body).ok();
         // A string always serializes.
         invocation.body = serde_json::to_vec(&text).unwrap_or_default().into();
         invocation
     }
-}
 
-impl<'de> Deserialize<'de> for Payload {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bytes = text.chars().filter_map(|c| u8::try_from(c).ok());
-        Ok(Self(bytes.collect()))
+    /// Reads the event.
+    fn event(self, region: Option<Region>) -> Result<Event, ValidationErrors> {
+        match self.0 {
+            Some(text) => event::parse(text.as_bytes(), Timestamp::now(), region),
+            None => Err(ValidationErrors::one(
+                "the payload is not JSON: it is not UTF-8",
+            )),
+        }
     }
 }
 
@@ -100,9 +101,12 @@ impl Handler {
         invocation: LambdaEvent<Payload>,
     ) -> Result<Response, InvocationError> {
         let started = Instant::now();
-        let result = self.answer(&invocation.payload, &invocation.context).await;
+        let LambdaEvent {
+            payload, context, ..
+        } = invocation;
+        let result = self.answer(payload, &context).await;
         report::log_invocation(
-            &invocation.context.request_id,
+            &context.request_id,
             started.elapsed().as_millis() as u64,
             self.lightsail.take_calls(),
             result
@@ -114,17 +118,22 @@ impl Handler {
 
     async fn answer(
         &self,
-        payload: &Payload,
+        payload: Payload,
         context: &Context,
     ) -> Result<Response, InvocationError> {
         let time = time_to_work(context.deadline, SystemTime::now());
-        let Event { job, dry_run } = event::parse(&payload.0, Timestamp::now(), self.region)
+        let event = payload
+            .event(self.region)
             .map_err(InvocationError::InvalidEvent)?;
+        let dry_run = event.dry_run;
         let mode = Mode {
             dry_run,
-            mass_deletion: MassDeletion::Refused,
+            mass_deletion: match event.allow_mass_deletion {
+                true => MassDeletion::Allowed,
+                false => MassDeletion::Refused,
+            },
         };
-        match job {
+        match event.job {
             Job::Copies(copies) => {
                 let deadline = Deadline::for_copies(time);
                 let log = |event: RunEvent<'_>| report::log_event(&context.request_id, event);

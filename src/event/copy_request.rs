@@ -72,6 +72,11 @@ impl CopyRequest {
         })
     }
 
+    /// The number of its copies.
+    pub fn count(&self) -> usize {
+        self.destinations.len().max(1)
+    }
+
     /// The request's copies, one for each destination. Errors go against `path`, where the request
     /// stands.
     pub fn copies(

@@ -17,6 +17,8 @@ mod validation;
 use std::collections::HashMap;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -24,7 +26,7 @@ pub use self::policy::parse_policy;
 pub use self::validation::ValidationErrors;
 
 use self::copy_request::{CopyRequest, Defaults};
-use self::payload::parse_json;
+use self::payload::{MAX_COPIES, parse_json};
 use self::validation::{Expected, FromJson, List, Object, Path, parse_string};
 use crate::model::copy::SnapshotCopy;
 use crate::model::policy::Policy;
@@ -38,6 +40,17 @@ pub struct Event {
     pub job: Job,
     /// Whether to report what would be done, and to change nothing.
     pub dry_run: bool,
+    /// Whether a policy run may delete more copies of a source than the limit allows.
+    pub allow_mass_deletion: bool,
+}
+
+impl Event {
+    /// A run of the deployed policy without options.
+    const DEPLOYED_POLICY: Self = Self {
+        job: Job::DeployedPolicy,
+        dry_run: false,
+        allow_mass_deletion: false,
+    };
 }
 
 /// What an event asks for.
@@ -50,6 +63,25 @@ pub enum Job {
     /// A run of the deployed policy.
     DeployedPolicy,
 }
+
+/// The fields of an envelope that are read. The others are skipped, whatever their size.
+const ENVELOPE_FIELDS: [&str; 4] = ["detail-type", "source", "detail", "time"];
+
+/// All fields of jobs, except `time`, which an envelope has as well.
+const JOB_FIELDS: [&str; 12] = [
+    "dryRun",
+    "allowMassDeletion",
+    "copies",
+    "policy",
+    "sourceRegion",
+    "sourceResourceName",
+    "sourceSnapshotName",
+    "restoreDate",
+    "useLatestRestorableAutoSnapshot",
+    "targetSnapshotName",
+    "destinationRegion",
+    "destinationRegions",
+];
 
 const SCHEDULED: &str = "Scheduled Event";
 /// The sources of schedules: EventBridge rules and EventBridge Scheduler.
@@ -69,14 +101,8 @@ pub fn parse(
     if payload.iter().all(u8::is_ascii_whitespace) {
         return Err(ValidationErrors::one("the payload is empty; expected JSON"));
     }
-    let value = parse_json(payload, "payload")?;
-    let reader = Reader { now, region };
     let mut errors = ValidationErrors::default();
-    let event = if value.get("detail-type").is_some() || value.get("detail").is_some() {
-        reader.envelope(value, &mut errors)
-    } else {
-        reader.job(&value, Path::Root, None, &mut errors)
-    };
+    let event = Reader { now, region }.event(payload, &mut errors);
     match event {
         Some(event) if errors.is_empty() => Ok(event),
         _ => Err(errors),
@@ -89,29 +115,43 @@ struct Reader {
 }
 
 impl Reader {
-    fn envelope(&self, value: Value, errors: &mut ValidationErrors) -> Option<Event> {
+    fn event(&self, payload: &[u8], errors: &mut ValidationErrors) -> Option<Event> {
+        let is_read = |name: &str| ENVELOPE_FIELDS.contains(&name) || JOB_FIELDS.contains(&name);
+        let value = parse_json(payload, "payload", is_read, errors)?;
+        if value.get("detail-type").is_some() || value.get("detail").is_some() {
+            self.envelope(value, errors)
+        } else {
+            self.job(&value, Path::Root, None, errors)
+        }
+    }
+
+    fn envelope(&self, mut value: Value, errors: &mut ValidationErrors) -> Option<Event> {
+        for name in JOB_FIELDS {
+            if value.get(name).is_some() {
+                let message = format_args!("belongs inside detail: detail.{name}");
+                errors.add(Path::Field(&Path::Root, name), message);
+            }
+        }
         for name in ["detail-type", "source", "detail"] {
             if value.get(name).is_none() {
                 errors.add(Path::Field(&Path::Root, name), "required");
             }
         }
-        if !errors.is_empty() {
-            return None;
-        }
-        let envelope: EventBridgeEvent = serde_path_to_error::deserialize(value)
-            .map_err(|error| errors.add(Path::Root, error))
-            .ok()?;
-        let detail_path = Path::Field(&Path::Root, "detail");
-        let detail = &envelope.detail;
+        let detail = value.get_mut("detail").map(Value::take)?;
+        let is_complete = value.get("detail-type").is_some() && value.get("source").is_some();
+        let envelope = is_complete.then(|| serde_path_to_error::deserialize(value));
+        let envelope: EventBridgeEvent = envelope
+            .and_then(|read| read.map_err(|error| errors.add(Path::Root, error)).ok())
+            .unwrap_or_default();
+        let path = Path::Field(&Path::Root, "detail");
         if envelope.detail_type == SCHEDULED && SCHEDULERS.contains(&envelope.source.as_str()) {
-            schedule(detail, detail_path, errors)
-        } else {
-            let time = envelope.time.and_then(|time| {
-                let nanosecond = i32::try_from(time.timestamp_subsec_nanos()).ok()?;
-                Timestamp::new(time.timestamp(), nanosecond).ok()
-            });
-            self.job(detail, detail_path, Some(time.unwrap_or(self.now)), errors)
+            return schedule(&detail, path, errors);
         }
+        let time = envelope.time.and_then(|time| {
+            let nanosecond = i32::try_from(time.timestamp_subsec_nanos()).ok()?;
+            Timestamp::new(time.timestamp(), nanosecond).ok()
+        });
+        self.job(&detail, path, Some(time.unwrap_or(self.now)), errors)
     }
 
     /// Reads a job at `path`. A bare job may have its own `time`.
@@ -123,44 +163,59 @@ impl Reader {
         errors: &mut ValidationErrors,
     ) -> Option<Event> {
         if value.is_null() {
-            return Some(Event {
-                job: Job::DeployedPolicy,
-                dry_run: false,
-            });
+            return Some(Event::DEPLOYED_POLICY);
         }
         let mut object = Object::new(value, path, errors)?;
         let dry_run = object.optional("dryRun").unwrap_or(false);
+        let allow_mass_deletion = object.optional("allowMassDeletion").unwrap_or(false);
         let time = envelope_time
             .or_else(|| object.optional("time").map(|EventTime(time)| time))
             .unwrap_or(self.now);
-        let defaults = Defaults {
-            time,
-            region: self.region,
-        };
-        let job = if object.has("copies") {
-            let requests = object.required::<List<CopyRequest>>("copies");
-            object.finish();
-            let list = Path::Field(&path, "copies");
-            let requests = requests.map_or_else(Vec::new, |List(requests)| requests);
-            let requests = requests.iter().enumerate();
-            let requests = requests.filter_map(|(index, request)| {
-                Some((Path::Index(&list, index), request.as_ref()?))
-            });
-            Job::Copies(copies(requests, defaults, errors))
-        } else if object.has("policy") {
-            let policy = object.required::<Policy>("policy");
+        let job = if object.has("policy") && !object.has("copies") {
+            let policy = object.required("policy");
             object.finish();
             Job::Policy(Box::new(policy?))
         } else if object.has_unread() {
-            let request = CopyRequest::read(&mut object);
-            object.finish();
-            let request = request.iter().map(|request| (path, request));
-            Job::Copies(copies(request, defaults, errors))
+            Job::Copies(self.copies(object, time))
         } else {
             object.finish();
             Job::DeployedPolicy
         };
-        Some(Event { job, dry_run })
+        Some(Event {
+            job,
+            dry_run,
+            allow_mass_deletion,
+        })
+    }
+
+    /// Reads the rest of a job that is a copy request or has a list of them.
+    fn copies(&self, mut object: Object<'_, '_>, time: Timestamp) -> Vec<SnapshotCopy> {
+        if object.has("allowMassDeletion") {
+            object.error("allowMassDeletion", "only for a policy run");
+        }
+        let defaults = Defaults {
+            time,
+            region: self.region,
+        };
+        let path = object.path;
+        if !object.has("copies") {
+            let request = CopyRequest::read(&mut object);
+            let errors = object.finish();
+            return copies(
+                path,
+                request.iter().map(|request| (path, request)),
+                defaults,
+                errors,
+            );
+        }
+        let requests = object.required::<List<CopyRequest>>("copies");
+        let errors = object.finish();
+        let list = Path::Field(&path, "copies");
+        let requests = requests.map_or_else(Vec::new, |List(requests)| requests);
+        let requests = requests.iter().enumerate();
+        let requests = requests
+            .filter_map(|(index, request)| Some((Path::Index(&list, index), request.as_ref()?)));
+        copies(list, requests, defaults, errors)
     }
 }
 
@@ -171,7 +226,8 @@ fn schedule(detail: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Op
         Value::Null => true,
         Value::Object(fields) => fields.is_empty(),
         Value::String(text) => {
-            matches!(serde_json::from_str(text), Ok(Value::Object(fields)) if fields.is_empty())
+            let inside = text.trim_ascii().strip_prefix('{');
+            inside.is_some_and(|inside| inside.trim_ascii() == "}")
         }
         _ => false,
     };
@@ -180,19 +236,23 @@ fn schedule(detail: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Op
         errors.add(path, Expected(expected, detail));
         return None;
     }
-    Some(Event {
-        job: Job::DeployedPolicy,
-        dry_run: false,
-    })
+    Some(Event::DEPLOYED_POLICY)
 }
 
 /// The copies of all requests, in their order. Two with the same target in the same destination
-/// are an error: the second would find the first one's copy.
+/// are an error: the second would find the first one's copy. `list` is where the requests stand.
 fn copies<'a>(
-    requests: impl Iterator<Item = (Path<'a>, &'a CopyRequest)>,
+    list: Path<'_>,
+    requests: impl Iterator<Item = (Path<'a>, &'a CopyRequest)> + Clone,
     defaults: Defaults,
     errors: &mut ValidationErrors,
 ) -> Vec<SnapshotCopy> {
+    let count: usize = requests.clone().map(|(_, request)| request.count()).sum();
+    if count > MAX_COPIES {
+        let message = format_args!("more than {MAX_COPIES} copies; each destination counts");
+        errors.add(list, message);
+        return Vec::new();
+    }
     let mut all: Vec<SnapshotCopy> = Vec::new();
     let mut taken = HashMap::new();
     for (path, request) in requests {
@@ -219,14 +279,22 @@ struct EventTime(Timestamp);
 impl FromJson for EventTime {
     fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
         parse_string(value, path, errors, |text| {
-            text.parse().map(Self).map_err(|_| {
+            rfc3339(text).map(Self).ok_or_else(|| {
                 InvalidValue(format!(
-                    "expected a time as 2026-11-22T06:00:00Z, found {:?}",
+                    "expected a time as 2026-11-22T06:00:00Z (RFC 3339), found {:?}",
                     Excerpt(text)
                 ))
             })
         })
     }
+}
+
+/// Parses a time in RFC 3339. `jiff` and `chrono` accept other forms as well, such as
+/// `20261122T060000Z`.
+fn rfc3339(text: &str) -> Option<Timestamp> {
+    let time = DateTime::from_str(text, Format::DateTimeWithOffset).ok()?;
+    let nanosecond = i32::try_from(time.subsec_nanos()).ok()?;
+    Timestamp::new(time.secs(), nanosecond).ok()
 }
 
 #[cfg(test)]
@@ -258,17 +326,13 @@ mod tests {
         for source in SCHEDULERS {
             for detail in [json!({}), json!("{}"), json!(" { } "), Value::Null] {
                 let event = json!({ "detail-type": SCHEDULED, "source": source, "detail": detail });
-                let expected = Event {
-                    job: Job::DeployedPolicy,
-                    dry_run: false,
-                };
-                assert_eq!(read_json(&event), Ok(expected), "{event}");
+                assert_eq!(read_json(&event), Ok(Event::DEPLOYED_POLICY), "{event}");
             }
         }
     }
 
     #[test]
-    fn what_only_looks_like_a_schedule_is_a_custom_event() {
+    fn an_envelope_like_a_schedule_is_a_custom_event() {
         let detail = json!({ "sourceRegion": "us-west-2", "sourceSnapshotName": "s1" });
         for (detail_type, source) in [("Scheduled Event", "com.example"), ("Copy", "aws.events")] {
             let event = json!({ "detail-type": detail_type, "source": source, "detail": detail });
@@ -281,12 +345,161 @@ mod tests {
     }
 
     #[test]
-    fn members_of_an_envelope_that_nobody_knows_are_let_pass() {
+    fn unknown_fields_of_an_envelope_are_ignored() {
         let event = json!({
             "detail-type": "Copy", "source": "com.example", "replay-name": "again", "resources": ["x"],
+            "future": { "list": vec![0; 200_000] },
             "detail": { "sourceRegion": "us-west-2", "sourceSnapshotName": "s1" },
         });
         assert!(read_json(&event).is_ok());
+    }
+
+    #[test]
+    fn job_fields_beside_detail_are_errors_with_the_right_place() {
+        let mut event = json!({ "detail-type": "Copy", "source": "com.example", "detail": {} });
+        for name in JOB_FIELDS {
+            event[name] = json!(true);
+            let expected = format!("{name}: belongs inside detail: detail.{name}");
+            assert_eq!(read_json(&event).unwrap_err().to_string(), expected);
+            event.as_object_mut().unwrap().remove(name);
+        }
+        // Together with all other errors.
+        let event = json!({
+            "detail-type": "Copy", "dryRun": true, "allowMassDeletion": true, "time": "noon",
+            "detail": { "sourceRegion": "mars", "sourceSnapshotName": "s1" },
+        });
+        let errors = read_json(&event).unwrap_err().to_string();
+        let paths: Vec<_> = errors
+            .lines()
+            .map(|line| line.split_once(": ").unwrap().0)
+            .collect();
+        let expected = [
+            "dryRun",
+            "allowMassDeletion",
+            "source",
+            "detail.sourceRegion",
+        ];
+        assert_eq!(paths, expected, "{errors}");
+    }
+
+    #[test]
+    fn every_field_of_a_job_is_known_beside_detail() {
+        // A field that is missing in `JOB_FIELDS` is null here.
+        let value = json!("wrong");
+        for name in JOB_FIELDS {
+            let errors = read_json(&json!({ name: value })).unwrap_err().to_string();
+            assert!(!errors.contains("unknown field"), "{errors}");
+            assert!(!errors.contains("found null"), "{errors}");
+        }
+    }
+
+    #[test]
+    fn only_a_policy_run_takes_allow_mass_deletion() {
+        let policy =
+            json!({ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1"] });
+        for job in [
+            json!({}),
+            json!({ "policy": policy }),
+            json!({ "dryRun": true }),
+        ] {
+            for allow in [true, false] {
+                let mut job = job.clone();
+                job["allowMassDeletion"] = allow.into();
+                assert_eq!(read_json(&job).unwrap().allow_mass_deletion, allow, "{job}");
+                let event = json!({ "detail-type": "Run", "source": "com.example", "detail": job });
+                assert_eq!(
+                    read_json(&event).unwrap().allow_mass_deletion,
+                    allow,
+                    "{event}"
+                );
+            }
+            assert!(!read_json(&job).unwrap().allow_mass_deletion, "{job}");
+        }
+        let request = json!({ "sourceRegion": "us-west-2", "sourceSnapshotName": "s1" });
+        for mut job in [request.clone(), json!({ "copies": [request] })] {
+            job["allowMassDeletion"] = true.into();
+            let errors = read_json(&job).unwrap_err().to_string();
+            assert_eq!(errors, "allowMassDeletion: only for a policy run", "{job}");
+        }
+    }
+
+    #[test]
+    fn times_are_rfc_3339() {
+        for (text, expected) in [
+            ("2026-11-22T06:00:00Z", "2026-11-22T06:00:00Z"),
+            ("2026-11-22t06:00:00z", "2026-11-22T06:00:00Z"),
+            ("2026-11-22T06:00:00.5+00:00", "2026-11-22T06:00:00.5Z"),
+            (
+                "2026-11-22T06:00:00.123456789-00:00",
+                "2026-11-22T06:00:00.123456789Z",
+            ),
+            ("2026-11-22T01:30:00-05:30", "2026-11-22T07:00:00Z"),
+            ("2024-02-29T23:59:59Z", "2024-02-29T23:59:59Z"),
+        ] {
+            assert_eq!(rfc3339(text), expected.parse().ok(), "{text}");
+        }
+        for text in [
+            "20261122T060000Z",
+            "2026-11-22 06:00:00Z",
+            "2026-11-22T06:00Z",
+            "2026-11-22T06Z",
+            "2026-11-22T060000Z",
+            "2026-11-22T06:00:00",
+            "2026-11-22T06:00:00+01",
+            "2026-11-22T06:00:00+0100",
+            "2026-11-22T06:00:00,5Z",
+            "2026-11-22T06:00:00.Z",
+            "2026-11-22T06:00:00Z[UTC]",
+            "2026-11-22T06:00:00+00:00[UTC]",
+            "2026-11-22T24:00:00Z",
+            "2026-02-29T06:00:00Z",
+            "+002026-11-22T06:00:00Z",
+            "2026-11-22",
+            " 2026-11-22T06:00:00Z",
+            "2026-11-22T06:00:00Z ",
+            "2026-11-22T0ß:00:00Z",
+            "2026-11-2ßT06:00:00Z",
+            "",
+        ] {
+            assert_eq!(rfc3339(text), None, "{text}");
+        }
+    }
+
+    /// A job with this many requests, each for these destinations.
+    fn many_copies(requests: usize, destinations: &[&str]) -> Value {
+        let request = |n| {
+            json!({
+                "sourceRegion": "us-west-2", "sourceSnapshotName": format!("s{n}"),
+                "destinationRegions": destinations,
+            })
+        };
+        json!({ "copies": (0..requests).map(request).collect::<Vec<_>>() })
+    }
+
+    #[test]
+    fn an_event_asks_for_at_most_10_000_copies() {
+        for (job, expected) in [
+            (many_copies(10_000, &["us-east-1"]), Ok(10_000)),
+            (many_copies(5_000, &["us-east-1", "eu-west-1"]), Ok(10_000)),
+            (
+                many_copies(10_001, &["us-east-1"]),
+                Err("copies: 10001 elements; at most 10000 are allowed"),
+            ),
+            (
+                many_copies(5_001, &["us-east-1", "eu-west-1"]),
+                Err("copies: more than 10000 copies; each destination counts"),
+            ),
+        ] {
+            let read = match read_json(&job) {
+                Ok(Event {
+                    job: Job::Copies(copies),
+                    ..
+                }) => Ok(copies.len()),
+                Ok(event) => panic!("{event:?}"),
+                Err(errors) => Err(errors.to_string()),
+            };
+            assert_eq!(read, expected.map_err(str::to_owned));
+        }
     }
 
     #[test]

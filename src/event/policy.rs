@@ -25,9 +25,10 @@ const MAX_COPIES_IN_PROGRESS: u32 = 20;
 ///
 /// All errors of the policy, each with its path.
 pub fn parse_policy(json: &str) -> Result<Policy, ValidationErrors> {
-    let value = parse_json(json.as_bytes(), "policy")?;
     let mut errors = ValidationErrors::default();
-    match Policy::from_json(&value, Path::Root, &mut errors) {
+    let value = parse_json(json.as_bytes(), "policy", |_| true, &mut errors);
+    let policy = value.and_then(|value| Policy::from_json(&value, Path::Root, &mut errors));
+    match policy {
         Some(policy) if errors.is_empty() => Ok(policy),
         _ => Err(errors),
     }

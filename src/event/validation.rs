@@ -15,6 +15,10 @@ use crate::model::{Excerpt, InvalidValue};
 /// The most errors that are kept. A payload can hold a million; the others are counted.
 const SHOWN: usize = 50;
 
+/// The longest error in characters. With [`SHOWN`] of them, a function error's message stays below
+/// 200 KB.
+const LINE_CHARS: usize = 800;
+
 /// All errors of one event or policy, in the order of reading.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ValidationErrors {
@@ -35,10 +39,15 @@ impl ValidationErrors {
     pub fn add(&mut self, path: Path<'_>, message: impl fmt::Display) {
         self.count += 1;
         if self.shown.len() < SHOWN {
-            self.shown.push(match path {
+            let mut line = match path {
                 Path::Root => message.to_string(),
                 _ => format!("{path}: {message}"),
-            });
+            };
+            if let Some((end, _)) = line.char_indices().nth(LINE_CHARS) {
+                line.truncate(end);
+                line.push('…');
+            }
+            self.shown.push(line);
         }
     }
 
@@ -171,14 +180,15 @@ impl<'v, 'e> Object<'v, 'e> {
         self.optional(name)
     }
 
-    /// Ends the reading: a field that nobody asked for is an error.
-    pub fn finish(self) {
+    /// Ends the reading: a field that nobody asked for is an error. Returns where errors go.
+    pub fn finish(self) -> &'e mut ValidationErrors {
         for name in self.fields.keys() {
             if !self.known.contains(&name.as_str()) {
                 let path = Path::Field(&self.path, name);
                 self.errors.add(path, "unknown field");
             }
         }
+        self.errors
     }
 }
 
@@ -435,5 +445,11 @@ mod tests {
             "{text}"
         );
         assert_eq!(errors.len(), 100_000);
+    }
+
+    #[test]
+    fn a_long_error_is_cut() {
+        let errors = ValidationErrors::one("ö".repeat(1_000_000));
+        assert_eq!(errors.to_string(), format!("{}…", "ö".repeat(LINE_CHARS)));
     }
 }

@@ -102,8 +102,7 @@ impl InProcess {
         let mut context = Context::default();
         context.request_id = "4b6a0b6e-0000-4000-8000-000000000001".to_owned();
         context.deadline = since_epoch.as_millis() as u64;
-        let as_json_string = Value::String(payload.bytes().map(char::from).collect());
-        let payload: Payload = serde_json::from_value(as_json_string).unwrap();
+        let payload: Payload = serde_json::from_value(payload.into()).unwrap();
         self.function
             .handle(LambdaEvent::new(payload, context))
             .await
