@@ -1,23 +1,29 @@
 //! The message of a function error.
 
+use super::response::MAX_BYTES;
 use crate::run::{CopyResult, DeletionResult, Outcome, ReadFailure, RunResults, TagFailure};
 
-/// The longest message of a function error, in bytes.
-const MAX_BYTES: usize = 100_000;
+/// The longest line in characters. Lightsail's messages have no limit.
+const LINE_CHARS: usize = 2_000;
+
+/// Room for the last line, which counts the others.
+const LAST_LINE_BYTES: usize = 100;
 
 /// The message of the function error that an invocation ends in: one line for each failure.
-/// `None` if nothing failed.
+/// `None` if nothing failed. In JSON it has the size limit of an answer. Lines beyond that are
+/// dropped and counted.
 pub fn failure_message(results: &RunResults) -> Option<String> {
     let copies = results.copies.iter().filter_map(copy_line);
     let deletions = results.deletions.iter().filter_map(deletion_line);
     let reads = results.read_failures.iter().map(read_line);
     let tags = results.tag_failures.iter().filter_map(tag_line);
     let mut message = String::new();
+    let mut bytes = LAST_LINE_BYTES;
     let mut omitted = 0;
     for line in copies.chain(deletions).chain(tags).chain(reads) {
-        // A message of Lightsail may have several lines. A failure has one.
-        let line = line.lines().collect::<Vec<_>>().join(" ");
-        if message.len() + line.len() > MAX_BYTES {
+        let line = one_line(&line);
+        bytes += json_bytes(&line);
+        if bytes > MAX_BYTES {
             omitted += 1;
             continue;
         }
@@ -30,6 +36,23 @@ pub fn failure_message(results: &RunResults) -> Option<String> {
         message.push_str(&format!("\n… and {omitted} more, all of them in the log"));
     }
     (!message.is_empty()).then_some(message)
+}
+
+/// A failure's line. A message of Lightsail may have several lines and any length.
+fn one_line(text: &str) -> String {
+    let mut line = text.lines().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(LINE_CHARS) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+/// The size of a line in a JSON string: with escapes and its line break (in place of the
+/// quotation marks).
+fn json_bytes(line: &str) -> usize {
+    // A string always serializes.
+    serde_json::to_string(line).map_or(0, |json| json.len())
 }
 
 fn copy_line(result: &CopyResult) -> Option<String> {
@@ -134,9 +157,35 @@ mod tests {
             ..RunResults::default()
         };
         let message = failure_message(&results).unwrap();
-        assert!(message.len() < MAX_BYTES + 100);
+        assert!(json_bytes(&message) <= MAX_BYTES);
+        assert!(message.len() > MAX_BYTES - 1000);
         let shown = message.lines().count() - 1;
         let last = format!("… and {} more, all of them in the log", 5000 - shown);
         assert_eq!(message.lines().last(), Some(last.as_str()));
+    }
+
+    #[test]
+    fn the_limit_counts_escapes() {
+        let failed = |n| {
+            let mut result = copy_result(n, Outcome::Failed, 3);
+            result.error = Some(ApiError::found("SomeException", "\u{1}".repeat(100_000)));
+            result
+        };
+        for count in [1, 1000] {
+            let results = RunResults {
+                copies: (0..count).map(failed).collect(),
+                ..RunResults::default()
+            };
+            let message = failure_message(&results).unwrap();
+            assert!(
+                json_bytes(&message) <= MAX_BYTES,
+                "{}",
+                json_bytes(&message)
+            );
+            let first = message.lines().next().unwrap();
+            let prefix =
+                "CopySnapshot of rrr from us-west-2 to us-east-1 as copy-0-nnn: SomeException: ";
+            assert!(first.starts_with(prefix), "{first}");
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::run::{CopyResult, DeletionResult, Outcome, RunResults};
 
 /// The largest answer in bytes. Lambda's destinations for asynchronous invocations carry 256 KB,
 /// and the event takes its part.
-const MAX_BYTES: usize = 200_000;
+pub(super) const MAX_BYTES: usize = 200_000;
 
 /// The most bytes of an answer besides its entries.
 const ENVELOPE_BYTES: usize = 500;

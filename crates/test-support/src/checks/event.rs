@@ -79,6 +79,10 @@ fn check_event(payload: &[u8], event: &Event) {
     };
     // A requested dry run must never become a real run.
     assert_eq!(job.get("dryRun") == Some(&json!(true)), event.dry_run);
+    assert!(!envelope || document.get("dryRun").is_none());
+    let allows = job.get("allowMassDeletion");
+    assert_eq!(allows == Some(&json!(true)), event.allow_mass_deletion);
+    assert!(allows.is_none() || !matches!(event.job, Job::Copies(_)));
     match &event.job {
         Job::DeployedPolicy => {
             for other in ["copies", "policy", "sourceRegion", "targetSnapshotName"] {
