@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use glob::Pattern;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::payload::parse_json;
 use super::validation::{
@@ -12,12 +12,16 @@ use super::validation::{
     from_json_string,
 };
 use crate::model::policy::{Policy, SourceRule};
+use crate::model::region::Region;
 use crate::model::resource::ResourceKind;
 use crate::model::retention::Retention;
 use crate::model::{Excerpt, InvalidValue};
 
 const MAX_RECOVERY_POINT_AGE_HOURS: f64 = 48.0;
 const MAX_COPIES_IN_PROGRESS: u32 = 20;
+
+/// The most bytes of all `names` of a policy. A [`Pattern`] takes up to 64 bytes of memory for each.
+const MAX_NAME_BYTES: usize = 1_000_000;
 
 /// Reads a policy in JSON.
 ///
@@ -37,9 +41,18 @@ pub fn parse_policy(json: &str) -> Result<Policy, ValidationErrors> {
 impl FromJson for Policy {
     fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
         let mut object = Object::new(value, path, errors)?;
+        if !names_fit(value) {
+            object.error(
+                "sources",
+                format_args!("the names of all sources have more than {MAX_NAME_BYTES} bytes"),
+            );
+            return None;
+        }
         let sources = object.required::<List<SourceRule>>("sources");
         let destinations = object.required::<Distinct<_>>("destinations");
+        // Without any count, retention deletes nothing.
         let retention = object.optional("retention");
+        let retention = retention.filter(|retention| *retention != Retention::default());
         let backfill = object.optional("backfill");
         let max_age = object.optional("maxRecoveryPointAgeHours");
         let max_copies = object.optional("maxCopiesInProgress");
@@ -61,13 +74,13 @@ impl FromJson for Policy {
 impl FromJson for SourceRule {
     fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
         let mut object = Object::new(value, path, errors)?;
-        let region = object.required("region");
+        let regions = read_regions(&mut object);
         let names = object.optional("names");
         let kinds = object.optional("types");
         let tags = object.optional("tags");
         object.finish();
         Some(Self {
-            region: region?,
+            regions: regions?,
             names: names.map(|Distinct(globs)| globs.into_iter().map(|Glob(glob)| glob).collect()),
             kinds: kinds.map(|Distinct(kinds)| kinds),
             tags: tags.map_or_else(BTreeMap::new, |TagFilter(tags)| tags),
@@ -75,11 +88,52 @@ impl FromJson for SourceRule {
     }
 }
 
+/// Reads where a rule's sources are: `region` or `regions`.
+fn read_regions(object: &mut Object<'_, '_>) -> Option<Vec<Region>> {
+    let one = object.optional("region").map(|region| vec![region]);
+    let many = object.optional("regions").map(|Distinct(regions)| regions);
+    match (object.has("region"), object.has("regions")) {
+        (true, false) => one,
+        (false, true) => many,
+        (true, true) => {
+            object.error("regions", "give either region or regions, not both");
+            None
+        }
+        (false, false) => {
+            object.error("region", "required (or regions, a list)");
+            None
+        }
+    }
+}
+
+/// Whether the globs over names fit into memory.
+fn names_fit(policy: &Value) -> bool {
+    let rules = policy.get("sources").and_then(Value::as_array);
+    let names = rules
+        .into_iter()
+        .flatten()
+        .filter_map(|rule| rule.get("names")?.as_array());
+    let bytes = names
+        .flatten()
+        .filter_map(|name| Some(name.as_str()?.len()));
+    bytes.sum::<usize>() <= MAX_NAME_BYTES
+}
+
+const RETENTION_RULES: &str = "keepLast, keepDaily, keepWeekly, keepMonthly or keepYearly";
+
 impl FromJson for Retention {
+    /// A count of 0 disables its rule.
     fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
         let mut object = Object::new(value, path, errors)?;
-        let errors_before = object.errors.len();
-        let mut rule = |name| object.optional(name).map(|Count::<1>(count)| count);
+        let is_empty = value.as_object().is_some_and(Map::is_empty);
+        if is_empty {
+            let message = format_args!("at least one rule is needed: {RETENTION_RULES}");
+            object.errors.add(path, message);
+        }
+        let mut rule = |name| {
+            let count = object.optional(name).map(|Count::<0>(count)| count);
+            count.filter(|count| *count > 0)
+        };
         let retention = Self {
             keep_last: rule("keepLast"),
             keep_daily: rule("keepDaily"),
@@ -87,15 +141,8 @@ impl FromJson for Retention {
             keep_monthly: rule("keepMonthly"),
             keep_yearly: rule("keepYearly"),
         };
-        let has_errors = object.errors.len() > errors_before;
         object.finish();
-        if retention == Self::default() && !has_errors {
-            errors.add(
-                path,
-                "at least one rule is needed: keepLast, keepDaily, keepWeekly, keepMonthly or keepYearly",
-            );
-        }
-        (retention != Self::default()).then_some(retention)
+        Some(retention)
     }
 }
 
@@ -107,6 +154,16 @@ impl FromStr for Glob {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        // `Pattern` takes these as plain characters, which a shell does not.
+        if ["{", "}", "\\", "[^", "[["]
+            .iter()
+            .any(|other| text.contains(other))
+        {
+            return Err(InvalidValue(format!(
+                "{:?} is not supported: use *, ?, [abc], [a-z] and [!a-z], and a name of its own for each alternative",
+                Excerpt(text)
+            )));
+        }
         Pattern::new(text).map(Self).map_err(|error| {
             InvalidValue(format!("{:?} is not a shell glob: {error}", Excerpt(text)))
         })
@@ -156,7 +213,6 @@ impl FromJson for TagFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::region::Region;
 
     const MINIMAL: &str =
         r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1"] }"#;
@@ -242,6 +298,62 @@ mod tests {
         assert!(policy.selects(region("us-west-2"), ResourceKind::Instance, "web", &none));
         assert!(!policy.selects(region("us-east-1"), ResourceKind::Instance, "web", &none));
         assert!(!policy.selects_former(region("us-east-1"), ResourceKind::Instance, "web"));
+    }
+
+    #[test]
+    fn a_rule_can_have_several_regions() {
+        let policy = with_rule(r#"{ "regions": ["us-west-2", "eu-west-1"], "names": ["web"] }"#);
+        let none = BTreeMap::new();
+        for (name, selected) in [
+            ("us-west-2", true),
+            ("eu-west-1", true),
+            ("us-east-1", false),
+        ] {
+            let region = region(name);
+            for kind in ResourceKind::ALL {
+                assert_eq!(policy.selects(region, kind, "web", &none), selected);
+                assert_eq!(policy.selects_former(region, kind, "web"), selected);
+                assert_eq!(policy.looks_at(region, kind), selected);
+                assert!(!policy.selects(region, kind, "db", &none));
+            }
+        }
+        assert_eq!(
+            with_rule(r#"{ "region": "us-west-2" }"#),
+            with_rule(r#"{ "regions": ["us-west-2"] }"#)
+        );
+    }
+
+    #[test]
+    fn a_count_of_0_disables_its_rule() {
+        let retention = |rules: &str| {
+            let json = MINIMAL.replacen('{', &format!(r#"{{ "retention": {rules},"#), 1);
+            parse_policy(&json).unwrap().retention
+        };
+        assert_eq!(
+            retention(r#"{ "keepLast": 0, "keepDaily": 3, "keepYearly": 0 }"#),
+            retention(r#"{ "keepDaily": 3 }"#)
+        );
+        let all = r#"{ "keepLast": 0, "keepDaily": 0, "keepWeekly": 0, "keepMonthly": 0, "keepYearly": 0 }"#;
+        for nothing_is_deleted in [r#"{ "keepWeekly": 0 }"#, all] {
+            assert_eq!(retention(nothing_is_deleted), None);
+        }
+    }
+
+    #[test]
+    fn all_names_have_at_most_so_many_bytes() {
+        let policy = |names: usize| {
+            let names: Vec<_> = (0..names).map(|n| format!("{n:01000}")).collect();
+            let rules: Vec<_> = names
+                .chunks(1000)
+                .map(|names| serde_json::json!({ "region": "us-west-2", "names": names }))
+                .collect();
+            serde_json::json!({ "sources": rules, "destinations": ["us-east-1"] }).to_string()
+        };
+        assert!(parse_policy(&policy(1000)).is_ok());
+        assert_eq!(
+            errors(&policy(1001)),
+            "sources: the names of all sources have more than 1000000 bytes"
+        );
     }
 
     #[test]
@@ -416,7 +528,27 @@ mod tests {
                 r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": [7] }"#.to_owned(),
                 "destinations[0]: expected a string, found 7",
             ),
-            (rule(""), "sources[1].region: required"),
+            (rule(""), "sources[1].region: required (or regions, a list)"),
+            (
+                rule(r#""region": "us-west-2", "regions": ["us-east-1"]"#),
+                "sources[1].regions: give either region or regions, not both",
+            ),
+            (
+                rule(r#""regions": []"#),
+                "sources[1].regions: empty: at least one is needed",
+            ),
+            (
+                rule(r#""regions": "us-west-2""#),
+                r#"sources[1].regions: expected a list, found the string "us-west-2""#,
+            ),
+            (
+                rule(r#""regions": ["us-west-2", "here"]"#),
+                r#"sources[1].regions[1]: "here" is not a Lightsail Region"#,
+            ),
+            (
+                rule(r#""regions": ["us-west-2", "us-west-2"]"#),
+                "sources[1].regions[1]: duplicate",
+            ),
             (
                 rule(r#""region": "here""#),
                 r#"sources[1].region: "here" is not a Lightsail Region"#,
@@ -432,6 +564,22 @@ mod tests {
             (
                 rule(r#""region": "us-west-2", "names": ["a["]"#),
                 r#"sources[1].names[0]: "a[" is not a shell glob: "#,
+            ),
+            (
+                rule(r#""region": "us-west-2", "names": ["{web,db}-*"]"#),
+                r#"sources[1].names[0]: "{web,db}-*" is not supported: use *, ?, [abc], [a-z] and [!a-z]"#,
+            ),
+            (
+                rule(r#""region": "us-west-2", "names": ["web-\\*"]"#),
+                r#"sources[1].names[0]: "web-\\*" is not supported: "#,
+            ),
+            (
+                rule(r#""region": "us-west-2", "names": ["[^a]"]"#),
+                r#"sources[1].names[0]: "[^a]" is not supported: "#,
+            ),
+            (
+                rule(r#""region": "us-west-2", "names": ["[[:digit:]]"]"#),
+                r#"sources[1].names[0]: "[[:digit:]]" is not supported: "#,
             ),
             (
                 rule(r#""region": "us-west-2", "names": ["a", "a"]"#),
@@ -463,10 +611,6 @@ mod tests {
                 "retention: at least one rule is needed: keepLast, keepDaily, keepWeekly, keepMonthly or keepYearly",
             ),
             (
-                with(r#""retention": { "keepLast": 0 }"#),
-                "retention.keepLast: expected a whole number from 1 to 4294967295, found 0",
-            ),
-            (
                 with(r#""retention": { "keepDaily": -1 }"#),
                 "retention.keepDaily: expected a whole number",
             ),
@@ -476,7 +620,7 @@ mod tests {
             ),
             (
                 with(r#""retention": { "keepMonthly": "3" }"#),
-                r#"retention.keepMonthly: expected a whole number from 1 to 4294967295, found the string "3""#,
+                r#"retention.keepMonthly: expected a whole number from 0 to 4294967295, found the string "3""#,
             ),
             (
                 with(r#""retention": { "keepYearly": null }"#),
@@ -532,7 +676,7 @@ mod tests {
             r#"{
                 "sources": [ { "region": "nowhere", "types": ["VM"] }, { "tags": { "a": 1 } } ],
                 "destinations": ["us-east-1", "us-east-1"],
-                "retention": { "keepLast": 0, "keepsLast": 1 },
+                "retention": { "keepLast": -1, "keepsLast": 1 },
                 "backfill": 1,
                 "maxCopiesInProgress": "many"
             }"#,

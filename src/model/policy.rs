@@ -25,11 +25,11 @@ pub struct Policy {
     pub max_copies_in_progress: usize,
 }
 
-/// Selects instances and disks of one Region by name, kind and tags.
+/// Selects instances and disks by Region, name, kind and tags.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceRule {
-    /// The Region of the resources.
-    pub region: Region,
+    /// The Regions of the resources.
+    pub regions: Vec<Region>,
     /// Shell globs, any of which must match. `None`: all names.
     pub names: Option<Vec<Pattern>>,
     /// `None`: both kinds.
@@ -64,7 +64,7 @@ impl Policy {
     pub fn looks_at(&self, region: Region, kind: ResourceKind) -> bool {
         self.sources
             .iter()
-            .any(|rule| rule.region == region && rule.looks_at(kind))
+            .any(|rule| rule.regions.contains(&region) && rule.looks_at(kind))
     }
 }
 
@@ -89,7 +89,9 @@ impl SourceRule {
 
     fn selects_name(&self, region: Region, kind: ResourceKind, name: &str) -> bool {
         let named = |globs: &Vec<Pattern>| globs.iter().any(|glob| glob.matches(name));
-        self.region == region && self.looks_at(kind) && self.names.as_ref().is_none_or(named)
+        self.regions.contains(&region)
+            && self.looks_at(kind)
+            && self.names.as_ref().is_none_or(named)
     }
 
     fn selects_tags(&self, tags: &BTreeMap<String, String>) -> bool {

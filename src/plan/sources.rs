@@ -161,10 +161,11 @@ fn lacks_a_day(
 /// select was read. Probably a name or tag is misspelt.
 pub fn rules_selecting_nothing(policy: &Policy, inventory: &Inventory) -> Vec<usize> {
     let selects_nothing = |rule: &SourceRule| {
-        let was_read = ResourceKind::ALL
-            .into_iter()
-            .filter(|kind| rule.looks_at(*kind))
-            .all(|kind| inventory.read.contains(&(rule.region, kind)));
+        let kinds = ResourceKind::ALL.into_iter();
+        let was_read = kinds.filter(|kind| rule.looks_at(*kind)).all(|kind| {
+            let mut regions = rule.regions.iter();
+            regions.all(|region| inventory.read.contains(&(*region, kind)))
+        });
         let mut resources = inventory.resources.iter();
         was_read
             && !resources

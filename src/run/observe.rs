@@ -76,7 +76,8 @@ async fn read_resources(
     policy: &Policy,
     deadline: Instant,
 ) -> Vec<(Region, ResourceKind, Result<Resources, ReadFailure>)> {
-    let regions: BTreeSet<Region> = policy.sources.iter().map(|rule| rule.region).collect();
+    let rules = policy.sources.iter();
+    let regions: BTreeSet<Region> = rules.flat_map(|rule| rule.regions.clone()).collect();
     let lists = regions
         .into_iter()
         .flat_map(|region| ResourceKind::ALL.map(|kind| (region, kind)))

@@ -183,7 +183,7 @@ async fn a_region_that_cannot_be_read_is_a_function_error() {
 #[tokio::test]
 async fn a_policy_with_mistakes_is_told_at_the_start_and_by_each_run() {
     let mut deployed = deployed(WORLD, Some(r#"{ "sources": [] }"#)).await;
-    let mistakes = "destinations: required\nsources: empty: at least one is needed";
+    let mistakes = "sources: empty: at least one is needed\ndestinations: required";
     let (ending, _) = run(&mut deployed, "{}").await;
     assert_eq!(
         ending,

@@ -943,7 +943,7 @@ async fn a_deployed_policy_with_mistakes_fails_its_runs_and_no_others() {
         .lines()
         .filter_map(|line| Some(line.split_once(": ")?.0))
         .collect();
-    assert_eq!(paths, ["destinations", "keepLast", "sources[0].region"]);
+    assert_eq!(paths, ["sources[0].region", "destinations", "keepLast"]);
     assert!(run.calls.is_empty());
     // A job's own policy, and an event's copies, do not need it.
     let payload = format!(r#"{{ "policy": {EVERYTHING} }}"#);
@@ -996,8 +996,8 @@ async fn mistakes_in_a_jobs_policy_are_named_by_their_paths() {
     let function = InProcess::new(SHOP, Some(EVERYTHING));
     let run = function
         .invoke(
-            r#"{ "dryRun": "yes", "policy": { "sources": [ { "region": "us-west-2", "regions": [] } ],
-                 "destinations": ["us-east-1"], "retention": { "keepLast": 0 } } }"#,
+            r#"{ "dryRun": "yes", "policy": { "sources": [ { "region": "us-west-2", "regions": ["us-east-1"] } ],
+                 "destinations": ["us-east-1"], "retention": { "keepLast": -1 } } }"#,
         )
         .await;
     let (error_type, message) = run.error();

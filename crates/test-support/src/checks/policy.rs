@@ -74,7 +74,11 @@ impl FakeAccount {
     /// Builds an account from these bytes: three bytes describe one resource, snapshot or fault.
     fn of(policy: &Policy, bytes: &[u8]) -> Self {
         let mut account = Self::default();
-        let mut regions: Vec<Region> = policy.sources.iter().map(|rule| rule.region).collect();
+        let mut regions: Vec<Region> = policy
+            .sources
+            .iter()
+            .flat_map(|rule| rule.regions.clone())
+            .collect();
         regions.push(policy.destinations[0]);
         for region in &regions {
             for kind in [ResourceKind::Instance, ResourceKind::Disk] {
