@@ -617,8 +617,24 @@ async fn jobs_that_are_none_are_refused_by_their_paths() {
             "time: expected a time as 2026-11-22T06:00:00Z",
         ),
         (
+            with("time", json!("20261122T060000Z")),
+            "time: expected a time as 2026-11-22T06:00:00Z (RFC 3339), found \"20261122T060000Z\"",
+        ),
+        (
             with("time", json!(1763792400)),
             "time: expected a string, found 1763792400",
+        ),
+        (
+            with("allowMassDeletion", json!(true)),
+            "allowMassDeletion: only for a policy run",
+        ),
+        (
+            json!({ "copies": [request], "allowMassDeletion": true }),
+            "allowMassDeletion: only for a policy run",
+        ),
+        (
+            json!({ "allowMassDeletion": "yes" }),
+            "allowMassDeletion: expected true or false, found the string \"yes\"",
         ),
         (json!({ "dryrun": true }), "sourceRegion: required"),
         (
@@ -692,6 +708,42 @@ async fn jobs_that_are_none_are_refused_by_their_paths() {
         let found = message.lines().any(|line| line.starts_with(expected));
         assert!(found, "{expected:?} of {event}: {message}");
     }
+    assert_eq!(deployed.emulator.calls(), []);
+    deployed.still_serves().await;
+}
+
+#[tokio::test]
+async fn job_fields_beside_detail_are_refused() {
+    let mut deployed = Deployed::with(BINARY, world(), &[("COPY_POLICY", POLICY)]).await;
+    for (detail_type, source) in [
+        ("Run", "com.example"),
+        ("Scheduled Event", "aws.events"),
+        ("Scheduled Event", "aws.scheduler"),
+    ] {
+        let event = json!({
+            "detail-type": detail_type, "source": source, "detail": {}, "dryRun": true,
+        });
+        let invocation = deployed.send(&event).await;
+        let expected = (
+            "InvalidEvent",
+            "dryRun: belongs inside detail: detail.dryRun",
+        );
+        assert_eq!(invocation.error(), expected, "{event}");
+    }
+    let event = json!({
+        "detail-type": "Copy", "source": "com.example", "sourceRegion": "us-west-2",
+        "detail": { "sourceResourceName": "WordPress-1", "restoreDate": "2026-02-30" },
+    });
+    let invocation = deployed.send(&event).await;
+    let (_, message) = invocation.error();
+    assert_eq!(
+        message.lines().collect::<Vec<_>>(),
+        [
+            "sourceRegion: belongs inside detail: detail.sourceRegion",
+            "detail.sourceRegion: required",
+            "detail.restoreDate: 2026-02-30 is not a date",
+        ]
+    );
     assert_eq!(deployed.emulator.calls(), []);
     deployed.still_serves().await;
 }
@@ -802,6 +854,168 @@ async fn bytes_that_are_no_json_are_refused_and_the_next_event_is_served() {
         assert!(message.starts_with(expected), "{shown}: {message}");
         // What is said about an event never outgrows what may be said.
         assert!(message.len() < 20_000, "{shown}");
+    }
+    assert_eq!(deployed.emulator.calls(), []);
+    deployed.still_serves().await;
+}
+
+/// The largest payload that Lambda delivers, in bytes.
+const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
+
+/// The most memory that a payload may take, in bytes. The function is deployed with 256 MB.
+const MAX_MEMORY: u64 = 160_000_000;
+
+/// A payload of the largest size: `element`, as often as it fits between `before` and `after`.
+fn filled(before: &str, element: impl Fn(usize) -> String, after: &str) -> Vec<u8> {
+    let mut payload = before.to_owned();
+    for index in 0.. {
+        let element = element(index);
+        if payload.len() + element.len() + after.len() >= MAX_PAYLOAD {
+            break;
+        }
+        payload.push_str(&element);
+        payload.push(',');
+    }
+    payload.pop();
+    payload.push_str(after);
+    payload.into_bytes()
+}
+
+/// Payloads of the largest size that need the most memory or time to read, and how the message about
+/// each begins.
+fn large_payloads() -> Vec<(Vec<u8>, &'static str)> {
+    let same = |before: &str, element: &'static str, after: &str| {
+        filled(before, |_| element.to_owned(), after)
+    };
+    let name = |n| format!("\"name-{n}\"");
+    let field = |n| format!("\"f{n}\":0");
+    let nested = r#"{"a":{"b":{"c":{"d":{"e":{"f":0}}}}}}"#;
+    let rules = r#"{"region":"us-west-2","names":["*"],"tags":{"a":"b"}}"#;
+    let policy = |names: &str| {
+        format!(
+            r#"{{"policy":{{"destinations":["us-east-1"],"sources":[{{"region":"us-west-2","names":{names}"#
+        )
+    };
+    vec![
+        (same(r#"{"copies":["#, "1", "]}"), "copies: 3145"),
+        (same(r#"{"copies":["#, "[1]", "]}"), "copies: 1572"),
+        (same(r#"{"copies":["#, r#"{"b":0}"#, "]}"), "copies: 786"),
+        (same(r#"{"copies":["#, nested, "]}"), "copies: "),
+        (
+            same(r#"{"detail":{"copies":["#, "{}", "]}}"),
+            "detail.copies: 2097",
+        ),
+        (same("[", "[]", "]"), "2097"),
+        (
+            same(r#"{"a":["#, r#"{"b":0}"#, "]}"),
+            "sourceRegion: required",
+        ),
+        (
+            filled("{", field, "}"),
+            "too large: more than 100000 values",
+        ),
+        (
+            filled(r#"{"detail":{"#, field, "}}"),
+            "too large: more than 100000 values",
+        ),
+        (same("{", r#""a":1"#, "}"), "duplicate field"),
+        (
+            filled(&policy("["), name, "]}]}}"),
+            "policy.sources[0].names: ",
+        ),
+        (
+            same(
+                r#"{"policy":{"destinations":["us-east-1"],"sources":["#,
+                rules,
+                "]}}",
+            ),
+            "policy.sources: ",
+        ),
+        (
+            format!(
+                r#"{}["{}"]}}]}}}}"#,
+                policy(""),
+                "?".repeat(MAX_PAYLOAD - 200)
+            )
+            .into_bytes(),
+            "policy.sources: the names of all sources have more than",
+        ),
+        (
+            format!(r#"{{"sourceRegion":"{}"}}"#, "\\u0001".repeat(1_000_000)).into_bytes(),
+            "sourceRegion: ",
+        ),
+        (
+            format!(
+                r#"{{"sourceRegion":"us-west-2","sourceResourceName":"{}"}}"#,
+                "ß".repeat(3_000_000)
+            )
+            .into_bytes(),
+            "targetSnapshotName: the generated name",
+        ),
+        (b"[".repeat(MAX_PAYLOAD), "the payload is not JSON"),
+        (b"\x01".repeat(MAX_PAYLOAD), "the payload is not JSON"),
+        (b"\xff".repeat(MAX_PAYLOAD), "the payload is not JSON"),
+    ]
+}
+
+/// The most memory that a process has had, in bytes.
+fn peak_memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.unwrap().trim().strip_suffix(" kB").unwrap();
+    kilobytes.parse::<u64>().unwrap() * 1024
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn large_payloads_are_answered_within_160_mb() {
+    let mut deployed = Deployed::new(BINARY).await;
+    for (payload, expected) in large_payloads() {
+        assert!(payload.len() <= MAX_PAYLOAD);
+        let shown = String::from_utf8_lossy(&payload[..60]).into_owned();
+        let invocation = deployed.function.invoke(payload, TIMEOUT).await;
+        let (error_type, message) = invocation.error();
+        assert_eq!(error_type, "InvalidEvent", "{shown}");
+        assert!(message.starts_with(expected), "{shown}: {message}");
+        assert!(message.len() < 20_000, "{shown}");
+        let memory = peak_memory(deployed.function.process_id().unwrap());
+        assert!(memory <= MAX_MEMORY, "{memory} bytes after {shown}");
+    }
+    assert_eq!(deployed.emulator.calls(), []);
+    deployed.still_serves().await;
+}
+
+#[tokio::test]
+async fn lists_beyond_the_limits_are_refused() {
+    let copies = |requests: usize, destinations: &[&str]| {
+        let request = |n| {
+            json!({
+                "sourceRegion": "us-west-2", "sourceSnapshotName": format!("s{n}"),
+                "destinationRegions": destinations,
+            })
+        };
+        json!({ "copies": (0..requests).map(request).collect::<Vec<_>>() })
+    };
+    let names: Vec<_> = (0..1001).map(|n| format!("web-{n}")).collect();
+    let mut deployed = Deployed::new(BINARY).await;
+    for (event, expected) in [
+        (
+            copies(10_001, &["us-east-1"]),
+            "copies: 10001 elements; at most 10000 are allowed",
+        ),
+        (
+            copies(5_001, &["us-east-1", "eu-west-1"]),
+            "copies: more than 10000 copies; each destination counts",
+        ),
+        (
+            json!({ "policy": {
+                "sources": [ { "region": "us-west-2", "names": names } ], "destinations": ["us-east-1"],
+            } }),
+            "policy.sources[0].names: 1001 elements; at most 1000 are allowed",
+        ),
+    ] {
+        let invocation = deployed.send(&event).await;
+        assert_eq!(invocation.error(), ("InvalidEvent", expected));
     }
     assert_eq!(deployed.emulator.calls(), []);
     deployed.still_serves().await;
