@@ -155,7 +155,7 @@ impl FromStr for Glob {
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         // `Pattern` takes these as plain characters, which a shell does not.
-        if ["{", "}", "\\", "[^", "[["]
+        if ["{", "}", "\\", "[^", "[[:"]
             .iter()
             .any(|other| text.contains(other))
         {

@@ -7,7 +7,7 @@ use std::path::Path;
 use lightsail_emulator::{Operation, Region, World};
 use local_lambda::Ending;
 use serde_json::{Value, json};
-use test_support::deployed::{Deployed, Outcome, TIMEOUT, world};
+use test_support::deployed::{Deployed, Outcome, TIMEOUT, world, world_of_instant_copies};
 
 use crate::BINARY;
 
@@ -257,6 +257,46 @@ async fn a_policy_in_the_event_takes_the_place_of_the_deployed_one() {
         ["Data-1-us-west-2-2019-09-25"]
     );
     assert_eq!(deployed.names_in(Region::UsEast1), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_source_rule_can_have_several_regions() {
+    let mut deployed = Deployed::new(BINARY).await;
+    let job = json!({ "policy": {
+        "sources": [ { "regions": ["us-west-2", "eu-central-1"], "names": ["WordPress-*"] } ],
+        "destinations": ["eu-west-1"],
+    } });
+    let answer = deployed.answer(&job).await;
+    assert_eq!(answer["summary"]["started"], 2);
+    assert_eq!(
+        deployed.names_in(Region::EuWest1),
+        [
+            "WordPress-1-eu-central-1-2019-09-25",
+            "WordPress-1-us-west-2-2019-09-25"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn retention_counts_of_0_delete_nothing() {
+    let mut deployed = Deployed::with(BINARY, world_of_instant_copies(), &[]).await;
+    let job = |retention: Value, backfill: bool| {
+        json!({ "policy": {
+            "sources": [ { "region": "us-west-2", "names": ["WordPress-1"], "types": ["Instance"] } ],
+            "destinations": ["us-east-1"], "backfill": backfill, "retention": retention,
+        } })
+    };
+    let answer = deployed.answer(&job(json!({ "keepLast": 2 }), true)).await;
+    assert_eq!(answer["summary"]["started"], 2);
+    let disabled = json!({ "keepLast": 0, "keepDaily": 0, "keepYearly": 0 });
+    let answer = deployed.answer(&job(disabled, false)).await;
+    assert_eq!(answer["deletions"], json!([]));
+    assert_eq!(deployed.names_in(Region::UsEast1).len(), 2);
+    // A rule with a count deletes the other copy.
+    let answer = deployed
+        .answer(&job(json!({ "keepLast": 1, "keepDaily": 0 }), false))
+        .await;
+    assert_eq!(answer["summary"]["deleted"], 1);
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ fn every_example_is_taken() {
 fn every_field_is_explained() {
     for field in [
         "sources",
-        "sources[].region",
+        "sources[].region` or `sources[].regions",
         "sources[].names",
         "sources[].types",
         "sources[].tags",
