@@ -64,7 +64,6 @@ impl PlannedCopy {
 impl Planner<'_> {
     /// The copies of a source that the policy wants in this destination, oldest first.
     pub(super) fn wanted(&self, source: &ResourceId) -> Vec<PlannedCopy> {
-        let existing = self.own_copies(source);
         let last_date = last_valid_date(self.now);
         let dates = match self.inventory.auto_snapshots.get(source) {
             // Not queried: today's copy exists, and nothing newer can.
@@ -81,7 +80,7 @@ impl Planner<'_> {
                 } else {
                     restorable.last().copied().into_iter().collect()
                 };
-                self.worth_keeping(candidates, existing)
+                self.worth_keeping(candidates, self.copies_of(source))
             }
         };
         dates
@@ -93,27 +92,7 @@ impl Planner<'_> {
     /// Returns `None` if the copy's name would be too long. The coverage reports that.
     fn planned_copy(&self, source: &ResourceId, date: Date) -> Option<PlannedCopy> {
         let target = SnapshotName::for_dated(&source.name, source.region, date).ok()?;
-        // The best state. Among failed copies, the one with the name.
-        let existing = self
-            .copies_of(source)
-            .iter()
-            .filter(|copy| copy.date == date)
-            .min_by_key(|copy| (rank(copy.state), copy.name != target.as_str()));
-        let step = match existing {
-            None => match self.name_owner(source, &target) {
-                Some(owner) => CopyStep::NameInUse(owner),
-                None => CopyStep::Start,
-            },
-            Some(copy) => match copy.state {
-                SnapshotState::Available => CopyStep::Exists,
-                SnapshotState::Pending => CopyStep::Pending,
-                SnapshotState::Unknown => CopyStep::Wait {
-                    name: copy.name.clone(),
-                    reason: "the copy is in state unknown".to_owned(),
-                },
-                SnapshotState::Error => self.retry(copy),
-            },
-        };
+        let step = self.step(source, date, &target);
         Some(PlannedCopy {
             source: source.clone(),
             date,
@@ -129,6 +108,28 @@ impl Planner<'_> {
             },
             step,
         })
+    }
+
+    fn step(&self, source: &ResourceId, date: Date, target: &SnapshotName) -> CopyStep {
+        // The best state. Among failed copies, the one with the name.
+        let existing = self
+            .copies_of(source)
+            .iter()
+            .filter(|copy| copy.date == date)
+            .min_by_key(|copy| (rank(copy.state), copy.name != target.as_str()));
+        match existing.map(|copy| (copy, copy.state)) {
+            Some((_, SnapshotState::Available)) => CopyStep::Exists,
+            Some((_, SnapshotState::Pending)) => CopyStep::Pending,
+            Some((copy, SnapshotState::Unknown)) => CopyStep::Wait {
+                name: copy.name.clone(),
+                reason: "the copy is in state unknown".to_owned(),
+            },
+            failed => match (self.name_owner(source, target), failed) {
+                (Some(owner), _) => CopyStep::NameInUse(owner),
+                (None, Some((failed, _))) => self.retry(failed),
+                (None, None) => CopyStep::Start,
+            },
+        }
     }
 
     /// What to do about a failed copy.
@@ -172,6 +173,7 @@ impl Planner<'_> {
         let Some(retention) = &self.policy.retention else {
             return candidates.into_iter().collect();
         };
+        // Those of a predecessor count too, because retention decides about all of them together.
         // Copies count, not days: a second copy of one day, made and tagged by hand, takes a place
         // of its own when retention decides about deletions.
         let mut newest_first: Vec<Date> = existing

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use strum::IntoStaticStr;
 
-use super::copies::{CopyStep, PlannedCopy};
+use super::copies::{CopyStep, PlannedCopy, has_failed};
 use super::sources::Sources;
 use super::{DestinationPlan, Planner, newest_available};
 use crate::model::region::Region;
@@ -101,8 +101,9 @@ impl Planner<'_> {
         let attached = self.sources.attached();
         let attached: Vec<Coverage> = attached
             .filter_map(|(disk, instance)| {
-                let mut of_instance = coverages.iter();
-                let of_instance = of_instance.find(|coverage| coverage.source == *instance)?;
+                // In the order of the sources.
+                let index = coverages.binary_search_by(|coverage| coverage.source.cmp(instance));
+                let of_instance = coverages.get(index.ok()?)?;
                 Some(self.through(disk, of_instance))
             })
             .collect();
@@ -147,39 +148,36 @@ impl Planner<'_> {
         planned: &[(&PlannedCopy, bool)],
     ) -> (CoverageStatus, Option<String>, Option<SnapshotName>) {
         let pending = |reason: &str| (CoverageStatus::Pending, Some(reason.to_owned()));
+        let unprotected = |reason| (CoverageStatus::Unprotected, Some(reason));
         let own = self.own_copies(source);
+        let has = |state| own.iter().any(|copy| copy.state == state);
         let in_progress = own
             .iter()
             .filter(|copy| copy.state == SnapshotState::Pending);
-        let oldest_start = in_progress.clone().filter_map(|copy| copy.created_at).min();
+        let oldest_start = in_progress.filter_map(|copy| copy.created_at).min();
         let is_slow = oldest_start.is_some_and(|start| self.is_older(start));
-        if in_progress.count() > 0 && !is_slow {
-            let (status, reason) = pending("the first copy is in progress");
-            return (status, reason, None);
-        }
-        let has_failed = own.iter().any(|copy| copy.state == SnapshotState::Error);
         let first = planned
             .iter()
             .find(|(copy, has_slot)| *has_slot && copy.step == CopyStep::Start);
-        if let Some((first, _)) = first
-            && !has_failed
-            && !is_slow
+        let (status, reason) = if is_slow {
+            let hours = self.max_age_hours();
+            unprotected(format!(
+                "the first copy has been in progress for more than {hours} h"
+            ))
+        } else if has(SnapshotState::Pending) {
+            pending("the first copy is in progress")
+        } else if let Some((first, _)) = first
+            && !has(SnapshotState::Error)
         {
             let (status, reason) = pending("this run starts the first copy");
             return (status, reason, Some(first.copy.target.clone()));
-        }
-        if self.waits_for_first_snapshot(source) {
-            let (status, reason) = pending("the source is new and has no automatic snapshot yet");
-            return (status, reason, None);
-        }
-        let reason = if is_slow {
-            let hours = self.max_age_hours();
-            format!("the first copy has been in progress for more than {hours} h")
+        } else if self.waits_for_first_snapshot(source) {
+            pending("the source is new and has no automatic snapshot yet")
         } else {
             let obstacle = self.obstacle(source, planned);
-            obstacle.unwrap_or_else(|| "there is no copy".to_owned())
+            unprotected(obstacle.unwrap_or_else(|| "there is no copy".to_owned()))
         };
-        (CoverageStatus::Unprotected, Some(reason), None)
+        (status, reason, None)
     }
 
     /// Whether a source is too young for its first automatic snapshot.
@@ -196,52 +194,53 @@ impl Planner<'_> {
 
     /// Why a source has no newer copy.
     fn obstacle(&self, source: &ResourceId, planned: &[(&PlannedCopy, bool)]) -> Option<String> {
-        let resource = self.sources.resource(source);
         let snapshots = match self.inventory.auto_snapshots.get(source) {
             Some(Err(error)) => {
-                return Some(format!(
-                    "its automatic snapshots could not be read: {error}"
-                ));
+                let reason = format!("its automatic snapshots could not be read: {error}");
+                return Some(reason);
             }
             Some(Ok(snapshots)) => snapshots.as_slice(),
             None => &[],
         };
-        if !snapshots.iter().any(|snapshot| snapshot.restorable) {
-            if resource.is_some_and(|resource| resource.is_windows) {
-                return Some(
-                    "Lightsail makes no automatic snapshots of Windows instances".to_owned(),
-                );
-            }
-            if resource.is_some_and(|resource| !resource.automatic_snapshots) {
-                return Some("automatic snapshots are off".to_owned());
-            }
+        let resource = self.sources.resource(source);
+        let none_restorable = !snapshots.iter().any(|snapshot| snapshot.restorable);
+        if none_restorable && resource.is_some_and(|resource| resource.is_windows) {
+            let reason = "Lightsail makes no automatic snapshots of Windows instances";
+            return Some(reason.to_owned());
+        }
+        if none_restorable && resource.is_some_and(|resource| !resource.automatic_snapshots) {
+            return Some("automatic snapshots are off".to_owned());
         }
         if let Some((copy, has_slot)) = planned.last() {
-            return match &copy.step {
-                CopyStep::Exists => None,
-                CopyStep::Pending => Some(format!("the copy of {} is in progress", copy.date)),
-                CopyStep::Wait { reason, .. } => Some(reason.clone()),
-                CopyStep::NameInUse(owner) => Some(format!(
-                    "the name {} is in use by {owner}",
-                    copy.copy.target
-                )),
-                CopyStep::Replace(_) => Some("the copy ended in state error".to_owned()),
-                CopyStep::Start if !has_slot => Some(format!(
-                    "the copy of {} waits for room: too many copies are in progress",
-                    copy.date
-                )),
-                CopyStep::Start if super::copies::has_failed(self.own_copies(source)) => {
-                    Some("the last copy ended in state error".to_owned())
-                }
-                CopyStep::Start => Some(format!("this run starts the copy of {}", copy.date)),
-            };
+            return self.planned_obstacle(copy, *has_slot);
         }
-        if let Err(error) = SnapshotName::for_dated(&source.name, source.region, utc_date(self.now))
-        {
+        let today = utc_date(self.now);
+        if let Err(error) = SnapshotName::for_dated(&source.name, source.region, today) {
             return Some(error.to_string());
         }
-        let none_restorable = !snapshots.iter().any(|snapshot| snapshot.restorable);
         none_restorable.then(|| "no automatic snapshot is restorable".to_owned())
+    }
+
+    /// Why the newest copy that the policy wants is not available.
+    fn planned_obstacle(&self, planned: &PlannedCopy, has_slot: bool) -> Option<String> {
+        let date = planned.date;
+        let reason = match &planned.step {
+            CopyStep::Exists => return None,
+            CopyStep::Pending => format!("the copy of {date} is in progress"),
+            CopyStep::Wait { reason, .. } => reason.clone(),
+            CopyStep::NameInUse(owner) => {
+                format!("the name {} is in use by {owner}", planned.copy.target)
+            }
+            CopyStep::Replace(_) => "the copy ended in state error".to_owned(),
+            CopyStep::Start if !has_slot => {
+                format!("the copy of {date} waits for room: too many copies are in progress")
+            }
+            CopyStep::Start if has_failed(self.own_copies(&planned.source)) => {
+                "the last copy ended in state error".to_owned()
+            }
+            CopyStep::Start => format!("this run starts the copy of {date}"),
+        };
+        Some(reason)
     }
 
     /// The coverage of a disk through the instance it is attached to.
@@ -263,9 +262,10 @@ impl Planner<'_> {
         Coverage {
             newest: None,
             age_hours: None,
-            status: match is_young {
-                true => CoverageStatus::Pending,
-                false => CoverageStatus::Unprotected,
+            status: if is_young {
+                CoverageStatus::Pending
+            } else {
+                CoverageStatus::Unprotected
             },
             reason: Some(format!(
                 "the newest copy of {name} does not contain this disk"

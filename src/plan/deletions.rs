@@ -1,6 +1,6 @@
 //! Which copies to delete.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
@@ -45,12 +45,20 @@ impl<'a> Planner<'a> {
         planned: &[PlannedCopy],
         replaced: &BTreeSet<&str>,
     ) -> Vec<PlannedDeletion> {
+        let mut first_starts: BTreeMap<&ResourceId, &SnapshotName> = BTreeMap::new();
+        for planned in planned {
+            if planned.step == CopyStep::Start {
+                let first = first_starts.entry(&planned.source);
+                first.or_insert(&planned.copy.target);
+            }
+        }
         self.by_source
             .keys()
             .filter(|source| self.may_delete(source))
             .flat_map(|source| {
                 let expired = self.expired(source).into_iter();
-                let failed = self.failed(source, planned, replaced).into_iter();
+                let start = first_starts.get(source).copied();
+                let failed = self.failed(source, start, replaced).into_iter();
                 expired.chain(failed)
             })
             .collect()
@@ -104,11 +112,11 @@ impl<'a> Planner<'a> {
         expired.into_iter().map(deletion).collect()
     }
 
-    /// The failed copies that are not started again.
+    /// The failed copies that are not started again. `start` is the first copy that this run starts.
     fn failed(
         &self,
         source: &ResourceId,
-        planned: &[PlannedCopy],
+        start: Option<&SnapshotName>,
         replaced: &BTreeSet<&str>,
     ) -> Vec<PlannedDeletion> {
         let copies = self.copies_of(source);
@@ -118,17 +126,10 @@ impl<'a> Planner<'a> {
                 && !replaced.contains(copy.name.as_str())
         });
         let newest_date = copies.first().map(|copy| copy.date);
-        let starts = || {
-            let mut planned = planned.iter();
-            planned.find(|planned| planned.source == *source && planned.step == CopyStep::Start)
-        };
         let deletion = |copy: &&ExistingCopy| PlannedDeletion {
             copy: (*copy).clone(),
             newest: newest_available(copies).map(|newest| newest.name.clone()),
-            after: match Some(copy.date) == newest_date {
-                true => starts().map(|planned| planned.copy.target.clone()),
-                false => None,
-            },
+            after: start.filter(|_| Some(copy.date) == newest_date).cloned(),
             refused: false,
         };
         failed.map(deletion).collect()

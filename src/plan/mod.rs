@@ -163,6 +163,19 @@ fn rank(state: SnapshotState) -> u8 {
     }
 }
 
+/// A source's copies since its creation, which are in order. Older ones belong to a predecessor with
+/// the same name.
+fn since_creation<'a, 'b>(
+    newest_first: &'b [&'a ExistingCopy],
+    created: Option<Date>,
+) -> &'b [&'a ExistingCopy] {
+    let Some(created) = created else {
+        return newest_first;
+    };
+    let own = newest_first.partition_point(|copy| copy.date >= created);
+    newest_first.get(..own).unwrap_or(newest_first)
+}
+
 /// The newest available one of a source's copies, which are in order.
 fn newest_available<'a>(newest_first: &[&'a ExistingCopy]) -> Option<&'a ExistingCopy> {
     newest_first
@@ -189,15 +202,9 @@ impl<'a> Planner<'a> {
         self.by_source.get(source).map_or(&[], Vec::as_slice)
     }
 
-    /// The copies of a source since its creation. Older ones belong to a predecessor with the same
-    /// name.
+    /// The copies of a source since its creation.
     fn own_copies(&self, source: &ResourceId) -> &[&'a ExistingCopy] {
-        let copies = self.copies_of(source);
-        let Some(created) = self.sources.created(source) else {
-            return copies;
-        };
-        let own = copies.partition_point(|copy| copy.date >= created);
-        copies.get(..own).unwrap_or(copies)
+        since_creation(self.copies_of(source), self.sources.created(source))
     }
 
     fn plan(&self) -> DestinationPlan {

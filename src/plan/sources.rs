@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
 use super::inventory::{ExistingCopy, Inventory};
-use super::{by_source, last_valid_date, newest_available};
+use super::{by_source, last_valid_date, newest_available, since_creation};
 use crate::model::firewall::ports_tags;
 use crate::model::policy::{Policy, SourceRule};
 use crate::model::resource::{Resource, ResourceId, ResourceKind, SnapshotState};
@@ -103,19 +103,18 @@ pub fn sources_to_query(policy: &Policy, inventory: &Inventory, now: Timestamp) 
         .iter()
         .filter_map(|source| {
             let created = sources.created(source);
-            let copies = destinations.iter().map(|by_source| {
-                let copies = by_source.get(source).map_or(&[][..], Vec::as_slice);
-                let own = copies.iter().copied();
-                own.filter(|copy| created.is_none_or(|created| copy.date >= created))
-                    .collect()
-            });
-            let copies: Vec<Vec<&ExistingCopy>> = copies.collect();
-            let mut each = copies.iter();
-            let lacks_any = each.any(|copies| lacks_a_day(policy, copies, created, now));
-            // The destination in which it is covered worst.
-            let newest = copies.iter().map(|copies| newest_available(copies));
-            let newest = newest.map(|copy| copy.map(|copy| copy.date)).min()?;
-            lacks_any.then_some((newest, source))
+            let copies = || {
+                let copies = destinations.iter().map(|by_source| by_source.get(source));
+                copies.map(|copies| copies.map_or(&[][..], Vec::as_slice))
+            };
+            if !copies().any(|copies| lacks_a_day(policy, copies, created, now)) {
+                return None;
+            }
+            // In the destination in which it is covered worst.
+            let newest = copies()
+                .map(|copies| newest_available(since_creation(copies, created)))
+                .map(|copy| copy.map(|copy| copy.date));
+            Some((newest.min()?, source))
         })
         .collect();
     to_query.sort();
@@ -133,7 +132,12 @@ fn lacks_a_day(
     let today = utc_date(now);
     let existing: BTreeSet<Date> = copies
         .iter()
-        .filter(|copy| copy.state != SnapshotState::Error)
+        .filter(|copy| {
+            matches!(
+                copy.state,
+                SnapshotState::Available | SnapshotState::Pending
+            )
+        })
         .map(|copy| copy.date)
         .collect();
     if !existing.contains(&today) {
