@@ -40,7 +40,7 @@ pub use api::operation::{Operation, UnknownOperation};
 pub use api::region::{Region, UnknownRegion};
 pub use api::resource::{AutoSnapshotStatus, ResourceType, SnapshotState, SourceKind, Tags};
 pub use control::world::{self, World, WorldError};
-pub use control::{Answered, Call, Emulator, Fault, SnapshotView};
+pub use control::{Answered, Call, DiskView, Emulator, Fault, InstanceView, SnapshotView};
 pub use http::server::{Dropped, Running};
 pub use http::signature::{ACCESS_KEY_ID, EXPIRED_SESSION_TOKEN, SECRET_ACCESS_KEY};
 pub use service::change::EditError;

@@ -108,14 +108,29 @@ pub enum InstanceState {
     Stopping,
     /// The instance is stopped.
     Stopped,
+    /// The instance is being deleted.
+    #[serde(rename = "shutting-down")]
+    ShuttingDown,
 }
 
 impl InstanceState {
+    /// The state's name in the API.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::ShuttingDown => "shutting-down",
+        }
+    }
+
     /// The state's code, as in EC2.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Pending => 0,
             Self::Running => 16,
+            Self::ShuttingDown => 32,
             Self::Stopping => 64,
             Self::Stopped => 80,
         }

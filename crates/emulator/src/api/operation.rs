@@ -33,20 +33,28 @@ macro_rules! operations {
 
 operations! {
     CopySnapshot
+    CreateDiskFromSnapshot
+    CreateInstancesFromSnapshot
+    DeleteDisk
     DeleteDiskSnapshot
+    DeleteInstance
     DeleteInstanceSnapshot
     GetAutoSnapshots
+    GetBundles
     GetDisk
     GetDiskSnapshot
     GetDiskSnapshots
     GetDisks
     GetInstance
+    GetInstancePortStates
     GetInstanceSnapshot
     GetInstanceSnapshots
+    GetInstanceState
     GetInstances
     GetOperation
     GetOperationsForResource
     GetRegions
+    PutInstancePublicPorts
     TagResource
     UntagResource
 }

@@ -171,6 +171,39 @@ impl Emulator {
         Ok(())
     }
 
+    /// Changes the public address of an instance, which it reports while it runs. A test can listen
+    /// there: 127.0.0.2.
+    ///
+    /// # Errors
+    /// [`EditError::NotFound`].
+    pub fn set_public_ip_address(
+        &self,
+        region: Region,
+        instance: &str,
+        address: &str,
+    ) -> Result<(), EditError> {
+        self.state()
+            .instance_mut(region, instance)?
+            .public_ip_address = address.to_owned();
+        Ok(())
+    }
+
+    /// Changes how many instances the Region may have. `None` is no limit.
+    pub fn set_instance_quota(&self, region: Region, quota: Option<usize>) {
+        self.state().region_mut(region).instance_quota = quota;
+    }
+
+    /// Stops or resumes offering a bundle in the Region.
+    pub fn set_bundle_active(&self, region: Region, bundle_id: &str, active: bool) {
+        let mut state = self.state();
+        let inactive = &mut state.region_mut(region).inactive_bundles;
+        if active {
+            inactive.remove(bundle_id);
+        } else {
+            inactive.insert(bundle_id.to_owned());
+        }
+    }
+
     /// Changes when a manual snapshot was created.
     ///
     /// # Errors

@@ -149,6 +149,7 @@ impl Emulator {
             Fault::None | Fault::Delay(..) => CallFault::default(),
             Fault::CopyFails => CallFault::copy(CopyBehavior::FAILS),
             Fault::CopyTakes(duration) => CallFault::copy(CopyBehavior::takes(duration)),
+            Fault::StartTakes(duration) => CallFault::start(duration),
             Fault::OperationFails { code, details } => CallFault::failure(code, details),
             Fault::Error {
                 status,

@@ -50,6 +50,9 @@ pub enum Fault {
     /// CopySnapshot starts a copy that is pending for this long, [`SignedDuration::MAX`] for ever.
     /// Other operations are answered normally.
     CopyTakes(SignedDuration),
+    /// CreateInstancesFromSnapshot and CreateDiskFromSnapshot create what is pending for this long,
+    /// [`SignedDuration::MAX`] for ever. Other operations are answered normally.
+    StartTakes(SignedDuration),
     /// The call is answered with status 200 and an Operation whose status is `Failed`, and has no
     /// effect. Operations that change nothing are answered normally.
     OperationFails {
@@ -76,6 +79,15 @@ impl Fault {
             StatusCode::INTERNAL_SERVER_ERROR,
             "ServiceException",
             "The service could not answer.",
+        )
+    }
+
+    /// The Availability Zone has no room for more instances: 400, `InsufficientInstanceCapacity`.
+    pub fn insufficient_capacity() -> Self {
+        Self::error(
+            StatusCode::BAD_REQUEST,
+            "InsufficientInstanceCapacity",
+            "There is not enough capacity in the Availability Zone that you requested.",
         )
     }
 

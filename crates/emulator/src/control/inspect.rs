@@ -5,9 +5,11 @@ use jiff::civil::Date;
 
 use super::emulator::{Answered, Emulator};
 use super::traffic::Call;
+use crate::api::instance::{InstanceState, Port};
 use crate::api::region::Region;
 use crate::api::resource::{AutoSnapshotStatus, SnapshotState, SourceKind, Tags};
 use crate::service::snapshot::{Snapshot, SnapshotDetail};
+use crate::service::source::SourceDetail;
 
 /// A manual snapshot at the time of inspection.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +34,89 @@ pub struct SnapshotView {
     pub from_attached_disks: Vec<String>,
 }
 
+/// An instance at the time of inspection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstanceView {
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: InstanceState,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Its Availability Zone.
+    pub availability_zone: String,
+    /// Its bundle.
+    pub bundle_id: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// Its firewall.
+    pub ports: Vec<Port>,
+    /// The names of the disks that are attached to it.
+    pub attached_disks: Vec<String>,
+}
+
+/// A disk at the time of inspection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DiskView {
+    /// Its name.
+    pub name: String,
+    /// Its size in GB.
+    pub size_in_gb: u32,
+    /// Its tags.
+    pub tags: Tags,
+    /// The name of the instance that it is attached to.
+    pub attached_to: Option<String>,
+}
+
 /// Inspection.
 impl Emulator {
+    /// The instances of a Region, in the order of names.
+    pub fn instances(&self, region: Region) -> Vec<InstanceView> {
+        let now = self.now();
+        let mut state = self.state();
+        state.end_deletions(now);
+        let resources = state.region(region);
+        let sources = resources.sources.iter();
+        let instances = sources.filter_map(|(name, source)| match &source.detail {
+            SourceDetail::Instance(instance) => Some(InstanceView {
+                name: name.clone(),
+                state: source.instance_state(instance, now),
+                created_at: source.created_at,
+                availability_zone: format!("{region}{}", source.zone),
+                bundle_id: instance.bundle.id.to_owned(),
+                tags: source.tags.clone(),
+                ports: instance.ports.clone(),
+                attached_disks: resources
+                    .disks_attached_to(name)
+                    .map(|(disk, ..)| disk.to_owned())
+                    .collect(),
+            }),
+            SourceDetail::Disk(_) => None,
+        });
+        instances.collect()
+    }
+
+    /// The disks of a Region, in the order of names.
+    pub fn disks(&self, region: Region) -> Vec<DiskView> {
+        let now = self.now();
+        let mut state = self.state();
+        state.end_deletions(now);
+        let sources = state.region(region).sources.iter();
+        let disks = sources.filter_map(|(name, source)| match &source.detail {
+            SourceDetail::Disk(disk) => Some(DiskView {
+                name: name.clone(),
+                size_in_gb: source.size_in_gb,
+                tags: source.tags.clone(),
+                attached_to: disk
+                    .attachment
+                    .as_ref()
+                    .map(|attached| attached.instance.clone()),
+            }),
+            SourceDetail::Instance(_) => None,
+        });
+        disks.collect()
+    }
+
     /// The calls so far, oldest first, without those that [`Emulator::take_calls`] returned.
     pub fn calls(&self) -> Vec<Call> {
         self.traffic().recorded.clone()

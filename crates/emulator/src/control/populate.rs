@@ -18,7 +18,8 @@ use crate::service::state::{Settings, State};
 const DEFAULT_SIZE_IN_GB: u32 = 40;
 /// The device of a disk whose world does not name one.
 pub(super) const DEFAULT_PATH: &str = "/dev/xvdf";
-const DEFAULT_PUBLIC_IP_ADDRESS: &str = "198.51.100.10";
+/// The address of instances whose world does not name one.
+pub(super) const DEFAULT_PUBLIC_IP_ADDRESS: &str = "198.51.100.10";
 
 /// The state that a world describes.
 ///
@@ -32,6 +33,9 @@ pub(super) fn state(world: &World, now: Timestamp) -> State {
         copy_limit_code: world.copy_limit_code.clone(),
         page_size: world.page_size.max(1),
         copy_arn_region: world.copy_arn_region,
+        start_duration: world.start_time,
+        deletion_duration: world.deletion_time,
+        new_public_ip_address: world.new_public_ip_address.clone(),
     });
     for (&region, content) in &world.regions {
         add_all(&mut state, region, content, now).expect("the world is checked");
@@ -45,6 +49,9 @@ fn add_all(
     content: &world::RegionWorld,
     now: Timestamp,
 ) -> Result<(), EditError> {
+    let resources = state.region_mut(region);
+    resources.instance_quota = content.instance_quota;
+    resources.inactive_bundles = content.inactive_bundles.clone();
     for instance in &content.instances {
         add_source(state, region, SourceKind::Instance, instance, now)?;
     }
@@ -92,6 +99,8 @@ pub(super) fn add_source(
     };
     let new = NewSource {
         created_at,
+        ready_at: created_at,
+        zone: 'a',
         tags: source.tags.clone(),
         size_in_gb: source.size_in_gb.unwrap_or(default_size),
         makes_auto_snapshots: source.auto_snapshots.is_some(),

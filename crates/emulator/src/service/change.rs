@@ -20,6 +20,8 @@ const ACCOUNT: &str = "123456789012";
 #[derive(Debug)]
 pub(crate) struct NewSource {
     pub(crate) created_at: Timestamp,
+    pub(crate) ready_at: Timestamp,
+    pub(crate) zone: char,
     pub(crate) tags: Tags,
     pub(crate) size_in_gb: u32,
     pub(crate) makes_auto_snapshots: bool,
@@ -94,6 +96,9 @@ impl State {
             arn: arn(region, resource_type, id),
             support_code: support_code(resource_type, id),
             created_at: new.created_at,
+            ready_at: new.ready_at,
+            gone_at: None,
+            zone: new.zone,
             tags: new.tags,
             size_in_gb: new.size_in_gb,
             makes_auto_snapshots: new.makes_auto_snapshots,

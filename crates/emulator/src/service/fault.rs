@@ -1,5 +1,7 @@
 //! What a fault changes about a call that Lightsail carries out.
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::ledger::{OperationError, Outcome};
 use super::snapshot::CopyBehavior;
 
@@ -8,6 +10,8 @@ use super::snapshot::CopyBehavior;
 pub(crate) struct CallFault {
     /// How the copy proceeds that this call starts.
     pub(crate) copy: CopyBehavior,
+    /// How long the instance or disk is pending that this call creates.
+    pub(crate) start_duration: Option<SignedDuration>,
     /// If set, the call's Operation has status `Failed` with this error, and the call has no
     /// effect.
     pub(crate) failure: Option<OperationError>,
@@ -18,15 +22,23 @@ impl CallFault {
     pub(crate) fn copy(behavior: CopyBehavior) -> Self {
         Self {
             copy: behavior,
-            failure: None,
+            ..Self::default()
+        }
+    }
+
+    /// The instance or disk is pending for this long.
+    pub(crate) fn start(duration: SignedDuration) -> Self {
+        Self {
+            start_duration: Some(duration),
+            ..Self::default()
         }
     }
 
     /// The call's Operation fails.
     pub(crate) fn failure(code: String, details: String) -> Self {
         Self {
-            copy: CopyBehavior::default(),
             failure: Some(OperationError { code, details }),
+            ..Self::default()
         }
     }
 
@@ -35,6 +47,13 @@ impl CallFault {
         match &self.failure {
             Some(error) => Outcome::Failed(error.clone()),
             None => Outcome::Done,
+        }
+    }
+    /// The outcome of an operation that succeeds at a time.
+    pub(crate) fn outcome_at(&self, time: Timestamp) -> Outcome {
+        match &self.failure {
+            Some(error) => Outcome::Failed(error.clone()),
+            None => Outcome::Finishing(time),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The operations that read instances, disks and automatic snapshots.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::describe;
 use super::page::page;
 use super::source::{Disk, Instance, Source, SourceDetail};
-use super::state::State;
+use super::state::{RegionState, State};
 use crate::api::error::ServiceError;
 use crate::api::members::{self, AutoSnapshotsResult, Page, Single};
 use crate::api::operation::Operation;
@@ -16,6 +17,7 @@ use crate::api::region::Region;
 /// in the order of names.
 pub(crate) fn get_instances(
     state: &State,
+    now: Timestamp,
     region: Region,
     body: &Value,
 ) -> Result<Vec<u8>, ServiceError> {
@@ -30,7 +32,7 @@ pub(crate) fn get_instances(
     Ok(members::json(&Page {
         list: "instances",
         items: page.iter().map(|(name, (source, detail))| {
-            describe::instance(name, source, detail, region, resources)
+            describe::instance(name, source, detail, region, resources, now)
         }),
         next,
     }))
@@ -40,6 +42,7 @@ pub(crate) fn get_instances(
 /// the order of names.
 pub(crate) fn get_disks(
     state: &State,
+    now: Timestamp,
     region: Region,
     body: &Value,
 ) -> Result<Vec<u8>, ServiceError> {
@@ -54,7 +57,7 @@ pub(crate) fn get_disks(
         list: "disks",
         items: page
             .iter()
-            .map(|(name, (source, detail))| describe::disk(name, source, detail, region)),
+            .map(|(name, (source, detail))| describe::disk(name, source, detail, region, now)),
         next,
     }))
 }
@@ -62,22 +65,38 @@ pub(crate) fn get_disks(
 /// [GetInstance](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetInstance.html).
 pub(crate) fn get_instance(
     state: &State,
+    now: Timestamp,
     region: Region,
     body: &Value,
 ) -> Result<Vec<u8>, ServiceError> {
     let name = parameters::name(body, "instanceName")?;
     let resources = state.region(region);
-    let found = resources.sources.get(name).and_then(as_instance);
-    let (source, detail) = found.ok_or_else(|| ServiceError::not_found("Instance", name))?;
+    let (source, detail) = find_instance(resources, name)?;
     Ok(members::json(&Single {
         name: "instance",
-        item: describe::instance(name, source, detail, region, resources),
+        item: describe::instance(name, source, detail, region, resources, now),
+    }))
+}
+
+/// [GetInstanceState](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetInstanceState.html).
+pub(crate) fn get_instance_state(
+    state: &State,
+    now: Timestamp,
+    region: Region,
+    body: &Value,
+) -> Result<Vec<u8>, ServiceError> {
+    let name = parameters::name(body, "instanceName")?;
+    let (source, detail) = find_instance(state.region(region), name)?;
+    Ok(members::json(&Single {
+        name: "state",
+        item: describe::instance_state(source.instance_state(detail, now)),
     }))
 }
 
 /// [GetDisk](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetDisk.html).
 pub(crate) fn get_disk(
     state: &State,
+    now: Timestamp,
     region: Region,
     body: &Value,
 ) -> Result<Vec<u8>, ServiceError> {
@@ -86,7 +105,7 @@ pub(crate) fn get_disk(
     let (source, detail) = found.ok_or_else(|| ServiceError::not_found("Disk", name))?;
     Ok(members::json(&Single {
         name: "disk",
-        item: describe::disk(name, source, detail, region),
+        item: describe::disk(name, source, detail, region, now),
     }))
 }
 
@@ -110,6 +129,15 @@ pub(crate) fn get_auto_snapshots(
             .map(|(date, snapshot)| describe::auto_snapshot(*date, snapshot))
             .collect(),
     }))
+}
+
+/// The instance with this name.
+pub(super) fn find_instance<'a>(
+    resources: &'a RegionState,
+    name: &str,
+) -> Result<(&'a Source, &'a Instance), ServiceError> {
+    let found = resources.sources.get(name).and_then(as_instance);
+    found.ok_or_else(|| ServiceError::not_found("Instance", name))
 }
 
 fn as_instance(source: &Source) -> Option<(&Source, &Instance)> {

@@ -30,6 +30,8 @@ pub(crate) struct Record {
 pub(crate) enum Outcome {
     /// The operation succeeded at once.
     Done,
+    /// The operation succeeds at this time.
+    Finishing(Timestamp),
     /// The operation ends with the copy.
     Copying(Copying),
     /// The operation failed at once.
@@ -62,6 +64,8 @@ impl Record {
     pub(crate) fn status(&self, now: Timestamp) -> Status<'_> {
         let (name, since, error) = match &self.outcome {
             Outcome::Done => ("Succeeded", self.created_at, None),
+            Outcome::Finishing(at) if now < *at => ("Started", self.created_at, None),
+            Outcome::Finishing(at) => ("Succeeded", *at, None),
             Outcome::Copying(copying) if now < copying.until() => {
                 ("Started", self.created_at, None)
             }

@@ -4,9 +4,9 @@
 //! with time, such as a copy in progress, is computed from it. The same calls at the same times
 //! give the same answers.
 //!
-//! `dispatch` calls one function per operation, in `copy`, `delete`, `tags`, `operations` and the
-//! `get_…` files. Those read and change `state`, and `describe` turns its resources into the API's
-//! members.
+//! `dispatch` calls one function per operation, in `copy`, `create`, `delete`, `delete_source`,
+//! `firewall`, `tags`, `operations` and the `get_…` files. Those read and change `state`, and
+//! `describe` turns its resources into the API's members.
 
 pub(crate) mod catalog;
 pub(crate) mod change;
@@ -18,8 +18,12 @@ pub(crate) mod source;
 pub(crate) mod state;
 
 mod copy;
+mod create;
 mod delete;
+mod delete_source;
 mod describe;
+mod firewall;
+mod get_bundles;
 mod get_regions;
 mod get_snapshots;
 mod get_sources;

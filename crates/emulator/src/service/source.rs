@@ -22,6 +22,12 @@ pub(crate) struct Source {
     pub(crate) arn: String,
     pub(crate) support_code: String,
     pub(crate) created_at: Timestamp,
+    /// Pending until then.
+    pub(crate) ready_at: Timestamp,
+    /// When a deletion in progress ends.
+    pub(crate) gone_at: Option<Timestamp>,
+    /// The letter of the Availability Zone.
+    pub(crate) zone: char,
     pub(crate) tags: Tags,
     pub(crate) size_in_gb: u32,
     /// Whether the AutoSnapshot add-on is enabled. Disabling it keeps the existing snapshots.
@@ -43,6 +49,7 @@ pub(crate) struct Instance {
     pub(crate) blueprint_id: String,
     pub(crate) bundle: &'static Bundle,
     pub(crate) ports: Vec<Port>,
+    /// The state once it is ready.
     pub(crate) state: InstanceState,
     pub(crate) public_ip_address: String,
 }
@@ -114,6 +121,17 @@ impl SourceDetail {
 }
 
 impl Source {
+    /// The state of an instance at a time.
+    pub(crate) fn instance_state(&self, instance: &Instance, now: Timestamp) -> InstanceState {
+        if self.gone_at.is_some() {
+            InstanceState::ShuttingDown
+        } else if now < self.ready_at {
+            InstanceState::Pending
+        } else {
+            instance.state
+        }
+    }
+
     pub(crate) fn kind(&self) -> SourceKind {
         self.detail.kind()
     }
@@ -160,6 +178,9 @@ mod tests {
             arn: String::new(),
             support_code: String::new(),
             created_at: Timestamp::UNIX_EPOCH,
+            ready_at: Timestamp::UNIX_EPOCH,
+            gone_at: None,
+            zone: 'a',
             tags: Tags::new(),
             size_in_gb: 8,
             makes_auto_snapshots: true,

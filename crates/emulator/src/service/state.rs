@@ -1,10 +1,12 @@
 //! The resources and operations of all Regions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+use super::catalog::Bundle;
+use super::fault::CallFault;
 use super::ledger::Ledger;
 use super::snapshot::{CopyBehavior, Snapshot};
 use super::source::{AttachedDisk, Disk, Source, SourceDetail};
@@ -19,6 +21,8 @@ pub(crate) struct State {
     regions: Vec<RegionState>,
     pub(crate) ids: Ids,
     pub(crate) settings: Settings,
+    /// The deletions in progress: when each ends, and of what.
+    pub(super) deletions: Vec<(Timestamp, Region, String)>,
 }
 
 /// How the service behaves.
@@ -33,6 +37,12 @@ pub(crate) struct Settings {
     /// How many items a page of a list has.
     pub(crate) page_size: usize,
     pub(crate) copy_arn_region: CopyArnRegion,
+    /// How long new instances and disks are pending.
+    pub(crate) start_duration: SignedDuration,
+    /// How long a deleted instance or disk remains in the lists.
+    pub(crate) deletion_duration: SignedDuration,
+    /// The public address of new instances.
+    pub(crate) new_public_ip_address: String,
 }
 
 /// Which Region the source ARN of a copy names. Lightsail's pages do not say.
@@ -57,6 +67,10 @@ pub(crate) struct RegionState {
     pub(crate) copy_behaviors: BTreeMap<String, CopyBehavior>,
     /// How many more lookups by name do not find a snapshot.
     pub(crate) hidden: BTreeMap<String, usize>,
+    /// How many instances there may be. `None` is no limit.
+    pub(crate) instance_quota: Option<usize>,
+    /// The ids of current bundles that the Region does not offer.
+    pub(crate) inactive_bundles: BTreeSet<String>,
 }
 
 impl State {
@@ -66,6 +80,7 @@ impl State {
             regions: Region::ALL.iter().map(|_| RegionState::default()).collect(),
             ids: Ids::default(),
             settings,
+            deletions: Vec::new(),
         }
     }
 
@@ -77,6 +92,12 @@ impl State {
     /// The resources of a Region, to change them.
     pub(crate) fn region_mut(&mut self, region: Region) -> &mut RegionState {
         &mut self.regions[region as usize]
+    }
+
+    /// When an instance or disk is ready that is created now.
+    pub(super) fn ready_at(&self, now: Timestamp, fault: &CallFault) -> Timestamp {
+        let duration = fault.start_duration.unwrap_or(self.settings.start_duration);
+        now.checked_add(duration).unwrap_or(Timestamp::MAX)
     }
 
     /// A manual snapshot, as GetInstanceSnapshot and GetDiskSnapshot see it.
@@ -96,6 +117,11 @@ impl State {
 }
 
 impl RegionState {
+    /// Whether instances can be created with the bundle.
+    pub(crate) fn offers(&self, bundle: &Bundle) -> bool {
+        bundle.is_current() && !self.inactive_bundles.contains(bundle.id)
+    }
+
     /// Whether a resource of any type has this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.sources.contains_key(name) || self.snapshots.contains_key(name)

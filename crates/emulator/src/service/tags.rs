@@ -25,7 +25,7 @@ const MAX_VALUE_LENGTH: usize = 256;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Tag<'a> {
+pub(super) struct Tag<'a> {
     #[serde(borrow)]
     key: Option<Cow<'a, str>>,
     value: Option<Cow<'a, str>>,
@@ -60,6 +60,9 @@ pub(crate) fn tag_resource(
     let parameters: TagParameters<'_> = parameters::read(body)?;
     let name = required("resourceName", parameters.resource_name)?;
     let new = read_tags(parameters.tags.unwrap_or_default())?;
+    if new.is_empty() {
+        return Err(ServiceError::invalid_input("tags is required."));
+    }
     change_tags(
         state,
         now,
@@ -70,9 +73,7 @@ pub(crate) fn tag_resource(
         |tags| {
             let added = new.keys().filter(|key| !tags.contains_key(*key)).count();
             if tags.len() + added > MAX_TAGS {
-                return Err(ServiceError::invalid_input(format!(
-                    "A resource can have at most {MAX_TAGS} tags."
-                )));
+                return Err(too_many_tags());
             }
             tags.extend(new);
             Ok(())
@@ -108,10 +109,8 @@ pub(crate) fn untag_resource(
     )
 }
 
-fn read_tags(given: Vec<Tag<'_>>) -> Result<Tags, ServiceError> {
-    if given.is_empty() {
-        return Err(ServiceError::invalid_input("tags is required."));
-    }
+/// Checks the tags of a request.
+pub(super) fn read_tags(given: Vec<Tag<'_>>) -> Result<Tags, ServiceError> {
     let mut tags = Tags::new();
     for tag in given {
         let key = tag.key.unwrap_or_default().into_owned();
@@ -128,7 +127,14 @@ fn read_tags(given: Vec<Tag<'_>>) -> Result<Tags, ServiceError> {
         }
         tags.insert(key, value);
     }
+    if tags.len() > MAX_TAGS {
+        return Err(too_many_tags());
+    }
     Ok(tags)
+}
+
+fn too_many_tags() -> ServiceError {
+    ServiceError::invalid_input(format!("A resource can have at most {MAX_TAGS} tags."))
 }
 
 /// Changes the tags of the resource with this name and, if given, this ARN.

@@ -2,12 +2,14 @@
 //!
 //! Everything here borrows from the state and is serialized at once, which keeps long lists cheap.
 
+mod bundle;
 mod operation;
 mod region;
 mod snapshot;
 mod source;
 mod value;
 
+pub(crate) use bundle::Bundle;
 pub(crate) use operation::{Operation, OperationResult, OperationsPage, OperationsResult};
 pub(crate) use region::{AvailabilityZone, RegionInfo, RegionsResult};
 pub(crate) use snapshot::{
@@ -16,6 +18,6 @@ pub(crate) use snapshot::{
 };
 pub(crate) use source::{
     AddOn, Disk, Hardware, HardwareDisk, Instance, InstanceStateInfo, MonthlyTransfer, Networking,
-    PortInfo, SystemDisk,
+    PortInfo, PortState, PortStatesResult, SystemDisk,
 };
 pub(crate) use value::{Location, Page, Single, TagList, Text, Time, Zone, json};

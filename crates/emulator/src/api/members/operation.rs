@@ -37,7 +37,7 @@ pub(crate) struct OperationResult<'a> {
 /// The answer of an operation that changes something.
 #[derive(Serialize)]
 pub(crate) struct OperationsResult<'a> {
-    pub(crate) operations: [Operation<'a>; 1],
+    pub(crate) operations: Vec<Operation<'a>>,
 }
 
 /// GetOperationsForResource's answer.

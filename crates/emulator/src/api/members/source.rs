@@ -99,6 +99,26 @@ pub(crate) struct PortInfo<'a> {
     pub(crate) cidr_list_aliases: &'a [String],
 }
 
+/// [InstancePortState](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_InstancePortState.html).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PortState<'a> {
+    pub(crate) from_port: i32,
+    pub(crate) to_port: i32,
+    pub(crate) protocol: Protocol,
+    pub(crate) state: &'static str,
+    pub(crate) cidrs: &'a [String],
+    pub(crate) ipv6_cidrs: &'a [String],
+    pub(crate) cidr_list_aliases: &'a [String],
+}
+
+/// GetInstancePortStates' answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PortStatesResult<'a> {
+    pub(crate) port_states: Vec<PortState<'a>>,
+}
+
 /// [MonthlyTransfer](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_MonthlyTransfer.html).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

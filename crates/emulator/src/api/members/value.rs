@@ -59,11 +59,19 @@ impl Location {
     /// The first Availability Zone for instances and disks, the whole Region for snapshots.
     pub(crate) fn new(resource_type: ResourceType, region: Region) -> Self {
         let zone = match resource_type {
-            ResourceType::Instance | ResourceType::Disk => Zone::In(region, 'a'),
+            ResourceType::Instance | ResourceType::Disk => return Self::in_zone(region, 'a'),
             ResourceType::InstanceSnapshot | ResourceType::DiskSnapshot => Zone::All,
         };
         Self {
             availability_zone: Text(zone),
+            region_name: region,
+        }
+    }
+
+    /// The Availability Zone with this letter.
+    pub(crate) fn in_zone(region: Region, letter: char) -> Self {
+        Self {
+            availability_zone: Text(Zone::In(region, letter)),
             region_name: region,
         }
     }

@@ -17,11 +17,12 @@ mod read;
 mod snapshot;
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use super::populate::DEFAULT_PUBLIC_IP_ADDRESS;
 use crate::api::region::Region;
 use crate::service::state::CopyArnRegion;
 
@@ -46,6 +47,16 @@ pub struct World {
     pub page_size: usize,
     /// Which Region the source ARN of a copy names: `source` (default) or `destination`.
     pub copy_arn_region: CopyArnRegion,
+    /// How long new instances and disks are pending. In JSON in seconds, fractions allowed.
+    /// Default 2.
+    #[serde(rename = "startSeconds", deserialize_with = "read::seconds")]
+    pub start_time: SignedDuration,
+    /// How long a deleted instance or disk remains. In JSON in seconds, fractions allowed.
+    /// Default 1.
+    #[serde(rename = "deletionSeconds", deserialize_with = "read::seconds")]
+    pub deletion_time: SignedDuration,
+    /// The public address of new instances. Default 198.51.100.10.
+    pub new_public_ip_address: String,
     /// The resources of each Region.
     pub regions: BTreeMap<Region, RegionWorld>,
 }
@@ -54,6 +65,10 @@ pub struct World {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RegionWorld {
+    /// How many instances there may be, whatever their state. Default: no limit.
+    pub instance_quota: Option<usize>,
+    /// The ids of current bundles that the Region does not offer. Default none.
+    pub inactive_bundles: BTreeSet<String>,
     /// Instances.
     pub instances: Vec<Source>,
     /// Disks.
@@ -82,6 +97,9 @@ impl Default for World {
             copy_limit_code: "OperationFailureException".to_owned(),
             page_size: 100,
             copy_arn_region: CopyArnRegion::Source,
+            start_time: SignedDuration::from_secs(2),
+            deletion_time: SignedDuration::from_secs(1),
+            new_public_ip_address: DEFAULT_PUBLIC_IP_ADDRESS.to_owned(),
             regions: BTreeMap::new(),
         }
     }

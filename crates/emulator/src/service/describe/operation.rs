@@ -31,7 +31,19 @@ pub(in crate::service) fn operation(
 
 /// The answer of a call that started one operation.
 pub(in crate::service) fn started(record: &Record, region: Region, now: Timestamp) -> Vec<u8> {
+    all_started(std::slice::from_ref(record), region, now)
+}
+
+/// The answer of a call that started several operations.
+pub(in crate::service) fn all_started(
+    records: &[Record],
+    region: Region,
+    now: Timestamp,
+) -> Vec<u8> {
+    let operations = records.iter();
     json(&OperationsResult {
-        operations: [operation(record, region, now)],
+        operations: operations
+            .map(|record| operation(record, region, now))
+            .collect(),
     })
 }

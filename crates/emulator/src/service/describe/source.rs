@@ -1,9 +1,11 @@
 //! Instances and disks.
 
+use jiff::Timestamp;
+
 use crate::api::instance::{InstanceState, Port};
 use crate::api::members::{
     AddOn, Disk, Hardware, HardwareDisk, Instance, InstanceStateInfo, Location, MonthlyTransfer,
-    Networking, PortInfo, SystemDisk, TagList, Time,
+    Networking, PortInfo, PortState, SystemDisk, TagList, Time,
 };
 use crate::api::region::Region;
 use crate::api::resource::ResourceType;
@@ -18,14 +20,16 @@ pub(in crate::service) fn instance<'a>(
     detail: &'a source::Instance,
     region: Region,
     resources: &'a RegionState,
+    now: Timestamp,
 ) -> Instance<'a> {
-    let is_running = detail.state == InstanceState::Running;
+    let state = source.instance_state(detail, now);
+    let is_running = state == InstanceState::Running;
     Instance {
         name,
         arn: &source.arn,
         support_code: &source.support_code,
         created_at: Time(source.created_at),
-        location: Location::new(ResourceType::Instance, region),
+        location: Location::in_zone(region, source.zone),
         resource_type: ResourceType::Instance,
         tags: TagList(&source.tags),
         blueprint_id: &detail.blueprint_id,
@@ -37,17 +41,14 @@ pub(in crate::service) fn instance<'a>(
         public_ip_address: is_running.then_some(&*detail.public_ip_address),
         ipv6_addresses: [],
         ip_address_type: "ipv4",
-        hardware: hardware(name, source, detail, region, resources),
+        hardware: hardware(name, source, detail, region, resources, now),
         networking: Networking {
             monthly_transfer: MonthlyTransfer {
                 gb_per_month_allocated: detail.bundle.transfer_in_gb,
             },
             ports: detail.ports.iter().map(port).collect(),
         },
-        state: InstanceStateInfo {
-            code: detail.state.code(),
-            name: detail.state,
-        },
+        state: instance_state(state),
         username: catalog::username(&detail.blueprint_id),
         ssh_key_name: "LightsailDefaultKeyPair",
     }
@@ -59,6 +60,7 @@ fn hardware<'a>(
     detail: &source::Instance,
     region: Region,
     resources: &'a RegionState,
+    now: Timestamp,
 ) -> Hardware<'a> {
     let mut disks = vec![HardwareDisk::System(SystemDisk {
         created_at: Time(source.created_at),
@@ -70,15 +72,34 @@ fn hardware<'a>(
         attachment_state: "attached",
     })];
     let attached = resources.disks_attached_to(name);
-    disks.extend(
-        attached.map(|(name, source, detail)| {
-            HardwareDisk::Attached(disk(name, source, detail, region))
-        }),
-    );
+    disks.extend(attached.map(|(name, source, detail)| {
+        HardwareDisk::Attached(disk(name, source, detail, region, now))
+    }));
     Hardware {
         cpu_count: detail.bundle.cpu_count,
         disks,
         ram_size_in_gb: detail.bundle.ram_in_gb,
+    }
+}
+
+/// The state of an instance.
+pub(in crate::service) fn instance_state(state: InstanceState) -> InstanceStateInfo {
+    InstanceStateInfo {
+        code: state.code(),
+        name: state,
+    }
+}
+
+/// A firewall rule, as GetInstancePortStates describes it.
+pub(in crate::service) fn port_state(port: &Port) -> PortState<'_> {
+    PortState {
+        from_port: port.from_port,
+        to_port: port.to_port,
+        protocol: port.protocol,
+        state: "open",
+        cidrs: &port.cidrs,
+        ipv6_cidrs: &port.ipv6_cidrs,
+        cidr_list_aliases: &port.cidr_list_aliases,
     }
 }
 
@@ -107,6 +128,7 @@ pub(in crate::service) fn disk<'a>(
     source: &'a Source,
     detail: &'a source::Disk,
     region: Region,
+    now: Timestamp,
 ) -> Disk<'a> {
     let attachment = detail.attachment.as_ref();
     Disk {
@@ -114,7 +136,7 @@ pub(in crate::service) fn disk<'a>(
         arn: &source.arn,
         support_code: &source.support_code,
         created_at: Time(source.created_at),
-        location: Location::new(ResourceType::Disk, region),
+        location: Location::in_zone(region, source.zone),
         resource_type: ResourceType::Disk,
         tags: TagList(&source.tags),
         add_ons: add_ons(source),
@@ -123,6 +145,7 @@ pub(in crate::service) fn disk<'a>(
         iops: iops(source.size_in_gb),
         path: attachment.map(|attachment| &*attachment.path),
         state: match attachment {
+            _ if now < source.ready_at => "pending",
             Some(_) => "in-use",
             None => "available",
         },

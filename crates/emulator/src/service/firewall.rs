@@ -1,0 +1,152 @@
+//! [PutInstancePublicPorts](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_PutInstancePublicPorts.html)
+//! and [GetInstancePortStates](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetInstancePortStates.html).
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::describe;
+use super::fault::CallFault;
+use super::get_sources;
+use super::ledger::{Outcome, Record};
+use super::state::State;
+use crate::api::error::ServiceError;
+use crate::api::instance::{InstanceState, Port, Protocol};
+use crate::api::members::{self, OperationResult, PortStatesResult};
+use crate::api::operation::Operation;
+use crate::api::parameters::{self, required};
+use crate::api::region::Region;
+use crate::api::resource::ResourceType;
+
+/// The only alias that Lightsail has.
+const ALIAS: &str = "lightsail-connect";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Parameters<'a> {
+    instance_name: Option<&'a str>,
+    port_infos: Option<Vec<Port>>,
+}
+
+/// Replaces the firewall of an instance that is neither starting nor being deleted.
+pub(crate) fn put_instance_public_ports(
+    state: &mut State,
+    now: Timestamp,
+    region: Region,
+    body: &Value,
+    fault: &CallFault,
+) -> Result<Vec<u8>, ServiceError> {
+    let parameters: Parameters<'_> = parameters::read(body)?;
+    let name = required("instanceName", parameters.instance_name)?;
+    let Some(ports) = parameters.port_infos else {
+        return Err(ServiceError::invalid_input("portInfos is required."));
+    };
+    ports.iter().try_for_each(check)?;
+    let id = state.ids.next();
+    let (source, detail) = get_sources::find_instance(state.region(region), name)?;
+    let found = source.instance_state(detail, now);
+    if matches!(found, InstanceState::Pending | InstanceState::ShuttingDown) {
+        return Err(ServiceError::refused(
+            "OperationFailureException",
+            format!("The instance is in state {}: {name}", found.as_str()),
+        ));
+    }
+    let outcome = fault.outcome();
+    if matches!(outcome, Outcome::Done)
+        && let Ok(instance) = state.instance_mut(region, name)
+    {
+        instance.ports = ports;
+    }
+    let record = Record {
+        id,
+        created_at: now,
+        operation: Operation::PutInstancePublicPorts,
+        resource_name: name.to_owned(),
+        resource_type: ResourceType::Instance,
+        details: None,
+        outcome,
+    };
+    let answer = members::json(&OperationResult {
+        operation: describe::operation(&record, region, now),
+    });
+    state.region_mut(region).ledger.add(record);
+    Ok(answer)
+}
+
+/// The firewall of an instance.
+pub(crate) fn get_instance_port_states(
+    state: &State,
+    region: Region,
+    body: &Value,
+) -> Result<Vec<u8>, ServiceError> {
+    let name = parameters::name(body, "instanceName")?;
+    let (_, detail) = get_sources::find_instance(state.region(region), name)?;
+    Ok(members::json(&PortStatesResult {
+        port_states: detail.ports.iter().map(describe::port_state).collect(),
+    }))
+}
+
+fn check(port: &Port) -> Result<(), ServiceError> {
+    let range = port.from_port..=port.to_port;
+    let is_valid = match port.protocol {
+        Protocol::Tcp | Protocol::Udp | Protocol::All => {
+            !range.is_empty() && port.from_port >= 0 && port.to_port <= 65535
+        }
+        Protocol::Icmp | Protocol::Icmpv6 => {
+            (-1..=255).contains(&port.from_port) && (-1..=255).contains(&port.to_port)
+        }
+    };
+    if !is_valid {
+        return Err(ServiceError::invalid_input(format!(
+            "The ports are not valid: {} to {}",
+            port.from_port, port.to_port
+        )));
+    }
+    let bad_range = port
+        .cidrs
+        .iter()
+        .find(|range| !is_range::<Ipv4Addr>(range, 32))
+        .or_else(|| {
+            let mut ranges = port.ipv6_cidrs.iter();
+            ranges.find(|range| !is_range::<Ipv6Addr>(range, 128))
+        })
+        .or_else(|| {
+            let mut aliases = port.cidr_list_aliases.iter();
+            aliases.find(|alias| *alias != ALIAS)
+        });
+    match bad_range {
+        Some(range) => Err(ServiceError::invalid_input(format!(
+            "The range or alias is not valid: {range}"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Whether the text is an address, or one with the length of its prefix.
+fn is_range<A: FromStr>(text: &str, longest: u8) -> bool {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, prefix.parse().ok()),
+        None => (text, Some(longest)),
+    };
+    A::from_str(address).is_ok() && prefix.is_some_and(|prefix: u8| prefix <= longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_addresses_with_a_prefix() {
+        for range in ["0.0.0.0/0", "10.0.0.0/8", "203.0.113.5/32", "203.0.113.5"] {
+            assert!(is_range::<Ipv4Addr>(range, 32), "{range}");
+        }
+        for range in ["", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "::/0"] {
+            assert!(!is_range::<Ipv4Addr>(range, 32), "{range}");
+        }
+        assert!(is_range::<Ipv6Addr>("2001:db8::/32", 128));
+        assert!(!is_range::<Ipv6Addr>("2001:db8::/129", 128));
+    }
+}
