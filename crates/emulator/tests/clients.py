@@ -198,6 +198,50 @@ def check_changing(east):
     refused(east.exceptions.NotFoundException, east.delete_disk_snapshot, diskSnapshotName="Data-Copy")
 
 
+def check_restoring(west):
+    checks("get_bundles, create_instances_from_snapshot, get_instance_state, create_disk_from_snapshot")
+    bundles = {bundle["bundleId"]: bundle for page in west.get_paginator("get_bundles").paginate()
+               for bundle in page["bundles"]}
+    assert (bundles["small_3_0"]["price"], bundles["small_3_0"]["isActive"]) == (12.0, True)
+    assert "small_2_0" not in bundles
+    create = dict(availabilityZone="us-west-2b", bundleId="small_3_0", instanceSnapshotName="WordPress-1-1569608575",
+                  tags=[{"key": "restored", "value": "yes"}], attachedDiskMapping={
+                      "Restored-1": [{"originalDiskPath": "/dev/xvdg", "newDiskName": "Restored-data"}]})
+    started = west.create_instances_from_snapshot(instanceNames=["Restored-1"], **create)["operations"][0]
+    assert (started["operationType"], started["status"]) == ("CreateInstancesFromSnapshot", "Started")
+    assert west.get_instance_state(instanceName="Restored-1")["state"] == {"code": 0, "name": "pending"}
+    refused(west.exceptions.InvalidInputException, west.create_instances_from_snapshot,
+            instanceNames=["Restored-1"], **create)
+    west.create_disk_from_snapshot(
+        diskName="Restored-2", diskSnapshotName="Data-1-1569608600", availabilityZone="us-west-2b", sizeInGb=64)
+    deadline = time.monotonic() + 60
+    while west.get_instance_state(instanceName="Restored-1")["state"]["name"] != "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    instance = west.get_instance(instanceName="Restored-1")["instance"]
+    assert instance["publicIpAddress"] == "198.51.100.10", instance
+    assert [disk.get("name") for disk in instance["hardware"]["disks"]] == [None, "Restored-data"]
+
+    checks("put_instance_public_ports, get_instance_port_states")
+    ports = [{"fromPort": 22, "toPort": 22, "protocol": "tcp", "cidrs": [], "ipv6Cidrs": ["2001:db8::/32"],
+              "cidrListAliases": ["lightsail-connect"]}]
+    done = west.put_instance_public_ports(instanceName="Restored-1", portInfos=ports)["operation"]
+    assert done["operationType"] == "PutInstancePublicPorts"
+    found = west.get_instance_port_states(instanceName="Restored-1")["portStates"]
+    assert found == [dict(ports[0], state="open")], found
+
+    checks("delete_instance, delete_disk")
+    refused(west.exceptions.OperationFailureException, west.delete_disk, diskName="Restored-data")
+    west.delete_instance(instanceName="Restored-1", forceDeleteAddOns=True)
+    west.delete_disk(diskName="Restored-2")
+    deadline = time.monotonic() + 60
+    while "Restored-1" in names(west, "get_instances", "instances"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    refused(west.exceptions.NotFoundException, west.delete_instance, instanceName="Restored-1")
+    west.delete_disk(diskName="Restored-data")
+
+
 def check_signatures():
     checks("credentials: a session token, a wrong key, a wrong secret, an expired token, none")
     client("us-east-1", token="session").get_disks()
@@ -249,6 +293,18 @@ def check_command_line():
     done = aws("delete-instance-snapshot", "--region", "us-east-2", "--instance-snapshot-name", "Command-Line-Copy")
     assert done.returncode == 0, done.stderr
 
+    checks("aws lightsail create-instances-from-snapshot, put-instance-public-ports, delete-instance")
+    done = aws("create-instances-from-snapshot", "--region", "us-west-2", "--availability-zone", "us-west-2a",
+               "--instance-names", "Restored-3", "--instance-snapshot-name", "Manual-2", "--bundle-id", "small_3_0",
+               "--tags", "key=restored,value=yes")
+    assert done.returncode == 0, done.stderr
+    done = aws("put-instance-public-ports", "--region", "us-west-2", "--instance-name", "Plain-1", "--port-infos", "[]")
+    assert done.returncode == 0, done.stderr
+    done = aws("get-instance-port-states", "--region", "us-west-2", "--instance-name", "Plain-1")
+    assert json.loads(done.stdout) == {"portStates": []}, done.stderr
+    done = aws("delete-instance", "--region", "us-west-2", "--instance-name", "Restored-3")
+    assert done.returncode == 0, done.stderr
+
 
 def check_all(url):
     global URL
@@ -258,6 +314,7 @@ def check_all(url):
     check_reading(west)
     check_copying(east)
     check_changing(east)
+    check_restoring(west)
     check_signatures()
     check_command_line()
     print("all checks pass")
