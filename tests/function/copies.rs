@@ -669,7 +669,7 @@ async fn an_answer_too_large_for_lambda_leaves_out_what_needs_no_attention() {
 #[tokio::test]
 async fn a_failure_too_large_for_lambda_is_cut_and_says_so() {
     let mut deployed = Deployed::new(BINARY).await;
-    let requests: Vec<_> = (0..600)
+    let requests: Vec<_> = (0..900)
         .map(|number| {
             let mut request = dated(&format!("{}-{number}", "n".repeat(200)), "us-east-1");
             request["sourceResourceName"] = "Missing-1".into();
@@ -682,5 +682,5 @@ async fn a_failure_too_large_for_lambda_is_cut_and_says_so() {
     assert!(message.len() <= 200_000);
     let last = message.lines().last().unwrap();
     assert!(last.contains("more, all of them in the log"), "{last}");
-    assert_eq!(invocation.events("copy_result").len(), 600);
+    assert_eq!(invocation.events("copy_result").len(), 900);
 }

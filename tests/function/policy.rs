@@ -47,6 +47,7 @@ async fn a_run_copies_the_latest_automatic_snapshot_of_each_source_and_tags_the_
         assert_eq!(
             tags,
             [
+                "snapshot-copier:ports=tcp:22 tcp:80 tcp:443",
                 "snapshot-copier:recovery-point=2019-09-25",
                 "snapshot-copier:source=us-west-2/WordPress-1"
             ]
