@@ -87,7 +87,7 @@ impl CopyRequest {
     ) -> Vec<SnapshotCopy> {
         let target = match &self.target {
             Some(target) => Ok(target.clone()),
-            None => SnapshotName::for_source(&self.source, self.source_region, defaults.time),
+            None => self.source.default_name(self.source_region, defaults.time),
         };
         let target = match target {
             Ok(target) => target,
@@ -283,7 +283,7 @@ mod tests {
             let copies = request.copies(defaults, Path::Root, &mut errors);
             let name = match &target {
                 Some(target) => target.parse(),
-                None => SnapshotName::for_source(&source, source_region, time),
+                None => source.default_name(source_region, time),
             };
             let Ok(name) = name else {
                 prop_assert!(copies.is_empty() && !errors.is_empty());

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::classify::found;
+use super::client::Lightsail;
+use super::paging::Page;
 use super::retry::Call;
-use super::{Lightsail, Page};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::operation::{Operation, Time};
 use crate::model::region::Region;

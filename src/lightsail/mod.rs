@@ -25,20 +25,13 @@ pub use self::retry::Retry;
 pub use self::settings::config;
 
 use self::classify::{accepted, listed};
-use self::paging::Pages;
+use self::paging::{Page, Pages};
 use self::retry::Call;
 use crate::model::copy::{CopySource, SnapshotCopy};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::operation::Operation;
 use crate::model::region::Region;
 use crate::model::resource::{AutoSnapshot, Resource, ResourceKind, Snapshot};
-
-/// One page of a list.
-struct Page<T> {
-    items: Option<Vec<T>>,
-    next: Option<String>,
-    has_request_id: bool,
-}
 
 impl Lightsail {
     /// Starts a copy with [CopySnapshot] in its destination.

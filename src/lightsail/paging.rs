@@ -6,6 +6,16 @@ use crate::model::failure::ApiError;
 
 use super::classify::not_lightsail;
 
+/// One page of a list.
+pub struct Page<T> {
+    /// `None` if the answer has no list.
+    pub items: Option<Vec<T>>,
+    /// The next page's token.
+    pub next: Option<String>,
+    /// Whether the answer has a request id, as every answer of Lightsail.
+    pub has_request_id: bool,
+}
+
 /// The position in a list.
 #[derive(Debug, Default)]
 pub struct Pages {

@@ -16,8 +16,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
 
-use super::Lightsail;
 use super::classify::{EXPIRED_CREDENTIALS, classify, no_time, unanswered};
+use super::client::Lightsail;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 

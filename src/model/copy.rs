@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::InvalidValue;
 use super::region::Region;
 use super::snapshot_name::SnapshotName;
 
@@ -38,6 +39,27 @@ impl CopySource {
             Self::Dated { resource, .. } | Self::Latest { resource } => resource,
         }
     }
+
+    /// The name of a copy whose request has none. It depends only on the request and the event's
+    /// time, so an event that is delivered twice asks for the same name.
+    ///
+    /// # Errors
+    ///
+    /// The name would be longer than 255 characters.
+    pub fn default_name(
+        &self,
+        region: Region,
+        time: Timestamp,
+    ) -> Result<SnapshotName, InvalidValue> {
+        match self {
+            Self::Manual { snapshot } => SnapshotName::generate(snapshot, format_args!("{region}")),
+            Self::Dated { resource, date } => SnapshotName::for_dated(resource, region, *date),
+            Self::Latest { resource } => {
+                let time = time.strftime("%Y%m%dT%H%M%SZ");
+                SnapshotName::generate(resource, format_args!("{region}-{time}"))
+            }
+        }
+    }
 }
 
 /// One call of CopySnapshot: a source, a destination and the copy's name.
@@ -65,4 +87,131 @@ pub enum NameOrigin {
         /// The event's time.
         event_time: Timestamp,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn region(name: &str) -> Region {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn generated_names() {
+        let time: Timestamp = "2026-11-22T06:12:45.890+00:00".parse().unwrap();
+        let name = |source: CopySource| {
+            source
+                .default_name(region("us-west-2"), time)
+                .unwrap()
+                .to_string()
+        };
+        let manual = |snapshot: &str| CopySource::Manual {
+            snapshot: snapshot.to_owned(),
+        };
+        let latest = |resource: &str| CopySource::Latest {
+            resource: resource.to_owned(),
+        };
+        let dated = |resource: &str| CopySource::Dated {
+            resource: resource.to_owned(),
+            date: jiff::civil::date(2026, 11, 2),
+        };
+        assert_eq!(name(manual("snap-1")), "snap-1-us-west-2");
+        assert_eq!(
+            name(dated("WordPress-1")),
+            "WordPress-1-us-west-2-2026-11-02"
+        );
+        assert_eq!(
+            name(latest("WordPress-1")),
+            "WordPress-1-us-west-2-20261122T061245Z"
+        );
+        assert_eq!(
+            name(latest("größe 1")),
+            "gr_C3B6__C39F_e_20_1-us-west-2-20261122T061245Z"
+        );
+        assert_eq!(name(dated("-x")), "_2D_x-us-west-2-2026-11-02");
+        assert!(
+            dated(&"a".repeat(235))
+                .default_name(region("us-west-2"), time)
+                .is_err()
+        );
+    }
+
+    /// Names that Lightsail lets resources have, and some that it might.
+    fn resource_name() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => "[A-Za-z0-9_][A-Za-z0-9_-]{0,20}[A-Za-z0-9_]",
+            1 => "[A-Za-z0-9.]{2,20}",
+            1 => "\\PC{1,300}",
+        ]
+    }
+
+    fn any_region() -> impl Strategy<Value = Region> {
+        proptest::sample::select(Region::all().collect::<Vec<_>>())
+    }
+
+    fn any_date() -> impl Strategy<Value = Date> {
+        (2000i16..2100, 1i8..=12, 1i8..=28).prop_map(|(y, m, d)| jiff::civil::date(y, m, d))
+    }
+
+    fn any_source() -> impl Strategy<Value = CopySource> {
+        prop_oneof![
+            resource_name().prop_map(|snapshot| CopySource::Manual { snapshot }),
+            (resource_name(), any_date())
+                .prop_map(|(resource, date)| CopySource::Dated { resource, date }),
+            resource_name().prop_map(|resource| CopySource::Latest { resource }),
+        ]
+    }
+
+    fn any_time() -> impl Strategy<Value = Timestamp> {
+        (0i64..4_000_000_000).prop_map(|second| Timestamp::from_second(second).unwrap())
+    }
+
+    /// Whether Lightsail's own pattern lets a resource have this name.
+    fn is_plain(name: &str) -> bool {
+        name.parse::<SnapshotName>().is_ok()
+    }
+
+    proptest! {
+        #[test]
+        fn a_generated_name_is_valid_or_refused_and_always_the_same(
+            source in any_source(), region in any_region(), time in any_time(),
+        ) {
+            let name = source.default_name(region, time);
+            prop_assert_eq!(&name, &source.default_name(region, time));
+            match name {
+                Ok(name) => prop_assert_eq!(name.as_str().parse::<SnapshotName>(), Ok(name)),
+                Err(message) => prop_assert!(message.0.contains("more than 255"), "{}", message.0),
+            }
+        }
+
+        #[test]
+        fn sources_that_differ_have_names_that_differ(
+            sources in proptest::collection::vec((any_source(), any_region()), 2..20), time in any_time(),
+        ) {
+            // Names that Lightsail's pattern allows stand in the generated name as they are.
+            let mut names = HashMap::new();
+            for (source, region) in sources {
+                if !is_plain(source.name()) {
+                    continue;
+                }
+                let Ok(name) = source.default_name(region, time) else { continue };
+                prop_assert!(name.as_str().starts_with(source.name()));
+                let first = names.entry(name.to_string()).or_insert_with(|| (source.clone(), region));
+                prop_assert_eq!(&*first, &(source, region));
+            }
+        }
+
+        #[test]
+        fn times_that_differ_by_a_second_give_names_that_differ(time in any_time()) {
+            let source = CopySource::Latest { resource: "WordPress-1".to_owned() };
+            let later = time + jiff::SignedDuration::from_secs(1);
+            let region = region("us-west-2");
+            prop_assert_ne!(source.default_name(region, time), source.default_name(region, later));
+        }
+    }
 }

@@ -3,11 +3,9 @@
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::copy::CopySource;
 use super::region::Region;
 use super::{Excerpt, InvalidValue};
 
@@ -54,31 +52,10 @@ impl SnapshotName {
         Self::generate(resource, format_args!("{region}-{date}"))
     }
 
-    /// The name of a copy whose request has none. It depends only on the request and the event's
-    /// time, so an event that is delivered twice asks for the same name.
-    ///
-    /// # Errors
-    ///
-    /// The name would be longer than 255 characters.
-    pub fn for_source(
-        source: &CopySource,
-        region: Region,
-        time: Timestamp,
-    ) -> Result<Self, InvalidValue> {
-        match source {
-            CopySource::Manual { snapshot } => Self::generate(snapshot, format_args!("{region}")),
-            CopySource::Dated { resource, date } => Self::for_dated(resource, region, *date),
-            CopySource::Latest { resource } => {
-                let time = time.strftime("%Y%m%dT%H%M%SZ");
-                Self::generate(resource, format_args!("{region}-{time}"))
-            }
-        }
-    }
-
     /// `{name}-{suffix}`. Instances and disks can have names that a snapshot cannot have, such as
     /// `shop.example.com`. Each character outside the pattern becomes its UTF-8 bytes in
     /// hexadecimal: `shop_2E_example_2E_com`.
-    fn generate(name: &str, suffix: fmt::Arguments<'_>) -> Result<Self, InvalidValue> {
+    pub(super) fn generate(name: &str, suffix: fmt::Arguments<'_>) -> Result<Self, InvalidValue> {
         let mut generated = String::with_capacity(name.len() + 32);
         for (index, c) in name.chars().enumerate() {
             if is_word(c) || (c == '-' && index > 0) {
@@ -121,15 +98,7 @@ fn is_word(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn region(name: &str) -> Region {
-        name.parse().unwrap()
-    }
 
     #[test]
     fn a_snapshots_name_keeps_the_pages_pattern() {
@@ -161,117 +130,6 @@ mod tests {
             &"a".repeat(256),
         ] {
             assert!(bad.parse::<SnapshotName>().is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn generated_names() {
-        let time: Timestamp = "2026-11-22T06:12:45.890+00:00".parse().unwrap();
-        let name = |source| {
-            SnapshotName::for_source(&source, region("us-west-2"), time)
-                .unwrap()
-                .0
-        };
-        let manual = |snapshot: &str| CopySource::Manual {
-            snapshot: snapshot.to_owned(),
-        };
-        let latest = |resource: &str| CopySource::Latest {
-            resource: resource.to_owned(),
-        };
-        let dated = |resource: &str| CopySource::Dated {
-            resource: resource.to_owned(),
-            date: jiff::civil::date(2026, 11, 2),
-        };
-        assert_eq!(name(manual("snap-1")), "snap-1-us-west-2");
-        assert_eq!(
-            name(dated("WordPress-1")),
-            "WordPress-1-us-west-2-2026-11-02"
-        );
-        assert_eq!(
-            name(latest("WordPress-1")),
-            "WordPress-1-us-west-2-20261122T061245Z"
-        );
-        assert_eq!(
-            name(latest("größe 1")),
-            "gr_C3B6__C39F_e_20_1-us-west-2-20261122T061245Z"
-        );
-        assert_eq!(name(dated("-x")), "_2D_x-us-west-2-2026-11-02");
-        assert!(
-            SnapshotName::for_source(&dated(&"a".repeat(235)), region("us-west-2"), time).is_err()
-        );
-    }
-
-    /// Names that Lightsail lets resources have, and some that it might.
-    fn resource_name() -> impl Strategy<Value = String> {
-        prop_oneof![
-            4 => "[A-Za-z0-9_][A-Za-z0-9_-]{0,20}[A-Za-z0-9_]",
-            1 => "[A-Za-z0-9.]{2,20}",
-            1 => "\\PC{1,300}",
-        ]
-    }
-
-    fn any_region() -> impl Strategy<Value = Region> {
-        proptest::sample::select(Region::all().collect::<Vec<_>>())
-    }
-
-    fn any_date() -> impl Strategy<Value = Date> {
-        (2000i16..2100, 1i8..=12, 1i8..=28).prop_map(|(y, m, d)| jiff::civil::date(y, m, d))
-    }
-
-    fn any_source() -> impl Strategy<Value = CopySource> {
-        prop_oneof![
-            resource_name().prop_map(|snapshot| CopySource::Manual { snapshot }),
-            (resource_name(), any_date())
-                .prop_map(|(resource, date)| CopySource::Dated { resource, date }),
-            resource_name().prop_map(|resource| CopySource::Latest { resource }),
-        ]
-    }
-
-    fn any_time() -> impl Strategy<Value = Timestamp> {
-        (0i64..4_000_000_000).prop_map(|second| Timestamp::from_second(second).unwrap())
-    }
-
-    /// Whether Lightsail's own pattern lets a resource have this name.
-    fn is_plain(name: &str) -> bool {
-        name.parse::<SnapshotName>().is_ok()
-    }
-
-    proptest! {
-        #[test]
-        fn a_generated_name_is_valid_or_refused_and_always_the_same(
-            source in any_source(), region in any_region(), time in any_time(),
-        ) {
-            let name = SnapshotName::for_source(&source, region, time);
-            prop_assert_eq!(&name, &SnapshotName::for_source(&source, region, time));
-            match name {
-                Ok(name) => prop_assert_eq!(name.as_str().parse::<SnapshotName>(), Ok(name)),
-                Err(message) => prop_assert!(message.0.contains("more than 255"), "{}", message.0),
-            }
-        }
-
-        #[test]
-        fn sources_that_differ_have_names_that_differ(
-            sources in proptest::collection::vec((any_source(), any_region()), 2..20), time in any_time(),
-        ) {
-            // Names that Lightsail's pattern allows stand in the generated name as they are.
-            let mut names = HashMap::new();
-            for (source, region) in sources {
-                if !is_plain(source.name()) {
-                    continue;
-                }
-                let Ok(name) = SnapshotName::for_source(&source, region, time) else { continue };
-                prop_assert!(name.as_str().starts_with(source.name()));
-                let first = names.entry(name.0).or_insert_with(|| (source.clone(), region));
-                prop_assert_eq!(&*first, &(source, region));
-            }
-        }
-
-        #[test]
-        fn times_that_differ_by_a_second_give_names_that_differ(time in any_time()) {
-            let source = CopySource::Latest { resource: "WordPress-1".to_owned() };
-            let later = time + jiff::SignedDuration::from_secs(1);
-            let region = region("us-west-2");
-            prop_assert_ne!(SnapshotName::for_source(&source, region, time), SnapshotName::for_source(&source, region, later));
         }
     }
 }

@@ -2,8 +2,7 @@
 
 use tracing::{Level, error, event, info, warn};
 
-use super::response::{Response, SourceFields};
-use super::tenths;
+use super::response::{Response, SourceFields, tenths};
 use crate::model::failure::ApiError;
 use crate::model::operation::Operation;
 use crate::model::region::Region;

@@ -9,8 +9,3 @@ pub use self::failure::failure_message;
 pub use self::log::{log_event, log_invocation};
 pub use self::metrics::metric_record;
 pub use self::response::Response;
-
-/// Hours, rounded to tenths for reports.
-fn tenths(hours: f64) -> f64 {
-    (hours * 10.0).round() / 10.0
-}

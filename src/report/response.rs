@@ -5,7 +5,6 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_with::skip_serializing_none;
 
-use super::tenths;
 use crate::model::copy::CopySource;
 use crate::model::failure::ApiError;
 use crate::model::operation::Operation;
@@ -228,6 +227,11 @@ impl Response {
             omitted: (bytes > MAX_BYTES).then_some(omitted),
         }
     }
+}
+
+/// Hours, rounded to tenths for reports.
+pub(super) fn tenths(hours: f64) -> f64 {
+    (hours * 10.0).round() / 10.0
 }
 
 /// How much attention an entry needs, from the least to the most.
