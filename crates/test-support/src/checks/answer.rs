@@ -550,7 +550,14 @@ impl Wire {
         snapshots.into_iter().any(|snapshot| {
             let is_from = |name: &str| origins.iter().any(|origin| snapshot[origin] == name);
             let same_source = match &copy.source {
-                CopySource::Dated { resource, .. } => is_from(resource),
+                // Without tags, only its age tells that it is not the copy of an earlier event.
+                CopySource::Dated { resource, .. } => {
+                    let is_tagged = snapshot["tags"].is_array();
+                    let created_at = snapshot["createdAt"].as_f64().unwrap_or_default();
+                    let oldest =
+                        EVENT_TIME.parse::<jiff::Timestamp>().unwrap().as_second() - 6 * 3600;
+                    (is_from(resource) || is_tagged) && (is_tagged || created_at >= oldest as f64)
+                }
                 // It names the origin of the source snapshot.
                 _ => snapshot.is_object(),
             };
