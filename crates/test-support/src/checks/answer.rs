@@ -556,7 +556,7 @@ impl Wire {
                     let created_at = snapshot["createdAt"].as_f64().unwrap_or_default();
                     let oldest =
                         EVENT_TIME.parse::<jiff::Timestamp>().unwrap().as_second() - 6 * 3600;
-                    (is_from(resource) || is_tagged) && (is_tagged || created_at >= oldest as f64)
+                    is_tagged || (is_from(resource) && created_at >= oldest as f64)
                 }
                 // It names the origin of the source snapshot.
                 _ => snapshot.is_object(),
