@@ -15,9 +15,14 @@ pub struct Deadline {
     pub copies: Instant,
     /// Those look-ups.
     pub look_ups: Instant,
+    /// How long to look for the owner of a name in use that Lightsail does not show yet.
+    pub owner_wait: Duration,
     /// Everything.
     pub all: Instant,
 }
+
+/// A policy run looks again in the next run. Meanwhile, other copies wait for the slot.
+const POLICY_OWNER_WAIT: Duration = Duration::from_secs(5);
 
 impl Deadline {
     /// For an event's copies, which may take `time`.
@@ -29,6 +34,7 @@ impl Deadline {
             observe: now + time,
             copies: now + (time - look_up),
             look_ups: now + time,
+            owner_wait: time,
             all: now + time,
         }
     }
@@ -43,6 +49,7 @@ impl Deadline {
             observe: now + time / 2,
             copies: now + time * 3 / 4,
             look_ups: now + time * 7 / 8,
+            owner_wait: POLICY_OWNER_WAIT,
             all: now + time,
         }
     }

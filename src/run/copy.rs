@@ -27,7 +27,11 @@ pub async fn start(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadline
         return CopyResult::failed(copy, error);
     }
     let wait = error.kind == ErrorKind::NameInUse;
-    match find_owner(lightsail, &copy, wait, deadline.look_ups).await {
+    let until = match wait {
+        true => deadline.look_ups.min(Instant::now() + deadline.owner_wait),
+        false => deadline.look_ups,
+    };
+    match find_owner(lightsail, &copy, wait, until).await {
         Ok(Some(owner)) => name_in_use(copy, owner),
         // The answer was lost or the service failed, and the copy did not start.
         Ok(None) | Err(_) if error.kind != ErrorKind::NameInUse => CopyResult::failed(copy, error),
