@@ -21,14 +21,11 @@ FIRST = {"SourceRegions": "us-west-2", "DestinationRegions": "us-east-1", "Alarm
 LIGHTSAIL = boto3.client("lightsail", region_name="us-east-1").meta.service_model
 REGIONS = LIGHTSAIL.shape_for("RegionName").enum
 MANY = FIRST | {"SourceRegions": ",".join(REGIONS), "DestinationRegions": ",".join(reversed(REGIONS))}
-DRILLS = FIRST | {"DrillNames": "WordPress-*", "DrillChecks": '[{"port":22}]'}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 PAIRS = list(map("".join, itertools.product(LETTERS, repeat=2)))
 LONGEST = {
     "SourceNames": ",".join(PAIRS)[:599],
     "SourceTags": ",".join(f"{pair}=" for pair in PAIRS)[:399],
-    "DrillNames": ",".join(PAIRS)[:299],
-    "DrillChecks": '[{"url":"http://{ip}/","contains":"' + "x" * 461 + '"}]',
 } | {name: "9999" for name in ("KeepLast", "KeepDaily", "KeepWeekly", "KeepMonthly", "KeepYearly")}
 
 
@@ -47,9 +44,9 @@ def alarms(**parameters):
 def test_the_template_is_within_its_limits():
     text = (ROOT / "template.yaml").read_text()
     assert len(text.encode()) <= 51_200  # CloudFormation's limit of a template in a request
-    assert len(text.splitlines()) <= 650
+    assert len(text.splitlines()) <= 600
     parameters = template()["Parameters"]
-    assert len(parameters) <= 22
+    assert len(parameters) <= 20
     assert {n for n, p in parameters.items() if "Default" not in p} == FIRST.keys()
     groups = template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     assert sorted(name for group in groups for name in group["Parameters"]) == sorted(parameters)
@@ -63,8 +60,6 @@ VALUES = {
     "EveryHours": (["1", "24"], ["0", "5", "1.0"]),
     "MaxRecoveryPointAgeHours": (["1", "48"], ["0", "", "1.5"]),
     "AlarmEmail": (["none", "ops@example.com"], ["", "ops", "ops@example", "a b@example.com"]),
-    "DrillNames": (["", "-", "WordPress-*,a"], ["a,a", "a,", "**"]),
-    "DrillChecks": (["", '[{"port":22}]'], ["{}", "[22]", "[]"]),
     "PolicyJson": (["", "{}", '{"a":\n[]}'], ["[]", "{", '{"a":"ü"}', "{" + " " * 3900 + "}"]),
     "LogLevel": (["DEBUG", "INFO"], ["WARN", "ERROR"]),
 }  # fmt: skip
@@ -89,15 +84,14 @@ def test_parameters_make_the_policy():
     }
     assert json.loads(copy_policy(**FIRST)) == expected
     changed = {"SourceNames": "a*,b?", "SourceTypes": "Disk", "SourceTags": "backup=dr,team=*", "Backfill": "true", "KeepDaily": 7}
-    assert json.loads(copy_policy(**DRILLS | MANY | changed, MaxRecoveryPointAgeHours=30)) == {
+    assert json.loads(copy_policy(**MANY | changed, MaxRecoveryPointAgeHours=30)) == {
         "sources": [{"regions": REGIONS, "names": ["a*", "b?"], "types": ["Disk"], "tags": {"backup": "dr", "team": "*"}}],
         "destinations": REGIONS[::-1],
         "retention": none | {"keepDaily": 7},
         "backfill": True,
         "maxRecoveryPointAgeHours": 30,
-        "drills": {"names": ["WordPress-*"], "checks": [{"port": 22}]},
     }
-    assert copy_policy(**DRILLS, PolicyJson='{"sources":[]}') == '{"sources":[]}'
+    assert copy_policy(**FIRST, PolicyJson='{"sources":[]}') == '{"sources":[]}'
 
 
 @pytest.mark.parametrize("parameters", [MANY | LONGEST, FIRST | {"PolicyJson": "{" + " " * 3898 + "}"}])
@@ -106,7 +100,7 @@ def test_the_longest_policy_fits_into_lambdas_4_kb_of_variables(parameters):
     assert sum(len(name) + len(value) for name, value in variables.items()) <= 4096
 
 
-@pytest.mark.parametrize("parameters", [FIRST, MANY | LONGEST, DRILLS, FIRST | {"DrillNames": "-"}, *(
+@pytest.mark.parametrize("parameters", [FIRST, MANY | LONGEST, *(
     FIRST | {name: value} for name, (good, _) in VALUES.items() if name in {"SourceNames", "SourceTags", "KeepDaily"} for value in good
 )])  # fmt: skip
 def test_the_function_accepts_the_policy(parameters):
@@ -122,9 +116,7 @@ def test_the_function_accepts_the_policy(parameters):
 
 
 def permissions(**parameters):
-    resources = expand(**parameters)
-    policies = resources["FunctionRole"]["Properties"]["Policies"]
-    policies = policies + [resources[name]["Properties"] for name in ["DrillPermissions"] if name in resources]
+    policies = expand(**parameters)["FunctionRole"]["Properties"]["Policies"]
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
@@ -158,7 +150,6 @@ def allowed(action, resource="*", region="us-east-1", on=(), request=(), **param
 SNAPSHOT = "arn:aws:lightsail:us-east-1:123456789012:InstanceSnapshot/6f2c"
 INSTANCE = "arn:aws:lightsail:us-east-1:123456789012:Instance/6f2c"
 COPY = {"snapshot-copier:source", "snapshot-copier:recovery-point"}
-DRILL = {"snapshot-copier:drill", "snapshot-copier:drill-expires"}
 
 
 def test_calls_are_limited_to_their_regions():
@@ -176,29 +167,18 @@ def test_only_copies_can_be_deleted_and_always():
 
 
 def test_only_snapshots_get_tags_and_only_the_functions_own():
-    for key in COPY | {"snapshot-copier:ports", "snapshot-copier:ports-2", "snapshot-copier:drilled"}:
+    for key in COPY | {"snapshot-copier:ports", "snapshot-copier:ports-2"}:
         assert allowed("TagResource", SNAPSHOT, request={key})
-    for request in [set(), {"backup"}, COPY | {"backup"}, DRILL]:
+    for request in [set(), {"backup"}, COPY | {"backup"}, {"snapshot-copier:restored"}]:
         assert not allowed("TagResource", SNAPSHOT, request=request)
-    assert not allowed("TagResource", INSTANCE, request=COPY, DrillNames="a")
-
-
-def test_drills_get_permissions_only_if_asked_for():
-    start = {"action": "CreateInstancesFromSnapshot", "resource": SNAPSHOT, "on": COPY, "request": DRILL}
-    for call in [start, {"action": "DeleteInstance", "resource": INSTANCE, "on": DRILL}, {"action": "GetBundles"}, {"action": "GetInstances"}]:
-        assert allowed(**call, DrillNames="-") and not allowed(**call)
-        assert not allowed(**call, region="us-west-2", DrillNames="-") or call["action"] == "GetInstances"
-    assert not allowed(**start | {"on": set()}, DrillNames="a")
-    assert not allowed(**start | {"request": set()}, DrillNames="a")
-    assert not allowed(**start | {"request": DRILL | {"backup"}}, DrillNames="a")
-    assert not allowed("DeleteInstance", INSTANCE, on=COPY, DrillNames="a")
+    assert not allowed("TagResource", INSTANCE, request=COPY)
 
 
 def test_the_role_allows_exactly_the_calls_in_the_code():
     supported = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text())["lightsail"]["Actions"]
     snake = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): name for name in LIGHTSAIL.operation_names}
     code = "\n".join(path.read_text().split("#[cfg(test)]\nmod ")[0] for path in sorted((ROOT / "src").rglob("*.rs")))
-    statements = permissions(**DRILLS)
+    statements = permissions(**FIRST)
     actions = set(re.findall(r'"lightsail:(\w+)"', json.dumps(statements)))
     assert actions == {snake[call] for call in re.findall(r"\.\s*([a-z_]+)\(\)", code) if call in snake}
     for action in actions:  # resources are named wherever Lightsail supports that
@@ -271,12 +251,12 @@ def test_alarms_follow_the_schedule(every):
     assert int(no_run["Metrics"][1]["MetricStat"]["Period"]) * every <= 7 * 86400
 
 
-def test_eight_alarms_watch_metrics_that_the_function_writes():
+def test_seven_alarms_watch_metrics_that_the_function_writes():
     metrics = ["Runs", "CopiesStarted", "Deferred", "Failures", "SnapshotsDeleted", "SourcesStale", "SourcesUnprotected"]
-    metrics += ["RulesSelectingNothing", "ApiThrottles", "RecoveryPointAgeHours", "DrillsFailed", "DrillInstances"]
-    common = {"failing", "no-run", "stale", "unprotected", "rule-selects-nothing", "deferred", "dead-letters"}
-    assert alarms(**FIRST).keys() == common and alarms(**DRILLS).keys() == common | {"drills"}
-    for alarm in alarms(**DRILLS).values():
+    metrics += ["RulesSelectingNothing", "ApiThrottles", "RecoveryPointAgeHours"]
+    names = {"failing", "no-run", "stale", "unprotected", "rule-selects-nothing", "deferred", "dead-letters"}
+    assert alarms(**FIRST).keys() == names
+    for alarm in alarms(**FIRST).values():
         assert alarm["AlarmActions"] == [{"Ref": "Alarms"}]
         for metric in [m["MetricStat"]["Metric"] for m in alarm.get("Metrics", []) if "MetricStat" in m] or [alarm]:
             if metric["Namespace"] == "LightsailSnapshotCopier":
