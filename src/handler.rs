@@ -17,6 +17,10 @@ use crate::plan::MassDeletion;
 use crate::report::{self, Response};
 use crate::run::{self, Mode, RunEvent, RunResults};
 
+/// The time to log and answer one copy: 10 µs of a whole processor, on the share that Lambda gives
+/// with little memory.
+const REPORT_TIME: Duration = Duration::from_micros(100);
+
 /// Serves invocations. Its fields stay the same from one to the next.
 #[derive(Debug)]
 pub struct Handler {
@@ -121,10 +125,11 @@ impl Handler {
         payload: Payload,
         context: &Context,
     ) -> Result<Response, InvocationError> {
-        let time = time_to_work(context.deadline, SystemTime::now());
         let event = payload
             .event(self.region)
             .map_err(InvocationError::InvalidEvent)?;
+        // After the event is read, because a large one takes time.
+        let time = time_to_work(context.deadline, SystemTime::now());
         let dry_run = event.dry_run;
         let mode = Mode {
             dry_run,
@@ -135,7 +140,8 @@ impl Handler {
         };
         match event.job {
             Job::Copies(copies) => {
-                let deadline = Deadline::for_copies(time);
+                let to_report = REPORT_TIME * u32::try_from(copies.len()).unwrap_or(u32::MAX);
+                let deadline = Deadline::for_copies(time - to_report.min(time / 2));
                 let log = |event: RunEvent<'_>| report::log_event(&context.request_id, event);
                 let copies = run::copies(&self.lightsail, copies, dry_run, deadline, log).await;
                 let results = RunResults {
