@@ -1,28 +1,26 @@
-//! The same function as the documentation of the SDK and of the runtime would have it: their
-//! default features, the default crypto provider among them, and clients made when first used.
+//! The same function with the default features of the SDK and the runtime, the default crypto
+//! provider among them, and clients that are created at first use.
 
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, Runtime};
-use lightsail_snapshot_copier::function::{self, Function, Payload};
-use lightsail_snapshot_copier::lightsail::Lightsail;
-use lightsail_snapshot_copier::logging;
-use lightsail_snapshot_copier::region::Region;
+use lightsail_snapshot_copier::{Handler, Lightsail, Payload, logging};
 use tower::{ServiceBuilder, service_fn};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     logging::init(logging::level(None, None));
     let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-    let region = config.region().and_then(|r| Region::parse(r.as_ref()).ok());
-    let function = Arc::new(Function {
+    let region = config.region().and_then(|region| region.as_ref().parse().ok());
+    let handler = Arc::new(Handler {
         lightsail: Lightsail::new((&config).into(), fastrand::u64(..)),
         region,
+        function_name: "sdk-defaults".to_owned(),
         policy: None,
     });
     Runtime::new(service_fn(move |event: LambdaEvent<Payload>| {
-        let function = Arc::clone(&function);
-        async move { function::serve(&function, event).await }
+        let handler = Arc::clone(&handler);
+        async move { handler.handle(event).await }
     }))
     .layer(
         ServiceBuilder::new()
