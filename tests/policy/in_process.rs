@@ -196,6 +196,11 @@ pub fn days_ago(days: i64) -> String {
     (utc_date(Timestamp::now()) - days.days()).to_string()
 }
 
+/// A time seven hours ago in RFC 3339. A copy that failed then is started again.
+pub fn seven_hours_ago() -> String {
+    (Timestamp::now() - 7.hours()).to_string()
+}
+
 /// Waits for midnight, UTC, where it is near: the function goes by the clock, and a test that
 /// speaks of today means one day.
 pub fn stay_within_a_day() {

@@ -235,10 +235,6 @@ fn what_only_looks_like_a_copy_is_not_one() {
         from: Some("db".to_owned()),
         ..copy(&web(), date(YESTERDAY), Available)
     };
-    let tagged_from_elsewhere = Snapshot {
-        from_region: Some("eu-west-1".to_owned()),
-        ..copy(&web(), date(YESTERDAY), Available)
-    };
     for there in [
         other_origin,
         other_region,
@@ -246,16 +242,18 @@ fn what_only_looks_like_a_copy_is_not_one() {
         no_origin,
         a_disk,
         tagged_as_web,
-        tagged_from_elsewhere,
     ] {
         let account = account(r#", "retention": { "keepLast": 1 }"#).with(&web(), &[YESTERDAY]);
         let account = account.there("us-east-1", there.clone());
         let steps = account.steps("us-east-1");
-        assert_eq!(
-            made_names(&steps),
-            ["web-us-west-2-2026-11-21"],
-            "{there:?}"
-        );
+        let [wanted] = &steps.copies[..] else {
+            panic!("{steps:?}")
+        };
+        let has_the_name = there.name == "web-us-west-2-2026-11-21";
+        match &wanted.step {
+            CopyStep::NameInUse(_) => assert!(has_the_name, "{there:?}"),
+            step => assert!(!has_the_name && *step == CopyStep::Start, "{there:?}"),
+        }
         assert!(steps.tags.is_empty(), "{there:?}");
         assert!(steps.deletions.is_empty(), "{there:?}");
     }
@@ -401,14 +399,14 @@ fn the_worst_covered_sources_go_first() {
         [
             "b-never-us-west-2-2026-11-22",
             "d-never-us-west-2-2026-11-22",
-            "e-only-failed-us-west-2-2026-11-22"
+            "c-last-week-us-west-2-2026-11-22"
         ]
     );
     assert_eq!(
         deferred_names(&steps),
         [
-            "c-last-week-us-west-2-2026-11-22",
-            "a-yesterday-us-west-2-2026-11-22"
+            "a-yesterday-us-west-2-2026-11-22",
+            "e-only-failed-us-west-2-2026-11-22"
         ]
     );
 }
@@ -575,12 +573,12 @@ fn nothing_is_deleted_of_a_region_that_was_not_read() {
     for steps in plan.destinations.values() {
         assert!(is_idle(steps), "{steps:?}");
     }
-    // Its disks were not read, its instances were.
+    // Its disks were not read, its instances were: the Region was not read completely.
     let mut account = account_to_prune();
     account
         .unread
         .insert((region("us-west-2"), ResourceKind::Disk));
-    assert_eq!(account.steps("us-east-1").deletions.len(), 2);
+    assert_eq!(account.steps("us-east-1").deletions, []);
 }
 
 #[test]
@@ -713,7 +711,7 @@ fn the_age_may_be_as_high_as_the_policy_says() {
     );
     assert_reason(
         &account("29.9"),
-        Some("the newest recovery point that can be copied is of 2026-11-21"),
+        Some("the newest restorable automatic snapshot is of 2026-11-21"),
     );
 }
 
@@ -724,23 +722,25 @@ fn only_available_copies_protect() {
     let pending = pending.there("us-east-1", copy(&web(), date(TODAY), Pending));
     assert_covered(&pending, CoverageStatus::Pending, None, None);
     let failed = account.there("us-east-1", copy(&web(), date(TODAY), Error));
-    assert_covered(&failed, CoverageStatus::Pending, None, None);
+    assert_covered(&failed, CoverageStatus::Unprotected, None, None);
 }
 
 #[test]
 fn a_first_copy_on_its_way_is_pending() {
     let account = account("").with(&web(), &[TODAY]);
     assert_covered(&account, CoverageStatus::Pending, None, None);
-    assert_reason(&account, None);
+    assert_reason(&account, Some("this run starts the first copy"));
 }
 
 #[test]
-fn a_first_copy_that_will_be_too_old_is_stale() {
+fn a_first_copy_that_will_be_too_old_is_pending_and_then_stale() {
     let account = account("").with(&web(), &["2026-11-10"]);
-    assert_covered(&account, CoverageStatus::Stale, None, None);
+    assert_covered(&account, CoverageStatus::Pending, None, None);
+    let account = account.there("us-east-1", copy(&web(), date("2026-11-10"), Available));
+    assert_eq!(coverage(&account).status, CoverageStatus::Stale);
     assert_reason(
         &account,
-        Some("the newest recovery point that can be copied is of 2026-11-10"),
+        Some("the newest restorable automatic snapshot is of 2026-11-10"),
     );
 }
 
@@ -755,14 +755,14 @@ fn an_old_copy_stays_stale_until_the_new_one_is_there() {
         Some("2026-11-15"),
         Some(180.0),
     );
-    assert_reason(&account, Some("a copy of 2026-11-22 is on its way"));
+    assert_reason(&account, Some("this run starts the copy of 2026-11-22"));
 }
 
 #[test]
 fn a_source_without_automatic_snapshots_is_unprotected() {
     let mut account = account("").with(&web(), &[]);
     assert_covered(&account, CoverageStatus::Unprotected, None, None);
-    assert_reason(&account, Some("no automatic snapshot can be restored"));
+    assert_reason(&account, Some("no automatic snapshot is restorable"));
     account
         .resources
         .get_mut(&web())
@@ -793,10 +793,10 @@ fn a_source_whose_copies_names_are_too_long_is_unprotected() {
 }
 
 #[test]
-fn what_could_not_be_read_is_stale_and_says_why() {
+fn a_source_that_cannot_be_read_is_unprotected_and_a_destination_is_unknown() {
     let mut account = account("").with(&web(), &[]);
     account.points.insert(web(), Err(unreadable()));
-    assert_covered(&account, CoverageStatus::Stale, None, None);
+    assert_covered(&account, CoverageStatus::Unprotected, None, None);
     assert_reason(
         &account,
         Some("its automatic snapshots could not be read: ServiceException: no answer"),
@@ -811,7 +811,7 @@ fn what_could_not_be_read_is_stale_and_says_why() {
         Some(36.0),
     );
     account.unread_destinations.insert(region("us-east-1"));
-    assert_covered(&account, CoverageStatus::Stale, None, None);
+    assert_covered(&account, CoverageStatus::Unknown, None, None);
     assert_reason(&account, Some("us-east-1 could not be read"));
 }
 
@@ -848,4 +848,35 @@ fn coverage_is_by_source_and_then_by_destination() {
             "us-west-2 web Instance eu-west-1",
         ]
     );
+}
+
+#[test]
+fn tags_decide_whatever_region_the_arn_of_the_origin_names() {
+    for from_region in ["us-west-2", "us-east-1", "eu-west-1"] {
+        let snapshot = Snapshot {
+            from_region: Some(from_region.to_owned()),
+            ..copy(&web(), date(YESTERDAY), Available)
+        };
+        let account = account("").with(&web(), &[YESTERDAY]);
+        let steps = account.there("us-east-1", snapshot).steps("us-east-1");
+        assert_eq!(steps.copies[0].step, CopyStep::Exists, "{from_region}");
+    }
+}
+
+#[test]
+fn without_tags_the_arn_names_the_region_of_the_source_or_of_the_copy() {
+    for (from_region, is_copy) in [
+        ("us-west-2", true),
+        ("us-east-1", true),
+        ("eu-west-1", false),
+    ] {
+        let snapshot = Snapshot {
+            from_region: Some(from_region.to_owned()),
+            ..untagged(&web(), date(YESTERDAY), Available)
+        };
+        let account = account("").with(&web(), &[YESTERDAY]);
+        let steps = account.there("us-east-1", snapshot).steps("us-east-1");
+        let exists = steps.copies[0].step == CopyStep::Exists;
+        assert_eq!(exists, is_copy, "{from_region}");
+    }
 }

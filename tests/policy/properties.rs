@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lightsail_snapshot_copier::{
-    CopyStep, CoverageStatus, ExistingCopy, Plan, RECOVERY_POINT_TAG, Region, ResourceId,
-    ResourceKind, RestoreDate, SOURCE_TAG, Snapshot, SnapshotState, parse_policy, sources_to_query,
+    CopyStep, CoverageStatus, ExistingCopy, MassDeletion, Plan, PlannedCopy, PlannedDeletion,
+    RECOVERY_POINT_TAG, Region, ResourceId, ResourceKind, RestoreDate, SOURCE_TAG, Snapshot,
+    SnapshotName, SnapshotState, parse_policy, sources_to_query,
 };
 use proptest::prelude::*;
 use test_support::retention_model;
@@ -93,6 +94,14 @@ fn is_read(account: &FakeAccount, source: &ResourceId) -> bool {
         && !account.unread.contains(&(source.region, source.kind))
 }
 
+/// Whether everything that the policy looks at in a Region was read.
+fn is_read_completely(account: &FakeAccount, region: Region) -> bool {
+    let kinds = [ResourceKind::Instance, ResourceKind::Disk].into_iter();
+    kinds
+        .filter(|kind| account.policy.looks_at(region, *kind))
+        .all(|kind| !account.unread.contains(&(region, kind)))
+}
+
 /// The sources that the policy selects and that can be seen.
 fn selected(account: &FakeAccount) -> BTreeSet<&ResourceId> {
     let resources = account.resources.iter();
@@ -107,7 +116,7 @@ fn selected(account: &FakeAccount) -> BTreeSet<&ResourceId> {
 
 /// Whether copies of a source may be deleted at all.
 fn may_be_pruned(account: &FakeAccount, source: &ResourceId) -> bool {
-    if !is_read(account, source) {
+    if !is_read(account, source) || !is_read_completely(account, source.region) {
         return false;
     }
     if account.resources.contains_key(source) {
@@ -203,13 +212,14 @@ fn changes(plan: &Plan) -> BTreeSet<Change> {
             )));
         }
         changes.extend(steps.tags.iter().map(of).map(Change::Tag));
-        changes.extend(
-            steps
-                .deletions
-                .iter()
-                .map(|deletion| of(&deletion.copy))
-                .map(Change::Delete),
-        );
+        // A failed copy stays until a newer one starts.
+        let made = made(steps);
+        let happens = |deletion: &&PlannedDeletion| {
+            let starts = |name: &SnapshotName| made.iter().any(|made| made.copy.target == *name);
+            !deletion.refused && deletion.after.as_ref().is_none_or(starts)
+        };
+        let deletions = steps.deletions.iter().filter(happens);
+        changes.extend(deletions.map(|deletion| Change::Delete(of(&deletion.copy))));
     }
     changes
 }
@@ -353,8 +363,9 @@ proptest! {
         }
     }
 
-    /// Never more new copies than there is room for, and not fewer while any wait. Those go first
-    /// whose source's newest copy is oldest, and of one source the oldest first.
+    /// Never more new copies than there is room for, and not fewer while any wait. Copies and
+    /// sources that failed go last. Of the others, those whose source's newest copy is oldest go
+    /// first, and of one source the oldest.
     #[test]
     fn the_room_for_copies_is_used_and_no_more(account in generate::account_listed_once()) {
         for (region, steps) in &account.plan().destinations {
@@ -367,13 +378,27 @@ proptest! {
             prop_assert!(made.len() <= room);
             prop_assert!(deferred.is_empty() || made.len() == room);
             let known = known_in(&account, *region);
-            let newest = |source| available(&known, source).first().map(|copy| copy.date);
+            let newest = |source: &ResourceId| {
+                available(&known, source).first().map(|copy| copy.date)
+            };
             let in_order: Vec<_> = made.iter().copied().chain(deferred).collect();
+            let failed = |source: &ResourceId| {
+                let copies = known.iter().filter(|copy| copy.source == *source);
+                let mut since = copies.filter(|copy| Some(copy.date) > newest(source));
+                since.any(|copy| copy.snapshot.state == SnapshotState::Error)
+            };
+            let key = |wanted: &PlannedCopy| {
+                let replaces = matches!(wanted.step, CopyStep::Replace(_));
+                (replaces, failed(&wanted.source), newest(&wanted.source))
+            };
             for pair in in_order.windows(2) {
-                prop_assert!(newest(&pair[0].source) <= newest(&pair[1].source));
+                prop_assert!(key(pair[0]) <= key(pair[1]), "{:?}", pair);
             }
             let mut last = BTreeMap::new();
             for wanted in in_order {
+                if matches!(wanted.step, CopyStep::Replace(_)) {
+                    continue;
+                }
                 if let Some(earlier) = last.insert(&wanted.source, wanted.date) {
                     prop_assert!(earlier < wanted.date, "{:?}", wanted);
                 }
@@ -510,8 +535,9 @@ proptest! {
             for copy in known_in(&account, *region) {
                 let failed = copy.snapshot.state == SnapshotState::Error;
                 if failed && may_be_pruned(&account, &copy.source) && copy.tagged {
+                    // It stays until a newer one starts.
                     let blocked = steps.copies.iter().any(|w| w.source == copy.source
-                        && w.date == copy.date && w.step != CopyStep::Exists);
+                        && w.step != CopyStep::Exists);
                     prop_assert!(blocked, "{:?} is left over", copy);
                 }
             }
@@ -533,7 +559,7 @@ proptest! {
         let asked = account.observed().auto_snapshots;
         for entry in &plan.coverage {
             if account.unread_destinations.contains(&entry.destination) {
-                prop_assert_eq!(entry.status, CoverageStatus::Stale);
+                prop_assert_eq!(entry.status, CoverageStatus::Unknown);
                 prop_assert_eq!(entry.newest, None);
                 prop_assert!(entry.reason.is_some());
                 continue;
@@ -543,7 +569,9 @@ proptest! {
             prop_assert_eq!(entry.newest, newest);
             let Some(newest) = newest else {
                 prop_assert_eq!(entry.age_hours, None);
-                prop_assert_ne!(entry.status, CoverageStatus::Protected);
+                let without_copy = [CoverageStatus::Pending, CoverageStatus::Unprotected];
+                prop_assert!(without_copy.contains(&entry.status), "{:?}", entry);
+                prop_assert!(entry.reason.is_some());
                 continue;
             };
             let points = asked.get(&entry.source);
@@ -561,12 +589,34 @@ proptest! {
         }
     }
 
-    /// A source is asked for its automatic snapshots unless today's copy is everywhere.
+    /// A plan without permission never deletes more than three, or half, of the available copies.
     #[test]
-    fn sources_are_asked_while_a_copy_of_today_is_missing(account in generate::account_listed_once()) {
+    fn mass_deletions_need_permission(mut account in generate::account_listed_once()) {
+        account.mass_deletion = MassDeletion::Refused;
+        for (region, steps) in &account.plan().destinations {
+            let known = known_in(&account, *region);
+            let mut by_source: BTreeMap<&ResourceId, usize> = BTreeMap::new();
+            for deletion in &steps.deletions {
+                if !deletion.refused && deletion.copy.state == SnapshotState::Available {
+                    *by_source.entry(&deletion.copy.source).or_default() += 1;
+                }
+            }
+            for (source, deleted) in by_source {
+                let limit = 3.max(available(&known, source).len() / 2);
+                prop_assert!(deleted <= limit, "{} of {:?}", deleted, source);
+            }
+        }
+    }
+
+    /// A source is queried unless today's copy exists everywhere. With `backfill`, it may be
+    /// queried for other days too.
+    #[test]
+    fn sources_are_queried_while_a_copy_of_today_is_missing(mut account in generate::account_listed_once()) {
+        account.policy.backfill = false;
         let observed = account.observed();
         let asked = sources_to_query(&account.policy, &observed, account.now);
-        let expected: Vec<ResourceId> = selected(&account)
+        let asked: BTreeSet<ResourceId> = asked.into_iter().collect();
+        let expected: BTreeSet<ResourceId> = selected(&account)
             .into_iter()
             .filter(|source| {
                 observed.destinations.keys().any(|region| {

@@ -8,7 +8,7 @@ use lightsail_emulator::{Call, Fault, Operation, Region, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::in_process::{InProcess, days_ago, row};
+use crate::in_process::{InProcess, days_ago, row, seven_hours_ago};
 
 /// One instance and one disk in us-west-2; of the disk, there is no automatic snapshot of today yet.
 const SHOP: &str = r#"{ "copySeconds": 60, "regions": { "us-west-2": {
@@ -123,7 +123,8 @@ async fn the_first_run_copies_and_tags() {
         for (source, date) in [("web", &today), ("data", &yesterday)] {
             let copy = function.snapshot(region, &format!("{source}-us-west-2-{date}"));
             let tags = copy.unwrap().tags;
-            assert_eq!(tags.len(), 2);
+            // Copies of instances also carry the firewall.
+            assert_eq!(tags.len(), if source == "web" { 3 } else { 2 });
             assert_eq!(
                 tags["snapshot-copier:source"],
                 format!("us-west-2/{source}")
@@ -178,7 +179,7 @@ async fn the_first_run_copies_and_tags() {
                 "-",
                 "-",
                 "pending",
-                "-"
+                "this run starts the first copy"
             ],
             [
                 "us-west-2",
@@ -188,7 +189,7 @@ async fn the_first_run_copies_and_tags() {
                 "-",
                 "-",
                 "pending",
-                "-"
+                "this run starts the first copy"
             ],
             [
                 "us-west-2",
@@ -198,7 +199,7 @@ async fn the_first_run_copies_and_tags() {
                 "-",
                 "-",
                 "pending",
-                "-"
+                "this run starts the first copy"
             ],
             [
                 "us-west-2",
@@ -208,7 +209,7 @@ async fn the_first_run_copies_and_tags() {
                 "-",
                 "-",
                 "pending",
-                "-"
+                "this run starts the first copy"
             ],
         ]
     );
@@ -442,6 +443,7 @@ async fn a_copy_that_is_throttled_to_the_end_is_deferred() {
 
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_ended_in_error_is_deleted_and_made_again() {
+    // A copy that has just failed waits.
     let function = InProcess::new(&web_with(&[]), Some(&policy("")));
     function
         .emulator
@@ -450,6 +452,15 @@ async fn a_copy_that_ended_in_error_is_deleted_and_made_again() {
     function.pass(100);
     let name = format!("web-us-west-2-{}", days_ago(0));
     assert_eq!(function.names("us-east-1", Error), [name.as_str()]);
+    let run = function.run().await;
+    assert_eq!(run.changes(), [""; 0]);
+    assert_eq!(run.answer()["summary"]["deferred"], 1);
+    assert_eq!(run.rows("coverage", &["status"]), [["unprotected"]]);
+
+    let mut errored = copy_of_web(&days_ago(0));
+    errored["state"] = json!("error");
+    errored["createdAt"] = json!(seven_hours_ago());
+    let function = InProcess::new(&web_with(&[errored]), Some(&policy("")));
 
     let run = function.run().await;
     assert_eq!(
@@ -477,6 +488,7 @@ async fn an_errored_copy_without_tags_is_tagged_before_it_is_deleted() {
     let mut errored = copy_of_web(&today);
     errored["tags"] = json!({});
     errored["state"] = json!("error");
+    errored["createdAt"] = json!(seven_hours_ago());
     let function = InProcess::new(&web_with(&[errored]), Some(&policy("")));
     let run = function.run().await;
     let order: Vec<&str> = run
@@ -498,6 +510,7 @@ async fn an_errored_copy_without_tags_is_tagged_before_it_is_deleted() {
     let mut errored = copy_of_web(&today);
     errored["tags"] = json!({});
     errored["state"] = json!("error");
+    errored["createdAt"] = json!(seven_hours_ago());
     let function = InProcess::new(&web_with(&[errored]), Some(&policy("")));
     function
         .emulator
@@ -646,18 +659,24 @@ async fn a_deletion_that_is_refused_fails_and_the_others_are_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tag_that_cannot_be_set_is_a_warning_and_set_by_the_next_run() {
+async fn a_refused_tag_fails_the_run_and_is_set_by_the_next() {
     let function = InProcess::new(&web_with(&[]), Some(&policy("")));
     function
         .emulator
         .fault_next(Operation::TagResource, 1, denied());
     let run = function.run().await;
-    assert_eq!(run.answer()["summary"]["started"], 1);
+    let (error_type, message) = run.error();
+    assert_eq!(error_type, "CopyFailed");
+    assert!(
+        message.starts_with("TagResource of web-us-west-2-"),
+        "{message}"
+    );
+    assert_eq!(run.lines("copy_result")[0]["fields"]["outcome"], "started");
     let name = format!("web-us-west-2-{}", days_ago(0));
     let [line] = run.lines("tag_failed")[..] else {
         panic!("{:?}", run.log)
     };
-    assert_eq!(line["level"], "WARN");
+    assert_eq!(line["level"], "ERROR");
     assert_eq!(
         row(
             &line["fields"],
@@ -676,7 +695,7 @@ async fn a_tag_that_cannot_be_set_is_a_warning_and_set_by_the_next_run() {
     let run = function.run().await;
     assert_eq!(run.changes(), ["us-east-1 TagResource"]);
     assert_eq!(run.answer()["summary"]["pending"], 1);
-    assert_eq!(function.snapshot("us-east-1", &name).unwrap().tags.len(), 2);
+    assert_eq!(function.snapshot("us-east-1", &name).unwrap().tags.len(), 3);
 }
 
 /// Two source Regions, with one copy too many of each source in us-east-1.
@@ -816,8 +835,8 @@ async fn a_destination_that_cannot_be_read_is_left_alone() {
     assert_eq!(
         there,
         [
-            ["shop", "stale", "us-east-1 could not be read"],
-            ["web", "stale", "us-east-1 could not be read"],
+            ["shop", "unknown", "us-east-1 could not be read"],
+            ["web", "unknown", "us-east-1 could not be read"],
         ]
     );
 }
@@ -865,6 +884,7 @@ async fn a_source_deleted_between_two_calls_is_no_failure() {
 async fn a_dry_run_shows_everything_and_changes_nothing() {
     let mut errored = copy_of_web(&days_ago(0));
     errored["state"] = json!("error");
+    errored["createdAt"] = json!(seven_hours_ago());
     let mut untagged = copy_of_web(&days_ago(6));
     untagged["tags"] = json!({});
     let world = web_with(&[
@@ -904,7 +924,7 @@ async fn a_dry_run_shows_everything_and_changes_nothing() {
         [[
             days_ago(3),
             "stale".to_owned(),
-            format!("a copy of {} is on its way", days_ago(0))
+            "the copy ended in state error".to_owned()
         ]]
     );
 
@@ -1021,6 +1041,7 @@ async fn mistakes_in_a_jobs_policy_are_named_by_their_paths() {
 async fn two_runs_at_once_do_no_harm() {
     let mut errored = copy_of_web(&days_ago(0));
     errored["state"] = json!("error");
+    errored["createdAt"] = json!(seven_hours_ago());
     let world = web_with(&[
         errored,
         copy_of_web(&days_ago(1)),
@@ -1128,7 +1149,11 @@ async fn everything_hanging_ends_in_time() {
 #[tokio::test(start_paused = true)]
 async fn a_large_fleets_answer_stays_small_and_its_log_is_whole() {
     const SIZE: usize = 400;
-    let function = InProcess::new(&fleet(SIZE, ""), Some(EVERYTHING));
+    let policy = EVERYTHING.replace(
+        "\"destinations",
+        "\"maxCopiesInProgress\": 500, \"destinations",
+    );
+    let function = InProcess::new(&fleet(SIZE, "\"copyLimit\": 500,"), Some(&policy));
     function.emulator.on_call(|call: &Call| {
         // One copy is refused for good, and one source has no automatic snapshots.
         if call.body["targetSnapshotName"] == format!("web-003-us-west-2-{}", days_ago(0)) {
@@ -1219,6 +1244,7 @@ async fn a_failed_copy_that_another_run_has_made_again_is_not_deleted() {
 async fn the_deletion_of_a_failed_copy_is_said_once() {
     let mut errored = copy_of_web(&days_ago(0));
     errored["state"] = json!("error");
+    errored["createdAt"] = json!(seven_hours_ago());
     let function = InProcess::new(&web_with(&[errored]), Some(&policy("")));
     // Lost on the way: said again, it could come when the name is a good copy's.
     function
@@ -1259,6 +1285,7 @@ async fn a_failed_copy_is_not_deleted_where_looking_at_it_once_more_says_nothing
 async fn a_deletion_or_tagging_that_is_not_confirmed_is_not_done() {
     let mut errored = copy_of_web(&days_ago(0));
     errored["state"] = json!("error");
+    errored["createdAt"] = json!(seven_hours_ago());
     let function = InProcess::new(&web_with(&[errored]), Some(&policy("")));
     let emulator = &function.emulator;
     emulator.fault_next(Operation::DeleteInstanceSnapshot, 1, nothing());
@@ -1352,7 +1379,7 @@ async fn coverage_lines_warn_of_what_is_not_protected() {
         })
         .collect();
     let (today, old) = (days_ago(0), days_ago(9));
-    let reason = format!("the newest recovery point that can be copied is of {old}");
+    let reason = format!("the newest restorable automatic snapshot is of {old}");
     assert_eq!(
         lines,
         [
@@ -1363,7 +1390,7 @@ async fn coverage_lines_warn_of_what_is_not_protected() {
                 "Instance",
                 "-",
                 "unprotected",
-                "no automatic snapshot can be restored"
+                "no automatic snapshot is restorable"
             ],
             [
                 "WARN",
@@ -1389,10 +1416,13 @@ async fn a_name_that_something_else_has_fails_and_is_not_touched() {
     assert_eq!(
         message,
         format!(
-            "CopySnapshot of web from us-west-2 to us-east-1 as {name}: NameInUse: {name} in us-east-1 is a snapshot of the instance other"
+            "CopySnapshot of web from us-west-2 to us-east-1 as {name}: NameInUse: {name} in us-east-1 is a snapshot of other"
         )
     );
-    assert_eq!(run.changes(), ["us-east-1 CopySnapshot"]);
+    assert_eq!(run.changes(), [""; 0]);
+    // A dry run says the same.
+    let dry = function.invoke(r#"{ "dryRun": true }"#).await;
+    assert_eq!(dry.error(), run.error());
     assert!(
         function
             .snapshot("us-east-1", &name)
@@ -1411,7 +1441,7 @@ async fn an_answer_that_is_lost_costs_no_copy() {
     let run = function.run().await;
     assert_eq!(run.rows("copies", &["outcome"]), [["pending"]]);
     let name = format!("web-us-west-2-{}", days_ago(0));
-    assert_eq!(function.snapshot("us-east-1", &name).unwrap().tags.len(), 2);
+    assert_eq!(function.snapshot("us-east-1", &name).unwrap().tags.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
