@@ -473,7 +473,10 @@ proptest! {
                 Change::Delete(copy) => changes(&first).contains(&Change::Tag(copy.clone())),
                 // What had its name has been deleted; or a copy whose name was taken took up room.
                 Change::Copy((region, ..)) => {
-                    impossible.iter().any(|it| matches!(it, Change::Copy((there, ..)) if there == region))
+                    let steps = &first.destinations[region].copies;
+                    let mut steps = steps.iter().map(|planned| &planned.step);
+                    steps.any(|step| matches!(step, CopyStep::NameInUse(_)))
+                        || impossible.iter().any(|it| matches!(it, Change::Copy((there, ..)) if there == region))
                 }
                 Change::Tag(_) => false,
             };
