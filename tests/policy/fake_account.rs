@@ -214,7 +214,10 @@ impl FakeAccount {
                 if let CopyStep::Replace(errored) = &wanted.step {
                     snapshots.retain(|s| s.name != errored.name);
                 }
-                let made = copy(&wanted.source, wanted.date, state);
+                let made = Snapshot {
+                    created_at: Some(self.now),
+                    ..copy(&wanted.source, wanted.date, state)
+                };
                 assert_eq!(made.name, wanted.copy.target.as_str());
                 if snapshots.iter().any(|there| there.name == made.name) {
                     // Lightsail refuses it: the name is taken.

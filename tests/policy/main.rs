@@ -9,6 +9,7 @@ mod in_process;
 mod metrics;
 mod plan;
 mod properties;
+mod protection;
 mod runs;
 
 /// The binary under test.
