@@ -43,6 +43,11 @@ emulator-clients:
     cargo build --locked --package lightsail-emulator
     PATH="$PWD/{{ checks }}:$PATH" python crates/emulator/tests/clients.py "{{ target }}/debug/lightsail-emulator"
 
+# Restore fifty servers from the emulator with scripts/restore.sh; needs jq
+restore:
+    scripts/tools.sh checks
+    PATH="$PWD/{{ checks }}:$PATH" cargo test --locked --test restore -- --ignored
+
 # Check licences, bans and sources of the dependencies
 deny:
     scripts/tools.sh checks

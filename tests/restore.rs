@@ -1,0 +1,215 @@
+//! `scripts/restore.sh` with the real AWS CLI against the emulator. Needs `aws` and `jq` on the path, so it runs by
+//! `just restore`.
+
+use std::process::{Command, Output, Stdio};
+
+use lightsail_emulator::{
+    ACCESS_KEY_ID, Emulator, Fault, InstanceState, Operation, Port, Region, SECRET_ACCESS_KEY,
+    StatusCode, World,
+};
+use serde_json::json;
+
+const EAST: Region = Region::UsEast1;
+const SERVERS: usize = 50;
+
+/// Fifty copies of servers in us-west-2. Two servers exist already, and the bundle of one is retired.
+fn world() -> World {
+    let snapshots: Vec<_> = (1..=SERVERS)
+        .map(|number| {
+            let name = format!("Shop-{number:02}");
+            let bundle = if number == 7 {
+                "small_2_0"
+            } else {
+                "small_3_0"
+            };
+            let disks = if number == 9 {
+                json!([{ "name": "Data-09", "path": "/dev/xvdf", "sizeInGb": 64 }])
+            } else {
+                json!([])
+            };
+            json!({ "name": format!("{name}-us-west-2-2026-11-22"), "fromInstanceName": name,
+                    "fromBundleId": bundle, "fromAttachedDisks": disks, "tags": {
+                "snapshot-copier:source": format!("us-west-2/{name}"),
+                "snapshot-copier:recovery-point": "2026-11-22",
+                "snapshot-copier:ports": "tcp:22@lightsail-connect tcp:80 tcp:443" } })
+        })
+        .collect();
+    let disk = json!({ "name": "Solo-us-west-2-2026-11-22", "fromDiskName": "Solo", "sizeInGb": 32,
+        "tags": { "snapshot-copier:source": "us-west-2/Solo",
+                  "snapshot-copier:recovery-point": "2026-11-22" } });
+    let world = json!({ "startSeconds": 1, "regions": { "us-east-1": {
+        "instances": [{ "name": "Shop-01" }, { "name": "Shop-02" }],
+        "instanceSnapshots": snapshots, "diskSnapshots": [disk] } } });
+    World::from_json(&world.to_string()).unwrap()
+}
+
+/// Runs the script without a terminal. Every AWS service is the emulator, so that nothing leaves this machine.
+fn restore(url: &str, arguments: &[&str]) -> Output {
+    Command::new("scripts/restore.sh")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["--region", EAST.as_str()])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .env("AWS_ENDPOINT_URL", url)
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+        .env_remove("AWS_SESSION_TOKEN")
+        .env_remove("AWS_PROFILE")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .output()
+        .unwrap()
+}
+
+async fn run(url: &str, arguments: &'static [&'static str]) -> (i32, String) {
+    let url = url.to_owned();
+    let done = tokio::task::spawn_blocking(move || restore(&url, arguments))
+        .await
+        .unwrap();
+    let text =
+        String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    println!("$ restore.sh {}\n{text}", arguments.join(" "));
+    (done.status.code().unwrap(), text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the AWS CLI and jq"]
+async fn fifty_servers_are_restored_in_two_runs() {
+    let emulator = Emulator::new(world());
+    let running = emulator.clone().start().await.unwrap();
+    let url = running.url();
+
+    let (status, plan) = run(&url, &[]).await;
+    assert_eq!(status, 1, "one bundle is not available");
+    let problem = plan
+        .find("Shop-07: bundle small_2_0 is not available")
+        .unwrap();
+    assert!(problem < plan.find("Plan for us-east-1").unwrap());
+    assert!(
+        plan.contains("47 instances to create: 564 USD a month"),
+        "{plan}"
+    );
+    assert_eq!(emulator.instances(EAST).len(), 2);
+
+    // The call of one creation and the firewall of another server fail.
+    let refusal = || {
+        Fault::error(
+            StatusCode::BAD_REQUEST,
+            "OperationFailureException",
+            "Try later.",
+        )
+    };
+    let (mut creations, mut firewalls) = (0, 0);
+    emulator.on_call(move |call| match call.operation {
+        Operation::CreateInstancesFromSnapshot => {
+            creations += 1;
+            if creations == 25 {
+                Fault::insufficient_capacity()
+            } else {
+                Fault::None
+            }
+        }
+        Operation::PutInstancePublicPorts => {
+            firewalls += 1;
+            if firewalls == 30 {
+                refusal()
+            } else {
+                Fault::None
+            }
+        }
+        _ => Fault::None,
+    });
+    let (status, first) = run(&url, &["--yes"]).await;
+    assert_eq!(status, 1);
+    assert!(first.contains("InsufficientInstanceCapacity"), "{first}");
+    assert_eq!(emulator.instances(EAST).len(), 2 + 46);
+
+    emulator.take_calls();
+    let (status, second) = run(&url, &["--yes", "--bundle=small_2_0=small_3_0"]).await;
+    assert_eq!(status, 0, "{second}");
+    let calls = emulator.take_calls();
+    let count = |operation| {
+        calls
+            .iter()
+            .filter(|call| call.operation == operation)
+            .count()
+    };
+    assert_eq!(count(Operation::CreateInstancesFromSnapshot), 2);
+    assert_eq!(count(Operation::PutInstancePublicPorts), 3);
+    assert_eq!(count(Operation::CreateDiskFromSnapshot), 0);
+
+    let instances = emulator.instances(EAST);
+    assert_eq!(instances.len(), SERVERS);
+    for instance in &instances {
+        assert_eq!(instance.state, InstanceState::Running);
+        let tag = instance.tags.get("snapshot-copier:restored");
+        if ["Shop-01", "Shop-02"].contains(&&*instance.name) {
+            assert_eq!(tag, None);
+            continue;
+        }
+        let snapshot = format!("{}-us-west-2-2026-11-22", instance.name);
+        assert_eq!(tag, Some(&snapshot));
+        let mut ports = instance.ports.clone();
+        ports.sort_by_key(|port| port.from_port);
+        let ssh = Port {
+            cidrs: Vec::new(),
+            ipv6_cidrs: Vec::new(),
+            cidr_list_aliases: vec!["lightsail-connect".to_owned()],
+            ..Port::tcp(22)
+        };
+        assert_eq!(ports, [ssh, Port::tcp(80), Port::tcp(443)]);
+    }
+    let disks = emulator.disks(EAST);
+    let names: Vec<_> = disks
+        .iter()
+        .map(|disk| (&*disk.name, disk.attached_to.as_deref()))
+        .collect();
+    assert_eq!(names, [("Data-09", Some("Shop-09")), ("Solo", None)]);
+    assert!(
+        disks
+            .iter()
+            .all(|disk| disk.tags.contains_key("snapshot-copier:restored"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the AWS CLI and jq"]
+async fn a_second_server_needs_an_answer() {
+    let world = r#"{ "startSeconds": 0, "regions": {
+        "us-west-2": { "instances": [{ "name": "Shop" }] },
+        "us-east-1": { "instanceSnapshots": [ { "name": "Shop-us-west-2-2026-11-22",
+            "fromInstanceName": "Shop" }, { "name": "Shop-us-west-2-2026-11-20", "fromInstanceName": "Shop" } ] } } }"#;
+    let emulator = Emulator::new(World::from_json(world).unwrap());
+    let running = emulator.clone().start().await.unwrap();
+    let (status, text) = run(&running.url(), &["--yes"]).await;
+    assert_eq!(status, 1, "nobody answered");
+    assert!(text.contains("Create second servers? [y/N]"), "{text}");
+    assert_eq!(emulator.instances(EAST), []);
+
+    emulator.remove_instance(Region::UsWest2, "Shop").unwrap();
+    let (status, _) = run(
+        &running.url(),
+        &["--yes", "--as-of", "2026-11-21", "--suffix", "-clean"],
+    )
+    .await;
+    assert_eq!(status, 0);
+    let found = &emulator.instances(EAST)[0];
+    assert_eq!(found.name, "Shop-clean");
+    assert_eq!(
+        found.tags["snapshot-copier:restored"],
+        "Shop-us-west-2-2026-11-20"
+    );
+
+    for (arguments, expected) in [
+        (&["--as-of", "2026-02-30"][..], 2),
+        (&["--unknown", "x"], 2),
+        (&["--name", "Nothing"], 1),
+        (&["--zone", "us-east-1x"], 1),
+    ] {
+        let url = running.url();
+        let done = tokio::task::spawn_blocking(move || restore(&url, arguments))
+            .await
+            .unwrap();
+        assert_eq!(done.status.code(), Some(expected), "{arguments:?}");
+    }
+}
