@@ -12,6 +12,7 @@
 //! `SIMULATION_SEED=42 cargo test --test simulation -- --nocapture` replays one and prints its steps.
 
 mod clock;
+mod protection;
 mod simulation;
 
 use std::env;
@@ -70,5 +71,24 @@ fn no_backup_is_lost_whatever_goes_wrong() {
     // A simulation in which nothing happens proves nothing.
     for (what, count) in totals.named() {
         assert!(count > 0, "no {what} in {seeds} seeds");
+    }
+}
+
+/// A tenth of the seeds, because each runs a fleet for nine days, many of them hour by hour.
+#[test]
+fn no_source_starves_and_no_gap_stays_hidden() {
+    let seeds = number("SIMULATION_SEEDS").unwrap_or(SEEDS) / 10;
+    let only = number("SIMULATION_SEED");
+    let mut totals = protection::Counts::new();
+    for seed in only.map_or(0..seeds, |seed| seed..seed + 1) {
+        let counts = protection::simulate(seed);
+        let counts = counts.unwrap_or_else(|problem| panic!("seed {seed}: {problem}"));
+        for (what, count) in counts {
+            *totals.entry(what).or_default() += count;
+        }
+    }
+    println!("{seeds} seeds of a fleet with bad sources: {totals:?}");
+    if only.is_none() {
+        assert_eq!(totals.len(), 12, "a situation did not occur: {totals:?}");
     }
 }
