@@ -107,7 +107,7 @@ pub async fn measure(function: &Program) -> Result<(), Error> {
             let deadline = (SystemTime::now() + time).duration_since(SystemTime::UNIX_EPOCH)?;
             let deadline_ms = deadline.as_millis().to_string();
             let invocation = process
-                .invoke_told(event.to_owned(), Some(&deadline_ms), PATIENCE)
+                .invoke_with_deadline(event.to_owned(), Some(&deadline_ms), PATIENCE)
                 .await;
             match invocation.ending {
                 Ending::Answer(_) => answered += 1,

@@ -1,4 +1,4 @@
-//! Bytes that are no answer of Lightsail's: too slow, too long, cut short, or somebody else's.
+//! Responses that are too slow, too long, truncated, or not from Lightsail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,45 +12,45 @@ use tokio::time::sleep;
 use crate::BINARY;
 use crate::server::{Server, answer_json, request, write};
 
-/// Long enough for every attempt at what is answered at once.
+/// Long enough for all attempts if the server responds at once.
 const SHORT: Duration = Duration::from_secs(5);
 
-/// The memory that no answer may bring the function above, where the system tells it as Linux
-/// does. It has 256 MB in Lambda.
+/// The limit of the function's peak memory, in kB. In Lambda the function has 256 MB. The limit is
+/// checked only on systems with `/proc`.
 const MOST_MEMORY_KB: u64 = 150_000;
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\n";
 
-/// An answer that accepts a copy.
+/// A response that accepts a copy.
 const ACCEPTED: &str = r#"{"operations":[{"id":"0710de23-1f0b-4d5c-8f6a-000000000000","operationType":"CopySnapshot","status":"Started"}]}"#;
 
-/// What is wrong with an answer.
+/// What is wrong with a response.
 #[derive(Debug, Clone)]
-enum Wrong {
-    /// These bytes, and then silence.
+enum BadResponse {
+    /// Sends these bytes, then nothing.
     Silence(String),
-    /// These bytes, and then the end.
+    /// Sends these bytes, then closes the connection.
     End(String),
-    /// These bytes, and then those again and again, at once.
+    /// Sends the first text, then the second again and again without a pause.
     Flood(String, String),
-    /// These bytes, and then those again and again, a few each second.
+    /// Sends the first text, then the second again and again with pauses.
     Drip(String, String),
 }
 
-async fn do_wrong(mut stream: TcpStream, wrong: Arc<Wrong>) {
+async fn respond(mut stream: TcpStream, bad: Arc<BadResponse>) {
     while request(&mut stream).await.is_some() {
-        match &*wrong {
-            Wrong::Silence(first) => {
+        match &*bad {
+            BadResponse::Silence(first) => {
                 write(&mut stream, first).await;
             }
-            Wrong::End(first) => return write(&mut stream, first).await,
-            Wrong::Flood(first, more) => {
+            BadResponse::End(first) => return write(&mut stream, first).await,
+            BadResponse::Flood(first, more) => {
                 write(&mut stream, first).await;
                 let more = more.repeat(64 * 1024 / more.len());
                 flood(&mut stream, &more, Duration::ZERO).await;
                 return;
             }
-            Wrong::Drip(first, more) => {
+            BadResponse::Drip(first, more) => {
                 write(&mut stream, first).await;
                 return flood(&mut stream, more, Duration::from_millis(50)).await;
             }
@@ -58,7 +58,7 @@ async fn do_wrong(mut stream: TcpStream, wrong: Arc<Wrong>) {
     }
 }
 
-/// Writes the same again and again until the client goes away.
+/// Writes the text again and again until the client disconnects.
 async fn flood(stream: &mut TcpStream, text: &str, pause: Duration) {
     use tokio::io::AsyncWriteExt;
     while stream.write_all(text.as_bytes()).await.is_ok() {
@@ -72,118 +72,118 @@ fn with_length(length: usize, body: &str) -> String {
     format!("{HEAD}content-length: {length}\r\n\r\n{body}")
 }
 
-/// What Lightsail never does, what it is, and the code that the copy fails with.
-fn wrongs() -> Vec<(&'static str, Wrong, &'static str)> {
+/// Each bad response with a description and the error code of the copy.
+fn bad_responses() -> Vec<(&'static str, BadResponse, &'static str)> {
     let chunked = format!("{HEAD}transfer-encoding: chunked\r\n\r\n");
     let chunk = format!("400\r\n{}\r\n", "x".repeat(1024));
     let length = ACCEPTED.len();
     vec![
         (
             "a head that drips and never ends",
-            Wrong::Drip("HTTP/1.1 200 OK\r\nx-filler: ".to_owned(), "x".to_owned()),
+            BadResponse::Drip("HTTP/1.1 200 OK\r\nx-filler: ".to_owned(), "x".to_owned()),
             "Timeout",
         ),
         (
             "a body that drips and never ends",
-            Wrong::Drip(with_length(1_000_000, "{"), " ".to_owned()),
+            BadResponse::Drip(with_length(1_000_000, "{"), " ".to_owned()),
             "Timeout",
         ),
         (
             "chunks that drip and never end",
-            Wrong::Drip(chunked.clone(), "1\r\n \r\n".to_owned()),
+            BadResponse::Drip(chunked.clone(), "1\r\n \r\n".to_owned()),
             "Timeout",
         ),
         (
-            "a body that is shorter than it says, and silence",
-            Wrong::Silence(with_length(length + 10, ACCEPTED)),
+            "a body shorter than its content-length, then nothing",
+            BadResponse::Silence(with_length(length + 10, ACCEPTED)),
             "Timeout",
         ),
         (
-            "a body that is shorter than it says, and the end",
-            Wrong::End(with_length(length + 10, ACCEPTED)),
+            "a body shorter than its content-length, then a closed connection",
+            BadResponse::End(with_length(length + 10, ACCEPTED)),
             "ConnectionFailure",
         ),
         (
-            "a body that is longer than it says",
-            Wrong::Silence(with_length(length - 10, ACCEPTED)),
+            "a body longer than its content-length",
+            BadResponse::Silence(with_length(length - 10, ACCEPTED)),
             "ConnectionFailure",
         ),
         (
-            "two lengths",
-            Wrong::Silence(format!("{HEAD}content-length: 5\r\ncontent-length: 7\r\n\r\n{{}}   ")),
+            "two content-length headers",
+            BadResponse::Silence(format!("{HEAD}content-length: 5\r\ncontent-length: 7\r\n\r\n{{}}   ")),
             "ConnectionFailure",
         ),
         (
-            "chunks that are none",
-            Wrong::Silence(format!("{chunked}these are no chunks\r\n")),
+            "invalid chunks",
+            BadResponse::Silence(format!("{chunked}these are no chunks\r\n")),
             "ConnectionFailure",
         ),
         (
             "gigabytes in chunks",
-            Wrong::Flood(chunked, chunk),
+            BadResponse::Flood(chunked, chunk),
             "ConnectionFailure",
         ),
         (
-            "gigabytes as announced",
-            Wrong::Flood(with_length(10_000_000_000, "{"), " ".to_owned()),
+            "gigabytes with a matching content-length",
+            BadResponse::Flood(with_length(10_000_000_000, "{"), " ".to_owned()),
             "ConnectionFailure",
         ),
         (
-            "gigabytes until the end of the connection",
-            Wrong::Flood("HTTP/1.0 200 OK\r\n\r\n{".to_owned(), " ".to_owned()),
+            "gigabytes without a length",
+            BadResponse::Flood("HTTP/1.0 200 OK\r\n\r\n{".to_owned(), " ".to_owned()),
             "ConnectionFailure",
         ),
         (
             "a header of gigabytes",
-            Wrong::Flood("HTTP/1.1 200 OK\r\nx-filler: ".to_owned(), "x".to_owned()),
+            BadResponse::Flood("HTTP/1.1 200 OK\r\nx-filler: ".to_owned(), "x".to_owned()),
             "ConnectionFailure",
         ),
         (
-            "headers without end",
-            Wrong::Flood("HTTP/1.1 200 OK\r\n".to_owned(), "x-filler: x\r\n".to_owned()),
+            "an endless number of headers",
+            BadResponse::Flood("HTTP/1.1 200 OK\r\n".to_owned(), "x-filler: x\r\n".to_owned()),
             "ConnectionFailure",
         ),
         (
-            "continue, continue, continue",
-            Wrong::Drip(String::new(), "HTTP/1.1 100 Continue\r\n\r\n".to_owned()),
+            "endless 100 Continue responses",
+            BadResponse::Drip(String::new(), "HTTP/1.1 100 Continue\r\n\r\n".to_owned()),
             "Timeout",
         ),
         (
-            "early hints by the thousand",
-            Wrong::Drip(
+            "endless 103 Early Hints responses",
+            BadResponse::Drip(
                 String::new(),
                 "HTTP/1.1 103 Early Hints\r\nlink: </>; rel=preload\r\n\r\n".repeat(1000),
             ),
             "Timeout",
         ),
         (
-            "another protocol from here on",
-            Wrong::Silence(
+            "101 Switching Protocols",
+            BadResponse::Silence(
                 "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
                     .to_owned(),
             ),
             "ConnectionFailure",
         ),
         (
-            "another protocol from the start",
-            Wrong::Silence("SSH-2.0-OpenSSH_9.9\r\n".to_owned()),
+            "an SSH server",
+            BadResponse::Silence("SSH-2.0-OpenSSH_9.9\r\n".to_owned()),
             "ConnectionFailure",
         ),
         (
-            "nothing, as announced",
-            Wrong::Silence("HTTP/1.1 204 No Content\r\n\r\n".to_owned()),
+            "204 No Content",
+            BadResponse::Silence("HTTP/1.1 204 No Content\r\n\r\n".to_owned()),
             "ConnectionFailure",
         ),
         (
-            "an encoding that was not asked for",
-            Wrong::Silence(format!(
+            "a content encoding that was not requested",
+            BadResponse::Silence(format!(
                 "{HEAD}content-encoding: gzip\r\ncontent-length: 4\r\n\r\n\u{1f}\u{8}\u{8}\0"
             )),
             "ConnectionFailure",
         ),
         (
-            "a hundred thousand brackets",
-            Wrong::Silence(with_length(
+            "JSON with a nesting depth of 100,000",
+            BadResponse::Silence(with_length(
                 100_010,
                 &format!("{{\"other\": {}", "[".repeat(100_000)),
             )),
@@ -192,7 +192,7 @@ fn wrongs() -> Vec<(&'static str, Wrong, &'static str)> {
     ]
 }
 
-/// The most memory that a function has had in use; `None` where the system does not tell it.
+/// The function's peak memory in kB, or `None` on systems without `/proc`.
 fn peak_memory_kb(deployed: &Deployed) -> Option<u64> {
     let process = deployed.function.process_id()?;
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
@@ -201,29 +201,31 @@ fn peak_memory_kb(deployed: &Deployed) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_is_a_failure_in_time_and_takes_no_memory() {
-    let cases = wrongs().into_iter().map(|(what, wrong, code)| async move {
-        let wrong = Arc::new(wrong);
-        let server = Server::start(move |stream| do_wrong(stream, Arc::clone(&wrong))).await;
-        let mut deployed = Deployed::at(BINARY, server.url()).await;
-        let event = dated("x1", "us-east-1").to_string();
-        let invocation = deployed.function.invoke(event, SHORT).await;
-        let line = invocation.line_of("x1");
-        assert_eq!(line["outcome"], "failed", "{what}");
-        assert_eq!(
-            (&line["errorCode"], &line["retryable"]),
-            (&json!(code), &json!(true)),
-            "{what}: {line:#}"
-        );
-        if let Some(memory) = peak_memory_kb(&deployed) {
-            assert!(memory < MOST_MEMORY_KB, "{what}: {memory} kB");
-        }
-    });
+async fn bad_responses_fail_the_copy_in_time_and_within_the_memory_limit() {
+    let cases = bad_responses()
+        .into_iter()
+        .map(|(what, bad, code)| async move {
+            let bad = Arc::new(bad);
+            let server = Server::start(move |stream| respond(stream, Arc::clone(&bad))).await;
+            let mut deployed = Deployed::at(BINARY, server.url()).await;
+            let event = dated("x1", "us-east-1").to_string();
+            let invocation = deployed.function.invoke(event, SHORT).await;
+            let line = invocation.line_of("x1");
+            assert_eq!(line["outcome"], "failed", "{what}");
+            assert_eq!(
+                (&line["errorCode"], &line["retryable"]),
+                (&json!(code), &json!(true)),
+                "{what}: {line:#}"
+            );
+            if let Some(memory) = peak_memory_kb(&deployed) {
+                assert!(memory < MOST_MEMORY_KB, "{what}: {memory} kB");
+            }
+        });
     join_all(cases).await;
 }
 
 #[tokio::test]
-async fn an_answer_in_an_old_version_of_http_is_an_answer() {
+async fn an_http_1_0_response_is_accepted() {
     let server = Server::start(|mut stream| async move {
         request(&mut stream).await;
         let head = HEAD.replace("1.1 200", "1.0 200");
@@ -238,7 +240,7 @@ async fn an_answer_in_an_old_version_of_http_is_an_answer() {
 }
 
 #[tokio::test]
-async fn nobody_is_followed_elsewhere_with_a_signed_request() {
+async fn redirects_are_not_followed() {
     let elsewhere = Server::start(|mut stream| async move {
         request(&mut stream).await;
         answer_json(&mut stream, ACCEPTED).await;
@@ -275,8 +277,8 @@ async fn nobody_is_followed_elsewhere_with_a_signed_request() {
 }
 
 #[tokio::test]
-async fn the_largest_page_that_lightsail_could_send_is_read() {
-    // Ten megabytes of instances, far more than a page of Lightsail's has.
+async fn a_page_of_ten_megabytes_is_read() {
+    // Far more than a page of Lightsail has.
     let instance = |index: usize| -> Value {
         json!({ "name": format!("server-{index}"), "resourceType": "Instance", "supportCode": "x".repeat(1000) })
     };

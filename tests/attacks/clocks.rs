@@ -12,7 +12,7 @@ use test_support::deployed::{Deployed, Outcome, TIMEOUT, dated, world};
 use crate::BINARY;
 
 #[tokio::test]
-async fn a_deadline_in_the_far_future_or_past_is_neither_a_panic_nor_a_hang() {
+async fn a_deadline_in_the_far_future_or_past_does_not_panic_or_hang() {
     let mut deployed = Deployed::new(BINARY).await;
     let now = Timestamp::now().as_millisecond() as u64;
     let hour = 3_600_000;
@@ -25,7 +25,7 @@ async fn a_deadline_in_the_far_future_or_past_is_neither_a_panic_nor_a_hang() {
     ] {
         let invocation = deployed
             .function
-            .invoke_told(copy.clone(), Some(&future.to_string()), TIMEOUT)
+            .invoke_with_deadline(copy.clone(), Some(&future.to_string()), TIMEOUT)
             .await;
         let copied = &invocation.answer()["copies"][0];
         assert_ne!(copied["outcome"], "failed", "{future}");
@@ -33,7 +33,7 @@ async fn a_deadline_in_the_far_future_or_past_is_neither_a_panic_nor_a_hang() {
     for past in [0, 1, now - 1, now - hour, now - 20 * 365 * 24 * hour] {
         let invocation = deployed
             .function
-            .invoke_told(copy.clone(), Some(&past.to_string()), TIMEOUT)
+            .invoke_with_deadline(copy.clone(), Some(&past.to_string()), TIMEOUT)
             .await;
         let line = invocation.line_of("x1");
         assert_eq!(
@@ -46,7 +46,7 @@ async fn a_deadline_in_the_far_future_or_past_is_neither_a_panic_nor_a_hang() {
 }
 
 #[tokio::test]
-async fn without_a_deadline_that_can_be_read_the_process_ends_rather_than_hang() {
+async fn an_unreadable_deadline_ends_the_process() {
     for absurd in [
         None,
         Some(""),
@@ -57,9 +57,9 @@ async fn without_a_deadline_that_can_be_read_the_process_ends_rather_than_hang()
         let mut deployed = Deployed::new(BINARY).await;
         let invocation = deployed
             .function
-            .invoke_told(dated("x1", "us-east-1").to_string(), absurd, TIMEOUT)
+            .invoke_with_deadline(dated("x1", "us-east-1").to_string(), absurd, TIMEOUT)
             .await;
-        // Lambda takes that for a function error, and starts another process for the next event.
+        // Lambda reports this as a function error and starts a new process for the next event.
         assert!(
             matches!(&invocation.ending, Ending::Exited(status) if !status.success()),
             "{absurd:?}: {invocation:#?}"
@@ -68,7 +68,7 @@ async fn without_a_deadline_that_can_be_read_the_process_ends_rather_than_hang()
     }
 }
 
-/// A function whose Lightsail has another clock, which is this far ahead, in hours.
+/// A function with an emulator whose clock is ahead of the real one by the returned number of hours.
 async fn with_clock() -> (Deployed, Arc<AtomicI64>, lightsail_emulator::Running) {
     let ahead = Arc::new(AtomicI64::new(0));
     let hours = Arc::clone(&ahead);
@@ -82,11 +82,11 @@ async fn with_clock() -> (Deployed, Arc<AtomicI64>, lightsail_emulator::Running)
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_by_hours_makes_no_call_fail() {
+async fn calls_succeed_after_the_clock_jumps_by_hours() {
     let (mut deployed, ahead, _running) = with_clock().await;
     for (index, hours) in [0, 3, 0, -5, 7, 0].into_iter().enumerate() {
         ahead.store(hours, Ordering::Relaxed);
-        // Several at once, none of which knows the clock from another's answer.
+        // Sent at the same time, so none has learned the clock from another's response.
         let copies: Vec<_> = ["a", "b", "c", "d"]
             .map(|name| dated(&format!("{name}-{index}"), "us-east-1"))
             .into();
@@ -105,10 +105,10 @@ async fn a_clock_that_jumps_by_hours_makes_no_call_fail() {
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_in_the_middle_of_an_invocation_makes_no_call_fail() {
+async fn calls_succeed_after_the_clock_jumps_within_an_invocation() {
     let (mut deployed, ahead, _running) = with_clock().await;
     deployed.emulator.on_call(move |call| {
-        // Every other call: the next one's signature is off.
+        // The clock changes after each call, so the next signature has the wrong time.
         ahead.store((call.number % 2) as i64 * 4, Ordering::Relaxed);
         Fault::None
     });
@@ -119,7 +119,7 @@ async fn a_clock_that_jumps_in_the_middle_of_an_invocation_makes_no_call_fail() 
 }
 
 #[tokio::test]
-async fn a_clock_that_lightsail_never_agrees_with_is_an_honest_failure() {
+async fn a_second_clock_skew_refusal_fails_the_copy() {
     let mut deployed = Deployed::new(BINARY).await;
     for (code, message) in [
         ("RequestTimeTooSkewed", "The difference is too large."),

@@ -1,4 +1,4 @@
-//! Connections that died while the function was frozen, and nobody told it.
+//! Connections that broke while the function was frozen, without a FIN or RST packet.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use test_support::deployed::{Deployed, Outcome, dated, world};
 use crate::BINARY;
 use crate::server::Gateway;
 
-/// A timeout that many users will have.
-const USUAL: Duration = Duration::from_secs(30);
+/// A common function timeout.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 fn copies(name: &str, number: usize) -> Value {
     let copies = (0..number).map(|index| dated(&format!("{name}-{index}"), "us-east-1"));
     json!({ "copies": copies.collect::<Vec<_>>() })
 }
 
-/// How many calls an invocation made, each attempt counted.
+/// The number of requests of an invocation, with retries.
 fn attempts(invocation: &Invocation) -> u64 {
     invocation.events("invocation")[0]["calls"]
         .as_u64()
         .unwrap()
 }
 
-/// A function with as many idle connections as it ever has to a Region.
+/// A function with 8 idle connections to a Region, which is the maximum.
 async fn with_idle_connections() -> (Deployed, Gateway, Running) {
     let roomy = World {
         copy_limit: 1000,
@@ -40,7 +40,7 @@ async fn with_idle_connections() -> (Deployed, Gateway, Running) {
     deployed.emulator = emulator;
     let invocation = deployed
         .function
-        .invoke(copies("before", 40).to_string(), USUAL)
+        .invoke(copies("before", 40).to_string(), FUNCTION_TIMEOUT)
         .await;
     assert_eq!(invocation.answer()["summary"]["started"], 40);
     assert_eq!(gateway.connections(), 8);
@@ -48,14 +48,14 @@ async fn with_idle_connections() -> (Deployed, Gateway, Running) {
 }
 
 #[tokio::test]
-async fn connections_forgotten_during_a_long_freeze_cost_nothing() {
+async fn connections_lost_during_a_long_freeze_cause_no_retries() {
     let (mut deployed, gateway, _running) = with_idle_connections().await;
     deployed.function.freeze().await;
     gateway.forget();
     tokio::time::sleep(Duration::from_secs(6)).await;
     let invocation = deployed
         .function
-        .invoke(copies("after", 20).to_string(), USUAL)
+        .invoke(copies("after", 20).to_string(), FUNCTION_TIMEOUT)
         .await;
     assert_eq!(invocation.answer()["summary"]["started"], 20);
     assert_eq!(attempts(&invocation), 20);
@@ -63,14 +63,15 @@ async fn connections_forgotten_during_a_long_freeze_cost_nothing() {
 }
 
 #[tokio::test]
-async fn connections_forgotten_in_the_middle_cost_each_call_one_attempt_at_most() {
+async fn connections_lost_without_a_freeze_cause_one_retry_per_call() {
     let cases = [8, 1].map(|number| async move {
         let (mut deployed, gateway, _running) = with_idle_connections().await;
         gateway.forget();
         let event = copies("after", number).to_string();
-        let invocation = deployed.function.invoke(event, USUAL).await;
+        let invocation = deployed.function.invoke(event, FUNCTION_TIMEOUT).await;
         assert_eq!(invocation.answer()["summary"]["started"], number);
-        // One that is asked for alone finds all that were idle gone by its second attempt.
+        // With a single copy, the second attempt opens a new connection: the other idle ones have
+        // been discarded by then.
         assert_eq!(attempts(&invocation), 2 * number as u64);
     });
     join_all(cases).await;

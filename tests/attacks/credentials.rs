@@ -1,5 +1,5 @@
-//! Credentials that expire, are renewed, or cannot be had, where the function gets them from an
-//! endpoint, as it does in Lambda where its process was restored from a snapshot.
+//! Credentials that expire, are renewed, or are unavailable. The function gets them from the
+//! container credentials endpoint, as in Lambda with SnapStart.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,35 +18,35 @@ use crate::server::{Server, answer_json, request, write};
 
 const AUTHORIZATION: &str = "authorization-of-this-process";
 
-/// What the endpoint gives out next.
+/// The next response of the endpoint.
 #[derive(Debug, Clone)]
 enum Next {
-    /// Credentials with this session token, which say that they are good for this many seconds.
+    /// Credentials with this session token and an expiration in this many seconds.
     Credentials(&'static str, i64),
-    /// A fault of its own.
+    /// Status 500.
     Fault,
-    /// No answer.
+    /// No response.
     Silence,
 }
 
-/// An endpoint that gives out credentials, and how often it was asked.
+/// A container credentials endpoint that counts its requests.
 struct Endpoint {
     server: Server,
     next: Arc<Mutex<Next>>,
-    asked: Arc<Mutex<usize>>,
+    requests: Arc<Mutex<usize>>,
 }
 
 impl Endpoint {
     async fn start(first: Next) -> Self {
         let next = Arc::new(Mutex::new(first));
-        let asked = Arc::new(Mutex::new(0));
-        let (giving, counting) = (Arc::clone(&next), Arc::clone(&asked));
+        let requests = Arc::new(Mutex::new(0));
+        let (shared_next, shared_requests) = (Arc::clone(&next), Arc::clone(&requests));
         let server = Server::start(move |mut stream| {
-            let (next, asked) = (Arc::clone(&giving), Arc::clone(&counting));
+            let (next, requests) = (Arc::clone(&shared_next), Arc::clone(&shared_requests));
             async move {
                 while let Some(request) = request(&mut stream).await {
                     assert!(request.contains(AUTHORIZATION), "{request}");
-                    *asked.lock().unwrap() += 1;
+                    *requests.lock().unwrap() += 1;
                     let next = next.lock().unwrap().clone();
                     match next {
                         Next::Credentials(token, seconds) => {
@@ -72,20 +72,20 @@ impl Endpoint {
         Self {
             server,
             next,
-            asked,
+            requests,
         }
     }
 
-    fn give(&self, next: Next) {
+    fn set_next(&self, next: Next) {
         *self.next.lock().unwrap() = next;
     }
 
-    fn take_asked(&self) -> usize {
-        std::mem::take(&mut self.asked.lock().unwrap())
+    fn take_requests(&self) -> usize {
+        std::mem::take(&mut self.requests.lock().unwrap())
     }
 }
 
-/// A function that has its credentials from an endpoint.
+/// A function that gets its credentials from an endpoint.
 async fn deployed(first: Next) -> (Deployed, Endpoint, Running) {
     let endpoint = Endpoint::start(first).await;
     let mut deployed = Deployed::new(BINARY).await;
@@ -101,7 +101,7 @@ async fn deployed(first: Next) -> (Deployed, Endpoint, Running) {
 const HOUR: i64 = 3600;
 
 #[tokio::test]
-async fn credentials_are_asked_for_once_and_kept() {
+async fn credentials_are_requested_once_and_cached() {
     let (mut deployed, endpoint, _lightsail) =
         deployed(Next::Credentials(SESSION_TOKEN, HOUR)).await;
     for (name, region) in [
@@ -114,19 +114,19 @@ async fn credentials_are_asked_for_once_and_kept() {
             "started"
         );
     }
-    assert_eq!(endpoint.take_asked(), 1);
+    assert_eq!(endpoint.take_requests(), 1);
 }
 
 #[tokio::test]
-async fn credentials_that_lightsail_calls_expired_are_renewed_in_the_same_invocation() {
+async fn credentials_that_lightsail_refuses_as_expired_are_renewed_in_the_same_invocation() {
     let (mut deployed, endpoint, _lightsail) =
         deployed(Next::Credentials(SESSION_TOKEN, HOUR)).await;
     assert_eq!(
         deployed.copy(&dated("x1", "us-east-1")).await["outcome"],
         "started"
     );
-    assert_eq!(endpoint.take_asked(), 1);
-    // By their own date they are good for an hour.
+    assert_eq!(endpoint.take_requests(), 1);
+    // Their expiration date is an hour away.
     let refusal = Fault::error(StatusCode::BAD_REQUEST, "ExpiredTokenException", "Expired.");
     deployed
         .emulator
@@ -136,14 +136,14 @@ async fn credentials_that_lightsail_calls_expired_are_renewed_in_the_same_invoca
         .collect();
     let answer = deployed.answer(&json!({ "copies": copies })).await;
     assert_eq!(answer["summary"]["started"], 8, "{answer:#}");
-    assert!(endpoint.take_asked() >= 1);
-    // What was had anew is kept.
+    assert!(endpoint.take_requests() >= 1);
+    // The new credentials are cached.
     deployed.still_serves().await;
-    assert_eq!(endpoint.take_asked(), 0);
+    assert_eq!(endpoint.take_requests(), 0);
 }
 
 #[tokio::test]
-async fn a_process_does_not_keep_credentials_that_are_refused() {
+async fn refused_credentials_are_not_cached() {
     let expired = Next::Credentials(EXPIRED_SESSION_TOKEN, HOUR);
     let (mut deployed, endpoint, _lightsail) = deployed(expired).await;
     let invocation = deployed.send(&dated("x1", "us-east-1")).await;
@@ -152,32 +152,32 @@ async fn a_process_does_not_keep_credentials_that_are_refused() {
         (&line["errorCode"], &line["retryable"]),
         (&json!("ExpiredTokenException"), &json!(true))
     );
-    // Asked for anew once, and not again and again.
-    assert_eq!(endpoint.take_asked(), 2);
-    endpoint.give(Next::Credentials(SESSION_TOKEN, HOUR));
+    // Requested again once, not with every attempt.
+    assert_eq!(endpoint.take_requests(), 2);
+    endpoint.set_next(Next::Credentials(SESSION_TOKEN, HOUR));
     assert_eq!(
         deployed.copy(&dated("x1", "us-east-1")).await["outcome"],
         "started"
     );
-    assert_eq!(endpoint.take_asked(), 1);
+    assert_eq!(endpoint.take_requests(), 1);
 }
 
 #[tokio::test]
-async fn credentials_that_are_about_to_expire_are_renewed_without_a_failure() {
+async fn credentials_are_renewed_before_they_expire() {
     let (mut deployed, endpoint, _lightsail) = deployed(Next::Credentials(SESSION_TOKEN, 2)).await;
     for name in ["x1", "x2", "x3"] {
         assert_eq!(
             deployed.copy(&dated(name, "us-east-1")).await["outcome"],
             "started"
         );
-        assert_eq!(endpoint.take_asked(), 1);
+        assert_eq!(endpoint.take_requests(), 1);
     }
 }
 
 #[tokio::test]
-async fn credentials_that_cannot_be_had_are_an_honest_failure_in_time() {
+async fn unavailable_credentials_fail_the_copy_in_time() {
     let cases = [(Next::Fault, "credential"), (Next::Silence, "identity")];
-    let cases = cases.map(|(next, said)| async move {
+    let cases = cases.map(|(next, expected)| async move {
         let (mut deployed, endpoint, _lightsail) = deployed(next.clone()).await;
         let event = dated("x1", "us-east-1").to_string();
         let invocation = deployed
@@ -190,10 +190,10 @@ async fn credentials_that_cannot_be_had_are_an_honest_failure_in_time() {
             (&json!("failed"), &json!("ConnectionFailure"), &json!(true))
         );
         let message = line["errorMessage"].as_str().unwrap();
-        assert!(message.contains(said), "{next:?}: {message}");
+        assert!(message.contains(expected), "{next:?}: {message}");
         assert_eq!(deployed.emulator.call_count(), 0);
-        // The next invocation has them, if they can be had by then.
-        endpoint.give(Next::Credentials(SESSION_TOKEN, HOUR));
+        // The next invocation gets them, now that the endpoint works.
+        endpoint.set_next(Next::Credentials(SESSION_TOKEN, HOUR));
         let copy = deployed.copy(&dated("x1", "us-east-1")).await;
         assert_eq!(copy["outcome"], "started", "{next:?}");
     });
@@ -201,7 +201,7 @@ async fn credentials_that_cannot_be_had_are_an_honest_failure_in_time() {
 }
 
 #[tokio::test]
-async fn without_credentials_nothing_is_called_and_the_failure_says_so() {
+async fn without_credentials_lightsail_is_not_called() {
     let mut deployed = Deployed::new(BINARY).await;
     let lightsail = deployed.emulator.clone().start().await.unwrap();
     // Lambda has no instance metadata. The SDK would wait seconds for it.

@@ -1,4 +1,4 @@
-//! Hardly any time, and none.
+//! Deadlines that are very close or already past.
 
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ fn jobs() -> Vec<Value> {
 const DEPLOYED: &str =
     r#"{ "sources": [{ "region": "us-west-2" }], "destinations": ["us-east-1"] }"#;
 
-/// Asserts that an invocation failed for lack of time, and said so of each thing that it failed at.
-fn out_of_time(invocation: &Invocation, what: &str) {
+/// Asserts that an invocation failed, and that every line of its message has the code `Timeout`.
+fn assert_timed_out(invocation: &Invocation, what: &str) {
     let (error_type, message) = invocation.error();
     assert_eq!(error_type, "CopyFailed", "{what}");
     assert!(message.lines().count() > 0);
@@ -41,41 +41,40 @@ fn out_of_time(invocation: &Invocation, what: &str) {
 }
 
 #[tokio::test]
-async fn one_second_is_enough_to_say_that_nothing_answers() {
+async fn one_second_is_enough_to_report_that_lightsail_does_not_respond() {
     for job in jobs() {
         let mut deployed = Deployed::with(BINARY, world(), &[("COPY_POLICY", DEPLOYED)]).await;
         deployed.emulator.on_call(|_| Fault::Hang);
         let second = Duration::from_secs(1);
         let invocation = deployed.function.invoke(job.to_string(), second).await;
-        out_of_time(&invocation, &job.to_string());
+        assert_timed_out(&invocation, &job.to_string());
         deployed.emulator.on_call(|_| Fault::None);
         deployed.still_serves().await;
     }
 }
 
-/// A deadline that is this far away, or gone, in the header's form.
+/// The deadline header for a deadline this many milliseconds from now. Negative: in the past.
 fn deadline(milliseconds: i64) -> String {
     (Timestamp::now().as_millisecond() + milliseconds).to_string()
 }
 
 #[tokio::test]
-async fn a_fifth_of_a_second_and_less_is_enough_too() {
+async fn a_deadline_within_200_ms_or_past_is_answered() {
     for milliseconds in [200, 150, 1, 0, -1, -1000] {
         let mut deployed = Deployed::with(BINARY, world(), &[("COPY_POLICY", DEPLOYED)]).await;
         deployed.emulator.on_call(|_| Fault::Hang);
         for job in jobs() {
             let what = format!("{milliseconds} ms: {job}");
-            // The harness waits longer than the header says: a machine that is busy with other
-            // things is not what this is about.
-            let told = deadline(milliseconds);
+            // The test waits longer than the header says, because a busy machine must not fail it.
+            let header = deadline(milliseconds);
             let invocation = deployed
                 .function
-                .invoke_told(job.to_string(), Some(&told), TIMEOUT)
+                .invoke_with_deadline(job.to_string(), Some(&header), TIMEOUT)
                 .await;
-            out_of_time(&invocation, &what);
+            assert_timed_out(&invocation, &what);
         }
         if milliseconds <= 150 {
-            // Those 150 ms are for the answer, and so nothing was begun that could not be ended.
+            // 150 ms are reserved for the answer, so no copy was started.
             assert_eq!(deployed.calls_of(Operation::CopySnapshot), []);
         }
         deployed.emulator.on_call(|_| Fault::None);
@@ -84,14 +83,14 @@ async fn a_fifth_of_a_second_and_less_is_enough_too() {
 }
 
 #[tokio::test]
-async fn a_mistake_is_told_however_little_time_there_is() {
+async fn an_invalid_event_is_reported_even_without_time() {
     let mut deployed = Deployed::new(BINARY).await;
     for milliseconds in [150, 1, 0, -1000] {
         for event in ["", "[]", "{\"copies\": 1}"] {
-            let told = deadline(milliseconds);
+            let header = deadline(milliseconds);
             let invocation = deployed
                 .function
-                .invoke_told(event, Some(&told), TIMEOUT)
+                .invoke_with_deadline(event, Some(&header), TIMEOUT)
                 .await;
             let error = invocation.error();
             assert_eq!(error.0, "InvalidEvent", "{milliseconds} ms: {event}");
@@ -100,9 +99,9 @@ async fn a_mistake_is_told_however_little_time_there_is() {
 }
 
 #[tokio::test]
-async fn a_copy_that_was_asked_for_in_the_last_moment_is_found_by_the_retry() {
+async fn a_copy_whose_response_came_too_late_is_found_by_the_retry() {
     let mut deployed = Deployed::with(BINARY, world_of_instant_copies(), &[]).await;
-    // Each copy is started, and its answer is never heard of.
+    // Each copy is started, and its response is lost.
     deployed
         .emulator
         .on_call(|call| match call.body.get("targetSnapshotName") {
@@ -113,12 +112,12 @@ async fn a_copy_that_was_asked_for_in_the_last_moment_is_found_by_the_retry() {
         .map(|n| dated(&format!("copy-{n}"), "us-east-1"))
         .collect();
     let event = json!({ "copies": copies });
-    let told = deadline(400);
+    let header = deadline(400);
     let invocation = deployed
         .function
-        .invoke_told(event.to_string(), Some(&told), TIMEOUT)
+        .invoke_with_deadline(event.to_string(), Some(&header), TIMEOUT)
         .await;
-    // It cannot know, and says so as something that may be tried again.
+    // The function cannot know that the copies exist, so they fail as retryable.
     for line in invocation.events("copy_result") {
         assert_eq!(
             (&line["outcome"], &line["retryable"]),

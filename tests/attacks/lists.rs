@@ -1,4 +1,4 @@
-//! Lists that never end, and lists that nobody has answered.
+//! Lists that never end, and responses without the list.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ const LISTS: [(Operation, &str); 4] = [
 ];
 
 #[tokio::test]
-async fn a_list_that_begins_again_is_given_up_at_once() {
+async fn a_list_with_a_repeated_page_token_fails_at_once() {
     for (operation, member) in LISTS {
         for tokens in [&["a"][..], &["a", "b", "c"]] {
             let mut deployed = Deployed::new(BINARY).await;
@@ -41,8 +41,8 @@ async fn a_list_that_begins_again_is_given_up_at_once() {
                 if call.operation != operation {
                     return Fault::None;
                 }
-                let asked = call.body["pageToken"].as_str();
-                let last = tokens.iter().position(|token| Some(*token) == asked);
+                let requested = call.body["pageToken"].as_str();
+                let last = tokens.iter().position(|token| Some(*token) == requested);
                 let next = tokens[last.map_or(0, |last| (last + 1) % tokens.len())];
                 page(&json!({ member: [], "nextPageToken": next }))
             });
@@ -62,7 +62,7 @@ async fn a_list_that_begins_again_is_given_up_at_once() {
 }
 
 #[tokio::test]
-async fn a_list_that_never_ends_is_given_up_in_time() {
+async fn a_list_that_never_ends_fails_in_time() {
     let mut deployed = Deployed::new(BINARY).await;
     deployed.emulator.record_calls(false);
     deployed.emulator.on_call(|call| match call.operation {
@@ -87,13 +87,13 @@ async fn a_list_that_never_ends_is_given_up_in_time() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_list_that_is_not_lightsails_is_no_empty_list() {
+async fn a_response_without_the_list_and_a_request_id_is_a_failure() {
     for (operation, _) in LISTS {
         let server = Server::start(move |mut stream| async move {
             while let Some(request) = request(&mut stream).await {
                 let lists = r#"{"instances":[{"name":"web"}],"disks":[],"instanceSnapshots":[],"diskSnapshots":[],"autoSnapshots":[]}"#;
-                let asked = request.contains(&format!(".{operation}\r"));
-                answer_json(&mut stream, if asked { "{}" } else { lists }).await;
+                let is_operation = request.contains(&format!(".{operation}\r"));
+                answer_json(&mut stream, if is_operation { "{}" } else { lists }).await;
             }
         })
         .await;

@@ -1,17 +1,18 @@
-//! Attacks on the function as a running process, from outside: the real binary under the local
-//! Lambda, and a Lightsail, or a way to it, that misbehaves as no service says it would.
+//! Attacks on the running function from outside. The real binary runs under the local Lambda, and
+//! Lightsail or the network misbehaves in ways that no documentation describes.
 //!
-//! What each shows is the same: the invocation ends in an honest answer before its deadline,
-//! nothing is lost that was asked for, memory stays bounded, and the same process serves the next.
+//! Each test shows the same properties: the invocation ends before its deadline with a correct
+//! result, no requested copy is lost, memory stays bounded, and the same process serves the next
+//! event.
 //!
-//! - [`connections`]: connections that died while the function was frozen.
+//! - [`connections`]: connections that broke while the function was frozen.
 //! - [`clocks`]: deadlines and clocks that are far off.
-//! - [`credentials`]: credentials that expire, are renewed, or cannot be had.
-//! - [`answers`]: bytes that are no answer of Lightsail's, too slow, too long, or somebody else's.
-//! - [`lists`]: lists that never end, or that nobody has answered.
-//! - [`output`]: nobody reads what the function writes.
-//! - [`deadlines`]: hardly any time, and none.
-//! - [`server`]: a server that does to each connection whatever a test wants.
+//! - [`credentials`]: credentials that expire, are renewed, or are unavailable.
+//! - [`answers`]: responses that are too slow, too long, truncated, or not from Lightsail.
+//! - [`lists`]: lists that never end, and responses without the list.
+//! - [`output`]: standard output that is closed, full or blocked.
+//! - [`deadlines`]: deadlines that are very close or already past.
+//! - [`server`]: a server whose connections each test controls.
 
 mod answers;
 mod clocks;

@@ -1,6 +1,6 @@
-//! Nobody reads what the function writes.
+//! Standard output that is closed, full or blocked.
 //!
-//! A shell starts the function with the standard output that a test wants, and becomes it.
+//! A shell script redirects standard output and then replaces itself with the function (`exec`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,14 +14,14 @@ use test_support::deployed::{Deployed, Outcome, TIMEOUT, dated, world};
 
 use crate::BINARY;
 
-/// A program that does `script`, in which `$function` is the function's binary.
+/// A program that runs `script`. In it, `$function` is the path of the function's binary.
 fn program(name: &str, script: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("output-{name}"));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     let text = format!("#!/bin/sh\nfunction='{BINARY}'\n{script}\n");
-    // Another process writes it: a file that this one has open, or one that it is just starting
-    // for another test, cannot be executed.
+    // Another process writes the file. If this process wrote it, a child that another test starts
+    // at the same time could inherit the open file, and executing it would fail with ETXTBSY.
     let written = Command::new("sh")
         .args([
             "-c",
@@ -50,7 +50,7 @@ async fn deployed(name: &str, script: &str) -> (Deployed, Running) {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_takes_is_no_reason_not_to_copy() {
+async fn copies_are_made_if_the_log_cannot_be_written() {
     let mut outputs = vec![
         ("closed", "exec \"$function\" >&-"),
         ("both-closed", "exec \"$function\" >&- 2>&-"),
@@ -73,7 +73,7 @@ async fn a_log_that_nobody_takes_is_no_reason_not_to_copy() {
             let copy = deployed.copy(&dated(target, "us-east-1")).await;
             assert_eq!(copy["outcome"], "started", "{name}");
         }
-        // A policy's metrics go the same way.
+        // The metrics of a policy run also go to standard output.
         let policy = json!({ "policy": {
             "sources": [{ "region": "us-west-2", "names": ["Data-*"] }], "destinations": ["us-east-1"],
         } });
@@ -88,11 +88,11 @@ async fn a_log_that_nobody_takes_is_no_reason_not_to_copy() {
     }
 }
 
-/// Lambda sees to it that what a function writes is read. Should it stop, the function waits with
-/// its next line: a copy that is in no log would be worse than an invocation that ends as timed
-/// out, which Lambda logs, counts and tries again, and which has lost nothing.
+/// Lambda reads a function's output. If it stops reading, the function blocks on its next line and
+/// times out. Lambda logs, counts and retries a timeout, and the retry finds the copies. A copy
+/// without a log line would be worse.
 #[tokio::test]
-async fn a_log_that_is_stuck_ends_in_lambdas_timeout_and_loses_nothing() {
+async fn a_blocked_log_ends_in_a_timeout_and_the_retry_finds_the_copy() {
     let stuck = r#"cd "${0%/*}"; mkfifo pipe; exec 3<>pipe; head -c 65536 /dev/zero >&3; exec "$function" >&3"#;
     let (mut stuck, lightsail) = deployed("stuck", stuck).await;
     let event = dated("x1", "us-east-1");
@@ -102,7 +102,7 @@ async fn a_log_that_is_stuck_ends_in_lambdas_timeout_and_loses_nothing() {
         .await;
     assert_eq!(invocation.ending, Ending::TimedOut);
     assert_eq!(stuck.function.process_id(), None);
-    // The next process, which Lambda starts for the retry, finds what was done.
+    // Lambda starts a new process for the retry. It finds the copy.
     let settings = Settings::default()
         .variable("AWS_ENDPOINT_URL_LIGHTSAIL", &lightsail.url())
         .variable("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)

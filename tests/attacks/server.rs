@@ -1,5 +1,5 @@
-//! A server that does to each connection whatever a test wants, and a way between function and
-//! emulator that forgets connections.
+//! A server whose connections each test controls, and a gateway in front of the emulator that drops
+//! connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// A server while it lives; dropping it closes its connections.
+/// A running server. Dropping it closes its connections.
 pub struct Server {
     url: String,
     connections: Arc<AtomicUsize>,
@@ -48,7 +48,7 @@ impl Server {
         &self.url
     }
 
-    /// How many connections were made to it.
+    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
@@ -60,7 +60,7 @@ impl Drop for Server {
     }
 }
 
-/// Reads one request, head and body; `None` once the client has gone away.
+/// Reads one request, head and body. `None` if the client has disconnected.
 pub async fn request(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {
@@ -81,13 +81,13 @@ pub async fn request(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
-/// Writes text, if the client is still there.
+/// Writes text. Ignores a client that has disconnected.
 pub async fn write(stream: &mut TcpStream, text: impl AsRef<[u8]>) {
-    // A client that has had enough is what some tests are about.
+    // Some tests make the client disconnect.
     let _ = stream.write_all(text.as_ref()).await;
 }
 
-/// Answers with status 200 and this JSON, and nothing else that Lightsail would send.
+/// Responds with status 200 and this JSON, without the request ID that Lightsail would send.
 pub async fn answer_json(stream: &mut TcpStream, body: &str) {
     let length = body.len();
     write(
@@ -97,8 +97,8 @@ pub async fn answer_json(stream: &mut TcpStream, body: &str) {
     .await;
 }
 
-/// A way to the emulator as through a gateway that translates addresses: it can forget its
-/// connections. What comes in on one of them afterwards goes nowhere, and nobody says so.
+/// A gateway in front of the emulator that can forget its connections, as a NAT gateway does. It
+/// then discards all packets of these connections without an error.
 pub struct Gateway {
     server: Server,
     age: watch::Sender<u32>,
@@ -127,17 +127,17 @@ impl Gateway {
         Self { server, age }
     }
 
-    /// Where the function finds Lightsail.
+    /// `http://127.0.0.1:PORT`, the endpoint for the function.
     pub fn url(&self) -> &str {
         self.server.url()
     }
 
-    /// How many connections were made through it.
+    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         self.server.connections()
     }
 
-    /// Forgets all connections that there are.
+    /// Forgets all current connections.
     pub fn forget(&self) {
         self.age.send_modify(|age| *age += 1);
     }

@@ -182,12 +182,13 @@ impl LocalFunction {
     pub async fn invoke(&mut self, payload: impl Into<Bytes>, time: Duration) -> Invocation {
         let deadline = (SystemTime::now() + time).duration_since(SystemTime::UNIX_EPOCH);
         let deadline_ms = deadline.unwrap_or_default().as_millis().to_string();
-        self.invoke_told(payload, Some(&deadline_ms), time).await
+        self.invoke_with_deadline(payload, Some(&deadline_ms), time)
+            .await
     }
 
     /// Sends an event with any text as its deadline header, which is normally in milliseconds since
     /// the Unix epoch, and waits at most `time` for the result. `None` omits the header.
-    pub async fn invoke_told(
+    pub async fn invoke_with_deadline(
         &mut self,
         payload: impl Into<Bytes>,
         deadline_ms: Option<&str>,
