@@ -1,4 +1,4 @@
-//! What is asked of Lightsail, and the outcomes of copies.
+//! Requests to Lightsail, and the outcomes of copies.
 
 use jiff::Timestamp;
 use lightsail_emulator::{Fault, Operation, Region, SnapshotState, world};
@@ -32,7 +32,7 @@ async fn the_api_pages_sample_requests_are_sent_member_for_member() {
         let calls = deployed.emulator.calls();
         assert_eq!(calls.len(), 1);
         assert_eq!(calls[0].operation, Operation::CopySnapshot);
-        // The Region that the request was signed for: the one that the function runs in.
+        // The Region in the signature is the one that the function runs in.
         assert_eq!(calls[0].region, Region::UsEast1);
         assert_eq!(calls[0].body, request);
     }
@@ -62,13 +62,13 @@ async fn a_request_becomes_one_call_for_each_destination() {
     let own = [Region::UsEast1].as_slice();
     for (event, body, regions) in [
         (latest.clone(), &latest, own),
-        // The latest is the default where neither a date nor the latest is asked for.
+        // Without `restoreDate`, the latest snapshot is the default.
         (
             changed(&latest, "useLatestRestorableAutoSnapshot", Value::Null),
             &latest,
             own,
         ),
-        // `false` is what a date means already, and is not sent.
+        // `restoreDate` implies `false`, so `false` is not sent.
         (
             changed(&dated, "useLatestRestorableAutoSnapshot", false.into()),
             &dated,
@@ -79,7 +79,7 @@ async fn a_request_becomes_one_call_for_each_destination() {
             &dated,
             &[Region::ApSouth1],
         ),
-        // The destination may be where the source is.
+        // The destination may be the source Region.
         (
             changed(&dated, "destinationRegion", json!("us-west-2")),
             &dated,
@@ -126,7 +126,7 @@ async fn the_default_destination_is_the_region_that_the_function_runs_in() {
     );
     assert_eq!(deployed.emulator.calls()[0].region, Region::CaCentral1);
 
-    // Lambda is in Regions that Lightsail is not in.
+    // Lambda exists in this Region. Lightsail does not.
     let mut deployed = Deployed::with(BINARY, world(), &[("AWS_REGION", "me-south-1")]).await;
     let invocation = deployed.send(&request).await;
     let (error_type, message) = invocation.error();
@@ -143,7 +143,7 @@ async fn the_default_destination_is_the_region_that_the_function_runs_in() {
 }
 
 #[tokio::test]
-async fn a_copy_without_a_name_is_given_one() {
+async fn a_name_is_generated_if_the_request_has_none() {
     let longest = format!("a{}", "-".repeat(226));
     for (request, name) in [
         (
@@ -162,7 +162,7 @@ async fn a_copy_without_a_name_is_given_one() {
             json!({ "sourceResourceName": "WordPress-1", "useLatestRestorableAutoSnapshot": true }),
             "WordPress-1-us-west-2-20261122T063000Z".to_owned(),
         ),
-        // Instances may have names that a snapshot may not have.
+        // This instance name is not valid as a snapshot name.
         (
             json!({ "sourceResourceName": "shop.example.com", "restoreDate": "2019-09-25" }),
             "shop_2E_example_2E_com-us-west-2-2019-09-25".to_owned(),
@@ -197,7 +197,7 @@ async fn a_copy_without_a_name_is_given_one() {
 }
 
 #[tokio::test]
-async fn resources_of_one_name_in_two_regions_do_not_collide() {
+async fn resources_with_the_same_name_in_two_regions_get_different_copies() {
     let of = |region: &str| json!({ "sourceRegion": region, "sourceResourceName": "WordPress-1", "restoreDate": "2019-09-25" });
     let mut deployed = Deployed::new(BINARY).await;
     let event = json!({ "copies": [of("us-west-2"), of("eu-central-1")] });
@@ -212,7 +212,7 @@ async fn resources_of_one_name_in_two_regions_do_not_collide() {
 }
 
 #[tokio::test]
-async fn an_accepted_copy_is_answered_with_all_that_lightsail_returned() {
+async fn the_answer_has_all_that_lightsail_returned() {
     let mut deployed = Deployed::new(BINARY).await;
     let mut event = sample_requests()[0].clone();
     event["destinationRegion"] = "eu-west-1".into();
@@ -253,7 +253,7 @@ async fn an_accepted_copy_is_answered_with_all_that_lightsail_returned() {
 }
 
 #[tokio::test]
-async fn every_member_of_every_operation_is_answered() {
+async fn the_answer_has_every_member_of_every_operation() {
     // The times are those of the API page's sample responses.
     let returned = json!({ "operations": [
         { "id": "0710de23-b848-4146-887d-ec12093c049d", "createdAt": 1.56961336589E9, "statusChangedAt": 1.569613921044E9,
@@ -281,7 +281,7 @@ async fn every_member_of_every_operation_is_answered() {
 }
 
 #[tokio::test]
-async fn a_requests_own_fields_come_back_as_they_were_sent() {
+async fn the_answer_repeats_the_request_fields_as_sent() {
     let own = [
         "sourceRegion",
         "sourceResourceName",
@@ -308,7 +308,7 @@ async fn a_requests_own_fields_come_back_as_they_were_sent() {
 }
 
 #[tokio::test]
-async fn copies_are_answered_in_the_order_of_the_event() {
+async fn the_answer_has_the_order_of_the_event() {
     let targets: Vec<_> = (0..40).map(|number| format!("copy-{number}")).collect();
     let requests: Vec<_> = targets
         .iter()
@@ -324,7 +324,7 @@ async fn copies_are_answered_in_the_order_of_the_event() {
         &[],
     )
     .await;
-    // Those asked for first are answered last.
+    // The first requests get the last responses.
     deployed.emulator.on_call(|call| {
         let first = call.number <= 8;
         Fault::None.after(std::time::Duration::from_millis(if first {
@@ -345,7 +345,7 @@ async fn copies_are_answered_in_the_order_of_the_event() {
 }
 
 #[tokio::test]
-async fn an_event_that_comes_twice_makes_one_copy() {
+async fn an_event_delivered_twice_makes_one_copy() {
     for (world, second) in [(world(), "pending"), (world_of_instant_copies(), "exists")] {
         let mut deployed = Deployed::with(BINARY, world, &[]).await;
         let event = json!({ "time": "2026-11-22T06:30:00Z", "copies": [
@@ -367,8 +367,8 @@ async fn an_event_that_comes_twice_makes_one_copy() {
     }
 }
 
-/// Snapshots that have a name already, and what a copy of WordPress-1 in us-west-2 under that name
-/// comes to: an outcome, or the code of an error.
+/// Snapshots that already have the target name, and the outcome or error code of a copy of
+/// WordPress-1 in us-west-2 under that name.
 fn taken_names() -> Vec<(&'static str, world::InstanceSnapshot, &'static str)> {
     let arn = |region: &str| format!("arn:aws:lightsail:{region}:123456789012:Instance/1");
     let snapshot = |from: Option<&str>, region: Option<&str>, state| world::InstanceSnapshot {
@@ -387,37 +387,37 @@ fn taken_names() -> Vec<(&'static str, world::InstanceSnapshot, &'static str)> {
             "exists",
         ),
         (
-            "one being made",
+            "a pending copy of this source",
             snapshot(mine, home, SnapshotState::Pending),
             "pending",
         ),
         (
-            "one that failed",
+            "a failed copy of this source",
             snapshot(mine, home, SnapshotState::Error),
             "CopyErrored",
         ),
         (
-            "one whose source's Region is not told",
+            "a copy without a source Region",
             snapshot(mine, None, SnapshotState::Available),
             "exists",
         ),
         (
-            "of another instance",
+            "a copy of another instance",
             snapshot(Some("WordPress-2"), home, SnapshotState::Available),
             "NameInUse",
         ),
         (
-            "of another instance, being made",
+            "a pending copy of another instance",
             snapshot(Some("WordPress-2"), home, SnapshotState::Pending),
             "NameInUse",
         ),
         (
-            "of another Region's instance of that name",
+            "a copy of an instance with that name in another Region",
             snapshot(mine, Some("eu-central-1"), SnapshotState::Available),
             "NameInUse",
         ),
         (
-            "of unknown origin",
+            "a snapshot of unknown origin",
             snapshot(None, None, SnapshotState::Available),
             "NameInUse",
         ),
@@ -425,7 +425,7 @@ fn taken_names() -> Vec<(&'static str, world::InstanceSnapshot, &'static str)> {
 }
 
 #[tokio::test]
-async fn a_taken_name_counts_as_the_copy_only_if_it_is_one_of_this_source() {
+async fn a_snapshot_with_the_target_name_counts_only_as_a_copy_of_this_source() {
     for (what, snapshot, expected) in taken_names() {
         for dry_run in [false, true] {
             let mut deployed = Deployed::new(BINARY).await;
@@ -464,7 +464,7 @@ async fn a_taken_name_counts_as_the_copy_only_if_it_is_one_of_this_source() {
 }
 
 #[tokio::test]
-async fn a_name_that_another_kind_of_resource_has_is_in_use() {
+async fn the_name_of_another_kind_of_resource_is_in_use() {
     let mut deployed = Deployed::new(BINARY).await;
     // The look-ups are repeated until the deadline, because a snapshot may not be visible yet.
     let event = dated("Standby-1", "us-east-1").to_string();
@@ -479,7 +479,7 @@ async fn a_name_that_another_kind_of_resource_has_is_in_use() {
 }
 
 #[tokio::test]
-async fn a_disks_copy_is_known_by_its_disk() {
+async fn a_disk_copy_is_identified_by_its_disk() {
     let request = json!({
         "sourceRegion": "us-west-2", "sourceResourceName": "Data-1", "restoreDate": "2019-09-25",
         "targetSnapshotName": "taken",
@@ -502,7 +502,7 @@ async fn a_disks_copy_is_known_by_its_disk() {
 }
 
 #[tokio::test]
-async fn a_manual_snapshots_copy_is_known_by_what_the_snapshot_was_made_of() {
+async fn a_copy_of_a_manual_snapshot_is_identified_by_the_snapshots_source() {
     let request = json!({
         "sourceRegion": "us-west-2", "sourceSnapshotName": "WordPress-1-1569608575", "targetSnapshotName": "taken",
     });
@@ -524,7 +524,7 @@ async fn a_manual_snapshots_copy_is_known_by_what_the_snapshot_was_made_of() {
 }
 
 #[tokio::test]
-async fn a_dry_run_changes_nothing_and_says_what_would_be_done() {
+async fn a_dry_run_changes_nothing_and_reports_what_a_run_would_do() {
     let mut deployed = Deployed::new(BINARY).await;
     let request = |name: &str, value: &str, date: Option<&str>| {
         let mut request = json!({ "sourceRegion": "us-west-2", "targetSnapshotName": format!("copy-of-{value}").replace('.', "-") });
@@ -551,7 +551,7 @@ async fn a_dry_run_changes_nothing_and_says_what_would_be_done() {
             (&json!("planned"), &json!([]))
         );
     }
-    // What could not be copied fails here as it would there.
+    // Copies that a run could not make also fail in a dry run.
     let bad = [
         request("sourceResourceName", "Bare-1", None),
         request("sourceResourceName", "Missing-1", None),
@@ -624,7 +624,7 @@ async fn a_dry_run_fails_for_a_manual_snapshot_that_is_not_available() {
 }
 
 #[tokio::test]
-async fn an_answer_too_large_for_lambda_leaves_out_what_needs_no_attention() {
+async fn a_too_large_answer_omits_copies_that_exist_first() {
     let mut deployed = Deployed::with(
         BINARY,
         lightsail_emulator::World {
@@ -640,7 +640,7 @@ async fn an_answer_too_large_for_lambda_leaves_out_what_needs_no_attention() {
             .map(|number| dated(&long(number), "us-east-1"))
             .collect()
     };
-    // All that exist already are left out before one that was started.
+    // All existing copies are omitted before any started one.
     deployed
         .answer(&json!({ "copies": requests(0..150) }))
         .await;
@@ -662,12 +662,12 @@ async fn an_answer_too_large_for_lambda_leaves_out_what_needs_no_attention() {
         ),
         (&json!(0), &json!(0))
     );
-    // The log has all.
+    // The log has all copies.
     assert_eq!(invocation.events("copy_result").len(), 450);
 }
 
 #[tokio::test]
-async fn a_failure_too_large_for_lambda_is_cut_and_says_so() {
+async fn a_too_large_error_message_is_cut_and_refers_to_the_log() {
     let mut deployed = Deployed::new(BINARY).await;
     let requests: Vec<_> = (0..900)
         .map(|number| {

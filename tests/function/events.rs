@@ -1,4 +1,4 @@
-//! What comes in: schedules, custom events, bare jobs, and all that is refused before any call.
+//! Events: schedules, custom events and bare jobs, and those that are refused before any call.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use test_support::deployed::{Deployed, Outcome, TIMEOUT, world, world_of_instant
 
 use crate::BINARY;
 
-/// The policy that is deployed where a test needs one.
+/// The deployed policy of tests that need one.
 const POLICY: &str = r#"{
     "sources": [ { "region": "us-west-2", "names": ["WordPress-*"] } ],
     "destinations": ["us-east-1"]
@@ -24,9 +24,9 @@ fn sample(name: &str) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// What each sample event comes to in the demo world: outcome, source, destination and target of
-/// each copy. `DATE` is replaced by the day of an automatic snapshot, which the demo world counts
-/// from today.
+/// The result of each sample event in the demo world: outcome, source, destination and target of
+/// each copy. `DATE` stands for the day of an automatic snapshot, which the demo world counts from
+/// today. `NOW` stands for the time of the event.
 const SAMPLES: &[(&str, &[&str])] = &[
     (
         "job-automatic-snapshot.json",
@@ -122,7 +122,7 @@ async fn every_sample_event_does_what_its_name_says() {
             .map(|copy| copy_in_words(copy, expected))
             .collect();
         if file.contains("policy") || file.contains("schedule") {
-            // A run's order is by urgency, which is not what this test is about.
+            // A run orders copies by urgency, which this test does not check.
             copies.sort();
         }
         assert_eq!(copies, *expected, "{file}");
@@ -132,7 +132,7 @@ async fn every_sample_event_does_what_its_name_says() {
     }
 }
 
-/// A copy as the table above writes it.
+/// A copy in the form of `SAMPLES`.
 fn copy_in_words(copy: &Value, expected: &[&str]) -> String {
     let text = |name: &str| copy[name].as_str().unwrap_or_default();
     let source = [text("sourceResourceName"), text("sourceSnapshotName")].concat();
@@ -151,7 +151,7 @@ fn copy_in_words(copy: &Value, expected: &[&str]) -> String {
     )
 }
 
-/// A name without the instant at its end, `20261122T063000Z`.
+/// A name without the time at its end, such as `20261122T063000Z`.
 fn without_instant(name: &str) -> &str {
     let (rest, instant) = name.split_at(name.len() - 16);
     let form: String = instant
@@ -194,7 +194,7 @@ fn runs_of_the_deployed_policy() -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_run_of_the_deployed_policy_needs_one() {
+async fn a_run_of_the_deployed_policy_fails_without_one() {
     let mut deployed = Deployed::new(BINARY).await;
     for event in runs_of_the_deployed_policy() {
         let invocation = deployed.send(&event).await;
@@ -245,7 +245,7 @@ async fn a_deployed_policy_with_mistakes_stops_only_its_own_runs() {
 }
 
 #[tokio::test]
-async fn a_policy_in_the_event_takes_the_place_of_the_deployed_one() {
+async fn a_policy_in_the_event_replaces_the_deployed_one() {
     let mut deployed = Deployed::with(BINARY, world(), &[("COPY_POLICY", POLICY)]).await;
     let job = json!({ "policy": {
         "sources": [ { "region": "us-west-2", "types": ["Disk"] } ], "destinations": ["eu-west-1"],
@@ -341,7 +341,7 @@ async fn the_time_of_an_event_is_part_of_a_latest_copys_name() {
         ),
     ] {
         let mut event = event;
-        // A dry run, so that the same name can be asked for again.
+        // A dry run, so that the same name can be requested again.
         match event.get_mut("detail") {
             Some(detail) => detail["dryRun"] = true.into(),
             None => event["dryRun"] = true.into(),
@@ -350,7 +350,7 @@ async fn the_time_of_an_event_is_part_of_a_latest_copys_name() {
         let expected = format!("WordPress-1-us-west-2-{expected}");
         assert_eq!(copy["targetSnapshotName"], expected, "{event}");
     }
-    // Without a time of its own, an event's time is now.
+    // Without a time, an event's time is now.
     for event in [request.clone(), custom(Value::Null, &request)] {
         let copy = deployed.copy(&event).await;
         let name = copy["targetSnapshotName"].as_str().unwrap();
@@ -358,7 +358,7 @@ async fn the_time_of_an_event_is_part_of_a_latest_copys_name() {
     }
 }
 
-/// A copy request with a field changed, added or (null) left out.
+/// A copy request with some fields changed or added. `LEFT OUT` removes a field.
 fn request_with(changes: &[(&str, Value)]) -> Value {
     let mut request = json!({
         "sourceRegion": "us-west-2", "sourceResourceName": "WordPress-1", "restoreDate": "2019-09-25",
@@ -374,7 +374,7 @@ fn request_with(changes: &[(&str, Value)]) -> Value {
     request
 }
 
-/// Every rule of a copy request: how it is broken, and how the message begins that says so.
+/// A request that breaks each rule of a copy request, and the start of its message.
 fn broken_requests() -> Vec<(Value, &'static str)> {
     let left_out = || json!("LEFT OUT");
     let manual = |changes: &[(&str, Value)]| {
@@ -599,7 +599,7 @@ async fn every_broken_rule_of_a_request_is_named_by_its_path() {
 }
 
 #[tokio::test]
-async fn jobs_that_are_none_are_refused_by_their_paths() {
+async fn invalid_jobs_are_refused_with_their_paths() {
     let request = request_with(&[]);
     let custom =
         |detail: Value| json!({ "detail-type": "Copy", "source": "com.example", "detail": detail });
@@ -845,7 +845,7 @@ async fn two_requests_for_the_same_target_are_a_mistake() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_json_are_refused_and_the_next_event_is_served() {
+async fn payloads_that_are_not_json_are_refused_and_the_next_event_is_served() {
     let mut deployed = Deployed::new(BINARY).await;
     let deep = [b"[".repeat(500_000), b"]".repeat(500_000)].concat();
     let deep_job = [
@@ -880,7 +880,7 @@ async fn bytes_that_are_no_json_are_refused_and_the_next_event_is_served() {
         (deep, "the payload is not JSON"),
         (deep_job, "the payload is not JSON"),
         (large, "sourceRegion: required"),
-        // Which of the two is meant?
+        // It is ambiguous which one counts.
         (
             b"{\"dryRun\": true, \"dryRun\": false}".to_vec(),
             "duplicate field \"dryRun\"",
@@ -892,7 +892,7 @@ async fn bytes_that_are_no_json_are_refused_and_the_next_event_is_served() {
         let (error_type, message) = invocation.error();
         assert_eq!(error_type, "InvalidEvent", "{shown}");
         assert!(message.starts_with(expected), "{shown}: {message}");
-        // What is said about an event never outgrows what may be said.
+        // Messages have a size limit.
         assert!(message.len() < 20_000, "{shown}");
     }
     assert_eq!(deployed.emulator.calls(), []);
@@ -902,7 +902,7 @@ async fn bytes_that_are_no_json_are_refused_and_the_next_event_is_served() {
 /// The largest payload that Lambda delivers, in bytes.
 const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 
-/// The most memory that a payload may take, in bytes. The function is deployed with 256 MB.
+/// The limit of peak memory, in bytes. The function is deployed with 256 MB.
 const MAX_MEMORY: u64 = 160_000_000;
 
 /// A payload of the largest size: `element`, as often as it fits between `before` and `after`.
@@ -998,7 +998,7 @@ fn large_payloads() -> Vec<(Vec<u8>, &'static str)> {
     ]
 }
 
-/// The most memory that a process has had, in bytes.
+/// The peak memory of a process, in bytes.
 fn peak_memory(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,5 +1,5 @@
-//! Everything that Lightsail, or the way to it, can do wrong: which outcome it has, whether it is
-//! tried again, and that there is never a second copy or a false failure.
+//! Failures of Lightsail and of the network: the outcome of each, and whether the call is retried.
+//! None makes a second copy or reports a false failure.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use test_support::deployed::{Deployed, Outcome, dated, world, world_of_instant_c
 
 use crate::BINARY;
 
-/// Long enough for a few retries, short enough to wait for.
+/// Long enough for a few retries.
 const SHORT: Duration = Duration::from_secs(4);
 
 fn refusal(status: u16, code: &str, message: &str) -> Fault {
@@ -26,7 +26,7 @@ fn page(status: u16, content_type: &str, body: &str) -> Fault {
     )
 }
 
-/// The line of a copy that failed, after checking that the invocation says the same.
+/// The log line of a failed copy. Checks that the error message agrees with it.
 fn failed_line(invocation: &Invocation, target: &str) -> Value {
     let line = invocation.line_of(target);
     assert_eq!(line["outcome"], "failed", "{line:#}");
@@ -41,7 +41,7 @@ fn failed_line(invocation: &Invocation, target: &str) -> Value {
     line
 }
 
-/// Refusals that are not tried again: status, code, whether a later attempt may succeed.
+/// Refusals that are not retried: status, code, and whether the failure is `retryable`.
 const REFUSALS: &[(u16, &str, bool)] = &[
     // CopySnapshot's page.
     (400, "AccessDeniedException", false),
@@ -68,7 +68,7 @@ const REFUSALS: &[(u16, &str, bool)] = &[
 ];
 
 #[tokio::test]
-async fn a_refusal_fails_with_lightsails_own_code_and_is_not_tried_again() {
+async fn a_refusal_fails_with_lightsails_code_and_is_not_retried() {
     let mut deployed = Deployed::new(BINARY).await;
     for (status, code, retryable) in REFUSALS {
         let fault = refusal(*status, code, "No, and this is why.");
@@ -85,7 +85,7 @@ async fn a_refusal_fails_with_lightsails_own_code_and_is_not_tried_again() {
     deployed.still_serves().await;
 }
 
-/// Refusals of a signature that is out of date.
+/// Refusals of a signature whose time is too far off.
 const OUT_OF_DATE: &[(u16, &str)] = &[
     (400, "ExpiredTokenException"),
     (400, "ExpiredToken"),
@@ -94,7 +94,7 @@ const OUT_OF_DATE: &[(u16, &str)] = &[
 ];
 
 #[tokio::test]
-async fn what_is_refused_as_out_of_date_is_signed_anew_once() {
+async fn a_request_refused_for_clock_skew_is_signed_again_once() {
     let mut deployed = Deployed::new(BINARY).await;
     for (status, code) in OUT_OF_DATE {
         let fault = refusal(*status, code, "Too late.");
@@ -112,7 +112,7 @@ async fn what_is_refused_as_out_of_date_is_signed_anew_once() {
     deployed.still_serves().await;
 }
 
-/// The ways in which AWS services say "too many requests".
+/// Throttling responses of AWS services.
 const THROTTLINGS: &[(u16, &str)] = &[
     (400, "ThrottlingException"),
     (400, "Throttling"),
@@ -132,7 +132,7 @@ const THROTTLINGS: &[(u16, &str)] = &[
     (503, "RequestLimitExceeded"),
 ];
 
-/// Faults of the service's own.
+/// Faults of the service.
 const SERVICE_FAULTS: &[(u16, &str)] = &[
     (500, "ServiceException"),
     (500, "InternalFailure"),
@@ -143,7 +143,7 @@ const SERVICE_FAULTS: &[(u16, &str)] = &[
 ];
 
 #[tokio::test]
-async fn throttling_and_faults_of_the_service_are_tried_again_until_they_pass() {
+async fn throttling_and_service_faults_are_retried_until_they_pass() {
     let cases = THROTTLINGS.iter().chain(SERVICE_FAULTS);
     let cases = cases.map(|(status, code)| async move {
         let mut deployed = Deployed::new(BINARY).await;
@@ -164,9 +164,9 @@ async fn throttling_and_faults_of_the_service_are_tried_again_until_they_pass() 
 }
 
 #[tokio::test]
-async fn throttling_that_does_not_pass_fails_when_time_is_up() {
+async fn permanent_throttling_fails_at_the_deadline() {
     let cases: Vec<_> = THROTTLINGS.iter().chain(SERVICE_FAULTS).copied().collect();
-    // One destination each, so that none waits for another's turn.
+    // One destination each, because calls to one Region wait for each other.
     assert!(cases.len() <= 3 * lightsail_emulator::Region::ALL.len());
     let target = |index: usize| format!("case-{index}");
     let requests: Vec<_> = (0..cases.len())
@@ -203,12 +203,12 @@ async fn throttling_that_does_not_pass_fails_when_time_is_up() {
     deployed.still_serves().await;
 }
 
-/// What EC2 says when a destination has as many copies in progress as it may.
+/// EC2's message when a destination has reached its limit of copies in progress.
 const LIMIT: &str =
     "Too many snapshot copies in progress. The limit is 5 for this destination region.";
 
 #[tokio::test]
-async fn the_limit_of_copies_in_progress_is_known_by_its_wording_under_any_code() {
+async fn the_limit_of_copies_in_progress_is_recognized_by_its_message_with_any_code() {
     for (status, code, message) in [
         (400, "ResourceLimitExceeded", LIMIT),
         (400, "OperationFailureException", LIMIT),
@@ -238,7 +238,7 @@ async fn the_limit_of_copies_in_progress_is_known_by_its_wording_under_any_code(
             "{code}"
         );
     }
-    // And as the emulator itself has it.
+    // The emulator's own limit.
     let mut deployed = Deployed::with(
         BINARY,
         World {
@@ -263,7 +263,7 @@ async fn the_limit_of_copies_in_progress_is_known_by_its_wording_under_any_code(
     assert_eq!(deployed.names_in(Region::UsEast1).len(), 2);
 }
 
-/// Answers that are lost on their way: the copy was started, and the client cannot know it.
+/// Lost responses: the copy was started, but the client cannot know it.
 fn lost_answers() -> Vec<(&'static str, Fault)> {
     vec![
         ("the connection is closed", Fault::LoseAnswer),
@@ -271,12 +271,12 @@ fn lost_answers() -> Vec<(&'static str, Fault)> {
             "the connection is closed, after a while",
             Fault::LoseAnswer.after(Duration::from_millis(300)),
         ),
-        ("the answer is garbled", Fault::GarbledAnswer),
+        ("the response is garbled", Fault::GarbledAnswer),
     ]
 }
 
 #[tokio::test]
-async fn a_lost_answer_never_makes_a_second_copy_or_a_false_failure() {
+async fn a_lost_response_makes_no_second_copy_and_no_false_failure() {
     for (what, fault) in lost_answers() {
         for (world, expected) in [(world(), "pending"), (world_of_instant_copies(), "exists")] {
             let mut deployed = Deployed::with(BINARY, world, &[]).await;
@@ -292,7 +292,7 @@ async fn a_lost_answer_never_makes_a_second_copy_or_a_false_failure() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_found_out_even_if_no_other_comes_after_it() {
+async fn a_copy_with_a_lost_response_is_found_even_if_its_retries_hang() {
     let cases = lost_answers().into_iter().map(|(what, lost)| async move {
         let mut deployed = Deployed::new(BINARY).await;
         deployed
@@ -311,7 +311,7 @@ async fn a_lost_answer_is_found_out_even_if_no_other_comes_after_it() {
 }
 
 #[tokio::test]
-async fn a_copy_that_failed_since_is_not_taken_for_one_that_is_there() {
+async fn a_copy_in_state_error_does_not_count_as_existing() {
     let world = World {
         copy_time: jiff::SignedDuration::from_millis(100),
         ..world()
@@ -343,8 +343,8 @@ async fn a_copy_that_failed_since_is_not_taken_for_one_that_is_there() {
 }
 
 #[tokio::test]
-async fn a_copy_that_is_refused_in_its_own_operation_failed() {
-    // Its time is over at once, and so the answer to CopySnapshot tells its end.
+async fn a_failed_operation_fails_a_copy() {
+    // Copies end at once, so the response to CopySnapshot already has the final status.
     let mut deployed = Deployed::with(BINARY, world_of_instant_copies(), &[]).await;
     deployed
         .emulator
@@ -424,12 +424,12 @@ async fn a_failed_operation_fails_a_tag() {
 }
 
 #[tokio::test]
-async fn calls_that_come_to_nothing_on_the_way_are_made_again() {
+async fn calls_without_a_usable_response_are_retried() {
     for (what, fault) in [
         ("connection closed", Fault::Drop),
         ("no JSON", page(200, "text/html", "<html>Welcome</html>")),
         (
-            "half an answer",
+            "a truncated response",
             page(
                 200,
                 "application/x-amz-json-1.1",
@@ -442,7 +442,7 @@ async fn calls_that_come_to_nothing_on_the_way_are_made_again() {
         ),
         ("an error without a body", page(503, "text/plain", "")),
         (
-            "too many requests, says a proxy",
+            "a proxy's 429",
             page(429, "text/html", "<html>Slow down</html>"),
         ),
     ] {
@@ -460,7 +460,7 @@ async fn calls_that_come_to_nothing_on_the_way_are_made_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_says_nothing_is_no_acceptance() {
+async fn an_empty_response_does_not_count_as_acceptance() {
     for body in ["", "{}", "{\"message\": \"Welcome\"}"] {
         let mut deployed = Deployed::new(BINARY).await;
         let fault = page(200, "application/x-amz-json-1.1", body);
@@ -477,7 +477,7 @@ async fn an_answer_that_says_nothing_is_no_acceptance() {
 }
 
 #[tokio::test]
-async fn what_never_gets_better_ends_in_its_own_failure() {
+async fn a_permanent_fault_fails_with_its_own_code() {
     let json = "application/x-amz-json-1.1";
     let cases = [
         ("connection closed", Fault::Drop, "ConnectionFailure"),
@@ -516,9 +516,9 @@ async fn what_never_gets_better_ends_in_its_own_failure() {
             page(429, json, "{}"),
             "ConnectionFailure",
         ),
-        ("no answer", Fault::Hang, "Timeout"),
+        ("no response", Fault::Hang, "Timeout"),
     ];
-    // Each one waits for its deadline, so they wait together.
+    // Each waits for its deadline, so they run concurrently.
     let cases = cases.map(|(what, fault, code)| async move {
         let mut deployed = Deployed::new(BINARY).await;
         deployed
@@ -539,8 +539,8 @@ async fn what_never_gets_better_ends_in_its_own_failure() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_nobody_listens_at_is_a_connection_failure() {
-    // Port 1 of this machine: reserved, and used by nobody.
+async fn a_closed_port_is_a_connection_failure() {
+    // No process listens on port 1.
     let mut deployed = Deployed::at(BINARY, "http://127.0.0.1:1").await;
     let event = dated("x1", "us-east-1").to_string();
     let invocation = deployed.function.invoke(event, SHORT).await;
@@ -557,7 +557,7 @@ async fn an_endpoint_that_resets_connections_is_a_connection_failure() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            // Closed with the request unread: the system sends a reset.
+            // Closing a socket with unread data sends a reset.
             stream.readable().await.unwrap();
             drop(stream);
         }
@@ -573,7 +573,7 @@ async fn an_endpoint_that_resets_connections_is_a_connection_failure() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_expired_or_wrong_are_told_apart() {
+async fn expired_and_wrong_credentials_have_different_codes() {
     for (variable, value, code, retryable) in [
         (
             "AWS_SESSION_TOKEN",
@@ -606,7 +606,7 @@ async fn credentials_that_are_expired_or_wrong_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_taken_name_that_cannot_be_looked_up_is_a_failure_and_no_false_success() {
+async fn a_name_in_use_that_cannot_be_looked_up_is_a_failure() {
     let cases = [
         (
             refusal(400, "AccessDeniedException", "No."),
@@ -651,7 +651,7 @@ async fn a_copy_that_is_not_visible_yet_is_looked_up_again() {
 }
 
 #[tokio::test]
-async fn a_look_up_cut_short_by_the_deadline_is_still_a_name_in_use() {
+async fn a_lookup_that_reaches_the_deadline_fails_as_name_in_use() {
     let mut deployed = Deployed::new(BINARY).await;
     deployed.copy(&dated("x1", "us-east-1")).await;
     let not_found = refusal(400, "NotFoundException", "The snapshot does not exist: x1");
@@ -666,7 +666,7 @@ async fn a_look_up_cut_short_by_the_deadline_is_still_a_name_in_use() {
 }
 
 #[tokio::test]
-async fn one_failure_does_not_keep_other_copies_from_being_made() {
+async fn one_failure_does_not_prevent_other_copies() {
     let mut deployed = Deployed::new(BINARY).await;
     let missing = json!({
         "sourceRegion": "eu-west-3", "sourceSnapshotName": "Missing-1", "destinationRegions": ["us-east-1", "eu-west-1"],
@@ -710,7 +710,7 @@ async fn one_failure_does_not_keep_other_copies_from_being_made() {
 }
 
 #[tokio::test]
-async fn an_error_message_of_several_lines_is_still_one_line_of_the_failure() {
+async fn a_multi_line_error_message_is_one_line_in_the_function_error() {
     let mut deployed = Deployed::new(BINARY).await;
     let fault = refusal(400, "InvalidInputException", "First.\nSecond.\r\nThird.");
     deployed

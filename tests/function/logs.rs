@@ -1,4 +1,4 @@
-//! What is written: one JSON object a line, a line for every result; and what never is.
+//! Log lines: one JSON object each, one for every result, and never a secret.
 
 use jiff::Timestamp;
 use lightsail_emulator::{Fault, Operation, SECRET_ACCESS_KEY, StatusCode};
@@ -8,7 +8,7 @@ use test_support::deployed::{Deployed, Outcome, SESSION_TOKEN, dated, world};
 
 use crate::BINARY;
 
-/// The log line of a copy, whole.
+/// The complete log line of a copy.
 fn whole_line_of(invocation: &Invocation, target: &str) -> Value {
     let of_copy = |line: &Value| line["fields"]["targetSnapshotName"] == target;
     let mut lines: Vec<_> = invocation.lines().into_iter().filter(of_copy).collect();
@@ -140,7 +140,7 @@ async fn a_failure_is_an_error_with_code_and_message() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_refused_is_an_error_line_with_its_mistakes() {
+async fn an_invalid_event_is_an_error_line_with_its_mistakes() {
     let mut deployed = Deployed::new(BINARY).await;
     let invocation = deployed.send(&json!({ "sourceRegion": "us-west-2" })).await;
     let lines = invocation.lines();
@@ -173,9 +173,9 @@ async fn each_invocations_lines_carry_its_own_request_id() {
     assert_eq!(ids.len(), 3);
 }
 
-/// Log levels by the names that Lambda gives them, and which lines are left at each.
+/// Lambda's log levels, and which lines each one keeps.
 #[tokio::test]
-async fn lambdas_log_level_is_kept() {
+async fn lambdas_log_level_is_respected() {
     for (variables, info, error) in [
         (&[("AWS_LAMBDA_LOG_LEVEL", "INFO")][..], true, true),
         (&[("AWS_LAMBDA_LOG_LEVEL", "info")], true, true),
@@ -184,7 +184,7 @@ async fn lambdas_log_level_is_kept() {
         (&[("AWS_LAMBDA_LOG_LEVEL", "FATAL")], false, true),
         (&[("RUST_LOG", "warn")], false, true),
         (&[("RUST_LOG", "off")], false, false),
-        // Lambda's setting goes before.
+        // Lambda's setting takes precedence.
         (
             &[("AWS_LAMBDA_LOG_LEVEL", "INFO"), ("RUST_LOG", "error")],
             true,
@@ -213,8 +213,8 @@ async fn lambdas_log_level_is_kept() {
 
 #[tokio::test]
 async fn no_credential_token_or_signature_is_written_at_any_level() {
-    // The emulator's secret is a word that log lines may well hold. So what is looked for is the
-    // session token, whatever is part of a signature, and the words that name a secret.
+    // The emulator's secret is a word that other log lines may contain. So the test searches for the
+    // session token, the parts of a signature, and the names of secrets.
     assert_eq!(SECRET_ACCESS_KEY, "emulator");
     for variables in [
         [("AWS_LAMBDA_LOG_LEVEL", "TRACE"), ("RUST_LOG", "trace")],
@@ -240,7 +240,7 @@ async fn no_credential_token_or_signature_is_written_at_any_level() {
             .send(&json!({ "copies": [dated("x1", "us-east-1"), missing] }))
             .await;
         assert!(!invocation.log.is_empty());
-        // Also at these levels each line is one JSON object.
+        // Each line is one JSON object at these levels too.
         assert_eq!(invocation.lines().len(), invocation.log.len());
         let mut written = invocation.log.join("\n");
         written.push_str(&deployed.function.stderr().await.join("\n"));
@@ -264,7 +264,7 @@ async fn no_credential_token_or_signature_is_written_at_any_level() {
 }
 
 #[tokio::test]
-async fn nothing_is_written_beside_the_log() {
+async fn nothing_is_written_to_standard_error() {
     let mut deployed = Deployed::new(BINARY).await;
     deployed.copy(&dated("x1", "us-east-1")).await;
     deployed
@@ -275,17 +275,17 @@ async fn nothing_is_written_beside_the_log() {
 }
 
 #[tokio::test]
-async fn a_policy_with_mistakes_is_said_at_start_up() {
+async fn a_policy_with_mistakes_is_logged_at_start_up() {
     let policy = r#"{ "sources": [] }"#;
     let mut deployed = Deployed::with(BINARY, world(), &[("COPY_POLICY", policy)]).await;
-    let mut said = deployed.function.log().await;
-    said.retain(|line| line.contains("invalid_policy"));
-    assert_eq!(said.len(), 1);
-    assert!(said[0].contains("destinations: required"), "{}", said[0]);
+    let mut lines = deployed.function.log().await;
+    lines.retain(|line| line.contains("invalid_policy"));
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].contains("destinations: required"), "{}", lines[0]);
 }
 
 #[tokio::test]
-async fn outside_lambda_the_program_says_what_it_is() {
+async fn outside_lambda_the_program_fails_with_an_explanation() {
     let program = tokio::process::Command::new(BINARY)
         .env_clear()
         .output()
@@ -294,7 +294,7 @@ async fn outside_lambda_the_program_says_what_it_is() {
     assert!(!program.status.success());
     let said = String::from_utf8_lossy(&program.stderr).into_owned();
     assert!(said.contains("AWS_LAMBDA_RUNTIME_API"), "{said}");
-    // Inside, the least of environments is enough to start.
+    // In Lambda, a minimal environment is enough to start.
     LocalFunction::spawn(BINARY, Settings::default())
         .await
         .unwrap();

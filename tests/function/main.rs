@@ -1,16 +1,16 @@
 //! The function from outside: the real binary, a Lambda Runtime API, and an emulated Lightsail.
 //!
-//! Each test starts a process of its own, sends it events as Lambda would, and looks at three
-//! things: how the invocation ended, what the log says, and which calls reached Lightsail.
+//! Each test starts its own process, sends it events as Lambda does, and checks three things: how
+//! the invocation ended, the log, and the calls that reached Lightsail.
 //!
-//! - [`events`]: what comes in, and all that is refused.
-//! - [`copies`]: what is asked of Lightsail, and the outcomes of copies.
-//! - [`failures`]: everything that Lightsail or the way to it can do wrong.
+//! - [`events`]: valid and invalid events.
+//! - [`copies`]: requests to Lightsail, and the outcomes of copies.
+//! - [`failures`]: failures of Lightsail and of the network.
 //! - [`name_in_use`]: which snapshots count as the copy that an event asks for.
-//! - [`logs`]: what is written, and what never is.
-//! - [`time`]: deadlines, concurrency, and connections that grow old.
+//! - [`logs`]: log lines, and what they must not contain.
+//! - [`time`]: deadlines, concurrency, and idle connections.
 //! - [`policy`]: runs of a policy.
-//! - [`trust`]: whose certificates are trusted.
+//! - [`trust`]: TLS and trusted certificates.
 
 mod copies;
 mod events;

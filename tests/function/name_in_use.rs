@@ -20,8 +20,8 @@ fn arn(region: &str) -> String {
     format!("arn:aws:lightsail:{region}:123456789012:Instance/1")
 }
 
-/// What an event with one copy to us-east-1 comes to, dry run or not: an outcome, or the code of an
-/// error.
+/// The outcome or error code of an event with one copy to us-east-1. Checks that a dry run and a
+/// run agree.
 async fn outcome(deployed: &mut Deployed, event: &Value) -> String {
     let mut results = Vec::new();
     for dry_run in [true, false] {
@@ -43,7 +43,7 @@ async fn outcome(deployed: &mut Deployed, event: &Value) -> String {
     results.remove(0)
 }
 
-/// What an event comes to if this snapshot has the name.
+/// The outcome or error code of an event if this snapshot has the target name.
 async fn outcome_with(snapshot: &world::InstanceSnapshot, event: &Value) -> String {
     let mut deployed = Deployed::new(BINARY).await;
     deployed
@@ -54,7 +54,7 @@ async fn outcome_with(snapshot: &world::InstanceSnapshot, event: &Value) -> Stri
 }
 
 #[tokio::test]
-async fn a_name_that_every_night_asks_for_is_the_copy_of_one_night_only() {
+async fn a_fixed_name_counts_as_the_copy_of_one_event_only() {
     let latest = json!({ "sourceRegion": "us-west-2", "sourceResourceName": "WordPress-1" });
     let mut dated = latest.clone();
     dated["restoreDate"] = "2019-09-25".into();
@@ -93,7 +93,7 @@ async fn a_name_that_every_night_asks_for_is_the_copy_of_one_night_only() {
 }
 
 #[tokio::test]
-async fn a_generated_name_needs_no_time() {
+async fn a_generated_name_counts_whenever_the_copy_was_created() {
     let event = json!({
         "sourceRegion": "us-west-2", "sourceResourceName": "WordPress-1", "restoreDate": "2019-09-25",
         "time": "2019-10-02T06:30:00Z",
@@ -106,7 +106,7 @@ async fn a_generated_name_needs_no_time() {
 }
 
 #[tokio::test]
-async fn the_copy_of_a_disk_is_not_that_of_an_instance_with_its_name() {
+async fn the_copy_of_a_disk_is_not_the_copy_of_an_instance_with_the_same_name() {
     let mut deployed = Deployed::new(BINARY).await;
     let of_disk = world::DiskSnapshot {
         name: "taken".to_owned(),
@@ -157,7 +157,7 @@ async fn the_source_arn_may_name_the_destination_only_under_a_generated_name() {
 }
 
 #[tokio::test]
-async fn both_tags_decide_what_a_snapshot_is_a_copy_of() {
+async fn with_both_tags_the_tags_identify_the_source() {
     let event = json!({
         "sourceRegion": "us-west-2", "sourceResourceName": "WordPress-1", "restoreDate": "2019-09-25",
         "targetSnapshotName": "taken",
@@ -222,7 +222,7 @@ async fn two_manual_snapshots() -> Deployed {
 }
 
 #[tokio::test]
-async fn two_manual_snapshots_of_one_instance_are_told_apart_by_the_operation() {
+async fn the_operation_distinguishes_two_manual_snapshots_of_one_instance() {
     let mut deployed = two_manual_snapshots().await;
     let first = manual("WordPress-1-1569608575");
     let second = manual("WordPress-1-second");
@@ -235,7 +235,7 @@ async fn two_manual_snapshots_of_one_instance_are_told_apart_by_the_operation() 
 }
 
 #[tokio::test]
-async fn a_manual_snapshots_copy_without_an_operation_is_known_by_its_origin() {
+async fn a_copy_of_a_manual_snapshot_without_an_operation_is_identified_by_its_origin() {
     let mut deployed = two_manual_snapshots().await;
     let json = "application/x-amz-json-1.1";
     for (status, body) in [
@@ -244,7 +244,7 @@ async fn a_manual_snapshots_copy_without_an_operation_is_known_by_its_origin() {
             400,
             "{\"__type\": \"NotFoundException\", \"message\": \"None.\"}",
         ),
-        // Of the operations, only a CopySnapshot that did not fail tells what was copied.
+        // Only a CopySnapshot operation that did not fail names the copied snapshot.
         (
             200,
             "{\"operations\": [
@@ -262,7 +262,7 @@ async fn a_manual_snapshots_copy_without_an_operation_is_known_by_its_origin() {
 }
 
 #[tokio::test]
-async fn the_newest_copy_operation_tells_what_was_copied() {
+async fn the_newest_copy_operation_names_the_copied_snapshot() {
     let mut deployed = two_manual_snapshots().await;
     let operation = |source: &str, time: f64| {
         json!({
@@ -284,7 +284,7 @@ async fn the_newest_copy_operation_tells_what_was_copied() {
 }
 
 #[tokio::test]
-async fn a_name_whose_owner_cannot_be_told_keeps_the_error_of_the_look_up() {
+async fn a_failed_lookup_fails_the_copy_with_the_lookups_error() {
     let cases = [
         (
             Operation::GetAutoSnapshots,

@@ -1,4 +1,4 @@
-//! Runs of a policy, from outside: what they call, what they answer, and what they write.
+//! Policy runs from outside: calls, answers, log lines and metrics.
 
 use std::time::Duration;
 
@@ -54,7 +54,10 @@ async fn a_run_copies_the_latest_automatic_snapshot_of_each_source_and_tags_the_
         );
     }
     for call in deployed.calls_of(Operation::CopySnapshot) {
-        assert_eq!(call.body["restoreDate"], "2019-09-25", "pinned by its date");
+        assert_eq!(
+            call.body["restoreDate"], "2019-09-25",
+            "the call names the date"
+        );
     }
 }
 
@@ -80,7 +83,7 @@ async fn every_selected_source_is_covered_in_the_answer_and_the_log() {
     let invocation = deployed.send(&json!({})).await;
     let answer = invocation.answer();
     let coverage = answer["coverage"].as_array().unwrap();
-    // Four sources in two destinations. Their copies are of 2019, and so stale.
+    // Four sources in two destinations. Their recovery points are from 2019, so they are stale.
     assert_eq!(coverage.len(), 8);
     for entry in coverage {
         match entry["sourceResourceName"].as_str().unwrap() {
@@ -150,7 +153,7 @@ async fn copies_beyond_lightsails_limit_are_deferred_and_the_next_run_makes_them
 }
 
 #[tokio::test]
-async fn copies_that_the_policys_own_limit_leaves_no_room_for_are_deferred() {
+async fn copies_beyond_the_policys_limit_are_deferred() {
     let mut policy = policy();
     policy["maxCopiesInProgress"] = 2.into();
     let mut deployed = deployed(world(), &policy).await;
@@ -237,7 +240,7 @@ async fn retention_deletes_old_copies_and_never_the_newest() {
 }
 
 #[tokio::test]
-async fn a_run_that_nothing_answers_ends_in_time() {
+async fn a_run_without_any_response_ends_in_time() {
     let mut deployed = deployed(world(), &policy()).await;
     deployed.emulator.on_call(|_| Fault::Hang);
     let invocation = deployed.function.invoke("{}", Duration::from_secs(3)).await;
@@ -252,7 +255,7 @@ async fn a_run_that_nothing_answers_ends_in_time() {
 }
 
 #[tokio::test]
-async fn copies_that_no_time_is_left_for_are_deferred() {
+async fn copies_without_enough_time_are_deferred() {
     let mut deployed = deployed(world(), &policy()).await;
     deployed
         .emulator
@@ -275,7 +278,7 @@ async fn a_run_writes_its_metrics_in_cloudwatchs_embedded_format() {
         assert!(record["_aws"]["Timestamp"].is_i64());
         let directive = &record["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Namespace"], "LightsailSnapshotCopier");
-        // Each metric and dimension that is named is a member of the record.
+        // Each named metric and dimension is a member of the record.
         for metric in directive["Metrics"].as_array().unwrap() {
             assert!(
                 record[metric["Name"].as_str().unwrap()].is_number(),

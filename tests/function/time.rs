@@ -1,4 +1,4 @@
-//! Deadlines, concurrency, and connections that grow old between invocations.
+//! Deadlines, concurrency, and connections that are idle between invocations.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 
 use crate::BINARY;
 
-/// Timeouts as short as anybody would give the function.
+/// The shortest plausible function timeouts.
 const TIMEOUTS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(5)];
 
 /// A world without a limit of copies in progress.
@@ -32,11 +32,11 @@ fn many(number: usize, destinations: &[&str]) -> Value {
 }
 
 #[tokio::test]
-async fn the_answer_leaves_before_the_deadline_even_if_nothing_ever_answers() {
+async fn the_answer_is_sent_before_the_deadline_if_lightsail_never_responds() {
     for timeout in TIMEOUTS {
         let mut deployed = Deployed::with(BINARY, roomy(), &[]).await;
         deployed.emulator.on_call(|_| Fault::Hang);
-        // More than can be asked for at once, so that some are never asked for.
+        // More than the concurrency limit, so some calls are never made.
         let event = many(30, &["us-east-1", "eu-west-1"]).to_string();
         let invocation = deployed.function.invoke(event, timeout).await;
         // An answer after the deadline would be `Ending::TimedOut`.
@@ -57,7 +57,7 @@ async fn the_answer_leaves_before_the_deadline_even_if_nothing_ever_answers() {
 }
 
 #[tokio::test]
-async fn a_dry_run_that_nothing_answers_ends_in_time_too() {
+async fn a_dry_run_without_any_response_ends_in_time() {
     let mut deployed = Deployed::new(BINARY).await;
     deployed.emulator.on_call(|_| Fault::Hang);
     let mut event = many(10, &["us-east-1"]);
@@ -76,7 +76,7 @@ async fn a_dry_run_that_nothing_answers_ends_in_time_too() {
 }
 
 #[tokio::test]
-async fn one_region_that_never_answers_leaves_the_others_their_time() {
+async fn a_region_that_never_responds_does_not_delay_the_others() {
     let mut deployed = Deployed::with(BINARY, roomy(), &[]).await;
     deployed.emulator.on_call(|call| match call.region {
         Region::EuWest1 => Fault::Hang,
@@ -90,8 +90,8 @@ async fn one_region_that_never_answers_leaves_the_others_their_time() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_after_a_retry_with_little_time_left_is_not_lost() {
-    // The first attempt is throttled for as long as there is time to spare, the last one works.
+async fn a_response_to_a_late_retry_is_not_lost() {
+    // Attempts are throttled until little time is left. The last one succeeds.
     let mut deployed = Deployed::new(BINARY).await;
     deployed
         .emulator
@@ -105,7 +105,7 @@ async fn an_answer_that_comes_after_a_retry_with_little_time_left_is_not_lost() 
 }
 
 #[tokio::test]
-async fn the_last_answer_is_told_when_time_is_up_before_another_comes() {
+async fn the_last_error_is_reported_if_the_deadline_ends_the_next_attempt() {
     for (call, dry_run) in [
         (Operation::CopySnapshot, false),
         (Operation::GetInstanceSnapshot, true),
@@ -131,7 +131,7 @@ async fn the_last_answer_is_told_when_time_is_up_before_another_comes() {
 }
 
 #[tokio::test]
-async fn at_most_eight_calls_are_under_way_at_once_in_a_region() {
+async fn at_most_eight_calls_run_concurrently_in_a_region() {
     let mut deployed = Deployed::with(BINARY, roomy(), &[]).await;
     deployed
         .emulator
@@ -143,7 +143,7 @@ async fn at_most_eight_calls_are_under_way_at_once_in_a_region() {
     for region in [Region::UsEast1, Region::EuWest1, Region::ApSouth1] {
         assert_eq!(deployed.emulator.peak_in_flight(region), 8, "{region}");
     }
-    // The look-ups of a second delivery, and of a dry run, count as well.
+    // Lookups of a second delivery and of a dry run have the same limit.
     for dry_run in [false, true] {
         let mut event = many(60, &["us-east-1", "eu-west-1", "ap-south-1"]);
         event["dryRun"] = dry_run.into();
@@ -154,7 +154,7 @@ async fn at_most_eight_calls_are_under_way_at_once_in_a_region() {
     }
 }
 
-/// Serves the emulator on a port that can be used again. Aborting it closes all its connections.
+/// Serves the emulator on a port that can be reused. Aborting the task closes all its connections.
 async fn serve(emulator: &Emulator, address: &str) -> (String, AbortHandle) {
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -163,7 +163,7 @@ async fn serve(emulator: &Emulator, address: &str) -> (String, AbortHandle) {
 }
 
 #[tokio::test]
-async fn connections_that_were_closed_while_the_function_was_frozen_are_made_anew() {
+async fn connections_closed_while_the_function_was_frozen_are_opened_again() {
     let emulator = Emulator::new(world());
     let (address, server) = serve(&emulator, "127.0.0.1:0").await;
     let mut deployed = Deployed::at(BINARY, &format!("http://{address}")).await;
@@ -174,7 +174,7 @@ async fn connections_that_were_closed_while_the_function_was_frozen_are_made_ane
 
     deployed.function.freeze().await;
     server.abort();
-    // The port is free again once the server's task is gone.
+    // The port is free once the server's task has ended.
     while !server.is_finished() {
         tokio::task::yield_now().await;
     }
@@ -193,7 +193,7 @@ async fn connections_that_were_closed_while_the_function_was_frozen_are_made_ane
 }
 
 #[tokio::test]
-async fn a_function_that_was_frozen_goes_on_in_the_same_process() {
+async fn a_frozen_function_resumes_in_the_same_process() {
     let mut deployed = Deployed::new(BINARY).await;
     for target in ["x1", "x2", "x3"] {
         assert_eq!(
@@ -206,8 +206,8 @@ async fn a_function_that_was_frozen_goes_on_in_the_same_process() {
 }
 
 #[tokio::test]
-async fn clients_are_kept_from_one_invocation_to_the_next() {
-    // A server that counts connections: what comes in on one goes out to the emulator on another.
+async fn connections_are_reused_across_invocations() {
+    // A forwarding server in front of the emulator that counts connections.
     let mut deployed = Deployed::new(BINARY).await;
     let emulator = deployed.emulator.clone();
     let (address, _server) = serve(&emulator, "127.0.0.1:0").await;

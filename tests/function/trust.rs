@@ -1,4 +1,4 @@
-//! TLS, and whose certificates are trusted.
+//! TLS and trusted certificates.
 
 use std::fs;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use tokio::net::TcpListener;
 
 use crate::BINARY;
 
-/// What is in a file of certificates.
+/// Makes the content of a certificate file.
 type Text = fn(&Tls) -> String;
 
-/// A Lightsail behind TLS, and the function with variables that say where certificates are.
+/// An emulator behind TLS, and a function whose variables name certificate files.
 async fn deployed(variables: &[(&str, Text)]) -> (Deployed, Tls, TempDir) {
     let emulator = Emulator::new(world());
     let tls = Tls::start(emulator.clone()).await.unwrap();
@@ -59,7 +59,7 @@ fn another_authority(_: &Tls) -> String {
 }
 
 #[tokio::test]
-async fn a_private_authority_is_trusted_where_any_variable_names_it() {
+async fn a_private_authority_named_by_either_variable_is_trusted() {
     for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
         let (mut deployed, tls, _folder) = deployed(&[(variable, authority)]).await;
         for target in ["copy-1", "copy-2"] {
@@ -67,7 +67,7 @@ async fn a_private_authority_is_trusted_where_any_variable_names_it() {
             assert_eq!(copy["outcome"], "started", "{variable}");
         }
         assert_eq!(deployed.names_in(Region::UsEast1).len(), 2);
-        assert_eq!(tls.take_connections(), 1, "the connection is kept");
+        assert_eq!(tls.take_connections(), 1, "the connection is reused");
     }
 }
 
@@ -97,7 +97,7 @@ async fn proxies_in_the_environment_are_not_used() {
 }
 
 #[tokio::test]
-async fn an_authority_that_nobody_named_is_not_trusted() {
+async fn an_authority_that_no_variable_names_is_not_trusted() {
     let named: &[(&str, Text)] = &[("SSL_CERT_FILE", another_authority)];
     for variables in [&[], named] {
         let (mut deployed, _tls, _folder) = deployed(variables).await;
@@ -106,7 +106,7 @@ async fn an_authority_that_nobody_named_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn a_file_without_certificates_is_logged_at_start_up_and_trusts_nobody() {
+async fn a_file_without_certificates_is_logged_at_start_up_and_no_server_is_trusted() {
     let (mut deployed, _tls, _folder) =
         deployed(&[("SSL_CERT_FILE", |_| "no certificate".to_owned())]).await;
     let log = deployed.function.log().await;
@@ -120,7 +120,7 @@ async fn a_file_without_certificates_is_logged_at_start_up_and_trusts_nobody() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_nobody_answers_does_not_use_up_the_attempt() {
+async fn a_handshake_without_a_response_leaves_time_for_a_second_attempt() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
     let mut deployed = Deployed::at(BINARY, &url).await;
@@ -128,7 +128,7 @@ async fn a_handshake_that_nobody_answers_does_not_use_up_the_attempt() {
         let first = listener.accept().await.unwrap();
         (first, listener.accept().await.unwrap())
     });
-    // Half of what an attempt may take.
+    // Half of the time limit of an attempt.
     let time = Duration::from_secs(5);
     let event = dated("copy", "us-east-1").to_string();
     let invocation = deployed.function.invoke(event, time).await;
