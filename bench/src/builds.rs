@@ -1,4 +1,4 @@
-//! How long it takes to build the function: from nothing, and when only its own code is built again.
+//! Build times of the function: a full build, and a rebuild of its own code.
 
 use std::fs;
 use std::path::Path;
@@ -9,18 +9,15 @@ use tempfile::TempDir;
 
 use crate::Error;
 
-/// Builds in a folder of its own. What is compiled is on this machine already.
+/// Builds in a new target folder. The sources of the dependencies are already on this machine.
 pub fn measure() -> Result<(), Error> {
     println!("\n## Building\n");
     println!(
-        "`cargo build` of the function, its dependencies downloaded already: from nothing, and after `src/lib.rs` was touched.\n"
+        "`cargo build` of the function, with downloaded dependencies: a full build, and a rebuild after a change of `src/lib.rs`.\n"
     );
-    println!("| | from nothing | after a touch |");
+    println!("| | full build | rebuild |");
     println!("| --- | ---: | ---: |");
-    for (name, arguments) in [
-        ("for development", &[][..]),
-        ("as it is deployed", &["--release"]),
-    ] {
+    for (name, arguments) in [("debug", &[][..]), ("release", &["--release"])] {
         let folder = TempDir::new()?;
         let cold = build(folder.path(), arguments)?;
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/lib.rs");
@@ -52,6 +49,6 @@ fn build(target: &Path, arguments: &[&str]) -> Result<Duration, Error> {
         .status()?;
     match status.success() {
         true => Ok(started.elapsed()),
-        false => Err("the function was not built".into()),
+        false => Err("the build of the function failed".into()),
     }
 }

@@ -9,14 +9,14 @@ use crate::process::{self, Limit};
 use crate::programs::Program;
 use crate::{Error, TIMEOUT, answered, id, median, ms};
 
-/// How often each program is started. They take turns, so that each has its share of the
-/// machine's moods, and each time in another order: none always comes after the largest, which
-/// leaves it a processor whose caches hold nothing of its own.
+/// How often each program is started. Each round starts every program once, so that changes of the
+/// machine's speed affect all of them. The order is random, so that no program always runs after
+/// the largest one, which leaves the processor's caches cold.
 const STARTS: usize = 41;
-/// The same with a limited processor, which takes longer.
+/// The same with a limited processor, which is slower.
 const LIMITED_STARTS: usize = 5;
 
-/// What one start showed.
+/// The measurements of one start.
 #[derive(Default)]
 struct Start {
     /// From the process's start until it asks for its first event.
@@ -28,12 +28,12 @@ struct Start {
     peak_memory: f64,
 }
 
-/// Starts all programs in turns, and prints what their first copies took.
+/// Starts all programs in rounds, and prints the times of their starts and first copies.
 pub async fn measure(programs: &[&Program]) -> Result<(), Error> {
     let lightsail = Lightsail::with_source().await?;
     let mut starts: Vec<Vec<Start>> = programs.iter().map(|_| Vec::new()).collect();
     let mut limited: Vec<Vec<Duration>> = programs.iter().map(|_| Vec::new()).collect();
-    // No name is used twice.
+    // Each copy has a new name.
     let mut targets = (0..).map(|number| format!("copy-{number}"));
     let mut target = || targets.next().unwrap_or_default();
     let mut turns: Vec<_> = (0..programs.len()).collect();
@@ -59,7 +59,7 @@ pub async fn measure(programs: &[&Program]) -> Result<(), Error> {
 
     println!("\n## Cold starts\n");
     println!(
-        "Medians of {STARTS} starts (with 7 % of a processor, of {LIMITED_STARTS}), the programs taking turns in changing order. The copy is made over TLS, with the system's certificates and one more to trust. The next two only answer.\n"
+        "Medians of {STARTS} starts (with 7 % of a processor, of {LIMITED_STARTS}), the programs in a new random order each round. The copy is made over TLS, with the system's certificates and one more. The empty `lambda_runtime` and the hello-world make no request.\n"
     );
     println!(
         "| | start | its CPU | first copy | its CPU | both | first copy at 7 % CPU | peak memory | binary | in a zip |"
@@ -89,13 +89,13 @@ pub async fn measure(programs: &[&Program]) -> Result<(), Error> {
         figures.push((program.name, of(|start| start.start), both, memory));
     }
     if let Err(error) = limit {
-        println!("\nNo processor could be limited here: {error}.");
+        println!("\nThis machine cannot limit the processor: {error}.");
     }
     let Some(((_, start, both, memory), others)) = figures.split_first() else {
         return Ok(());
     };
     println!(
-        "\n| {} against | start | start and first copy | peak memory |",
+        "\n| {} relative to | start | start and first copy | peak memory |",
         programs[0].name
     );
     println!("| --- | ---: | ---: | ---: |");

@@ -1,8 +1,8 @@
-//! How a policy's run grows with the fleet.
+//! How the time and memory of a policy run grow with the number of sources.
 //!
-//! Sources in five Regions are copied to three destinations. Three runs: the first, one with a
-//! day's new recovery points, one with nothing to do. Each is set against its bound: the time that
-//! the answers alone take, at most eight at once in a Region.
+//! Sources in five Regions are copied to three destinations. There are three runs: the first one,
+//! one with a day's new recovery points, and one with nothing to do. Each is compared with its
+//! bound: the time of Lightsail's responses alone, with at most eight concurrent calls in a Region.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub async fn measure(function: &Program, sizes: &[usize]) -> Result<(), Error> {
     let answer = lightsail::answer_time().await;
     println!("\n## Fleets\n");
     println!(
-        "A policy of five source Regions and three destinations, {} ms for an answer ({:.1} ms by the machine's timer), at most {AT_ONCE} calls at once in a Region, which sets the bound. Each size has a process of its own; the memory is the most up to then.\n",
+        "A policy of five source Regions and three destinations, {} ms per response ({:.1} ms by the machine's timer), and at most {AT_ONCE} concurrent calls in a Region. The bound is the least time possible under these limits. Each size has its own process. The memory is the peak of the process so far.\n",
         ANSWER.as_millis(),
         ms(answer)
     );
@@ -67,8 +67,7 @@ async fn runs(function: &Program, size: usize, answer: Duration) -> Result<(), E
     Ok(())
 }
 
-/// The run that there is most of the time, in a process that has done nothing else: of each
-/// source, the copies of two days are there.
+/// The most frequent run, in a new process: each source already has the copies of two days.
 async fn idle(function: &Program, sizes: &[usize], answer: Duration) -> Result<(), Error> {
     for size in sizes {
         let lightsail = fleet(*size).await?;
@@ -108,7 +107,7 @@ async fn idle(function: &Program, sizes: &[usize], answer: Duration) -> Result<(
     Ok(())
 }
 
-/// A Lightsail with so many sources, each with yesterday's recovery point.
+/// An emulator with this many sources, each with yesterday's recovery point.
 async fn fleet(size: usize) -> Result<Lightsail, Error> {
     let lightsail = Lightsail::start().await?;
     let yesterday = today().checked_sub(1.day())?;
@@ -148,7 +147,7 @@ async fn measure_run(
     let calls = lightsail.emulator.take_calls();
     let summary = &answered(&invocation)?["summary"];
     if summary["deferred"] != 0 {
-        return Err(format!("the run did not go through: {summary}").into());
+        return Err(format!("the run deferred copies: {summary}").into());
     }
     let bound = bound(&calls, answer);
     println!(
@@ -175,9 +174,9 @@ fn today() -> jiff::civil::Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
-/// The time that these calls' answers take at the least: pages of a list come one after the
-/// other, what does not depend on each other comes eight at once in a Region, and the slowest
-/// Region counts. First the lists, then the automatic snapshots, then copies, then tags.
+/// The least time of the responses to these calls. Pages of a list are sequential, and independent
+/// calls run eight at a time in a Region. The slowest Region counts. The phases are: lists,
+/// automatic snapshots, copies, tags.
 fn bound(calls: &[Call], answer: Duration) -> Duration {
     let count = |region: Region, operation: Operation| {
         calls

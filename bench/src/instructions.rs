@@ -1,5 +1,5 @@
-//! Instructions, counted by valgrind's callgrind: figures that do not depend on what else the
-//! machine is doing. Together, of the program and all libraries, without the kernel.
+//! Instructions, counted by valgrind's callgrind. They do not depend on the load of the machine. The
+//! counts include the program and all libraries, but not the kernel.
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub async fn measure(programs: &[&Program]) -> Result<(), Error> {
         return Ok(());
     }
     println!(
-        "Counted by callgrind, in user space: until the first event is asked for; the first copy, with the connection that it makes; a copy after that, of {FURTHER}. The next two only answer; the one after them makes one HTTPS request besides, without a signature.\n"
+        "Counted by callgrind, in user space: the start until the first request for an event; the first copy, including its connection; and the mean of {FURTHER} further copies. The empty `lambda_runtime` and the hello-world make no request. The program with one HTTPS request does not sign it.\n"
     );
     println!("| | start | first copy | each further copy |");
     println!("| --- | ---: | ---: | ---: |");
@@ -48,7 +48,7 @@ pub async fn measure(programs: &[&Program]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The instructions of a process that makes so many copies, one after the other.
+/// The instructions of a process that makes this many copies, one after the other.
 async fn count(program: &Program, copies: u32) -> Result<f64, Error> {
     let lightsail = Lightsail::with_source().await?;
     let folder = TempDir::new()?;
@@ -64,7 +64,7 @@ async fn count(program: &Program, copies: u32) -> Result<f64, Error> {
         answered(&function.invoke(event, TIMEOUT).await)?;
     }
     let process = id(&function)?.to_string();
-    // A function without an extension is ended without being asked; callgrind writes then.
+    // Callgrind writes its file when the process receives SIGTERM.
     Command::new("kill").arg(process).status()?;
     written(&out).await
 }

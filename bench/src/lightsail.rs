@@ -1,4 +1,4 @@
-//! Lightsail behind TLS: the emulator, with a certificate that only this machine's functions trust.
+//! The emulator behind TLS, with a certificate that only the measured programs trust.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,22 +18,22 @@ use tokio::time::sleep;
 
 use crate::{Error, median};
 
-/// Where Debian, and Amazon Linux as a link, keep the certificates that they trust.
+/// The files of trusted certificates on Debian and Amazon Linux.
 const SYSTEMS_CERTIFICATES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
 ];
 
-/// The source that single copies are made of, in us-west-2, and the day of its automatic snapshot.
+/// The source of single copies, in us-west-2, and the date of its automatic snapshot.
 const SOURCE: &str = "WordPress-1";
 const DAY: Date = date(2026, 11, 22);
 
-/// How long an answer takes where that is what a run waits for, and how many calls the function
-/// makes at once in a Region.
+/// The response time in measurements that are limited by it, and the function's limit of concurrent
+/// calls in a Region.
 pub const ANSWER: Duration = Duration::from_millis(50);
 pub const AT_ONCE: usize = 8;
 
-/// How long an answer really takes: the emulator waits by a timer that rounds up.
+/// The real response time. The emulator's timer rounds up.
 pub async fn answer_time() -> Duration {
     let mut times = Vec::new();
     for _ in 0..21 {
@@ -44,7 +44,7 @@ pub async fn answer_time() -> Duration {
     Duration::from_secs_f64(median(times.into_iter()))
 }
 
-/// An emulator behind TLS, and the certificates that a function is to trust.
+/// An emulator behind TLS, and the certificates that a function trusts.
 pub struct Lightsail {
     pub emulator: Emulator,
     tls: Tls,
@@ -53,7 +53,7 @@ pub struct Lightsail {
 }
 
 impl Lightsail {
-    /// With nothing in it, and with no limit of copies in progress.
+    /// An empty emulator without a limit of copies in progress.
     pub async fn start() -> Result<Self, Error> {
         let emulator = Emulator::new(World {
             copy_limit: usize::MAX,
@@ -61,7 +61,7 @@ impl Lightsail {
             ..World::default()
         });
         let tls = Tls::start(emulator.clone()).await?;
-        // As many certificates as there are in Lambda, so that reading them takes its time.
+        // As many certificates as in Lambda, because reading them takes time.
         let system = SYSTEMS_CERTIFICATES
             .iter()
             .find_map(|path| fs::read_to_string(path).ok());
@@ -77,7 +77,7 @@ impl Lightsail {
         })
     }
 
-    /// The same with the source of single copies.
+    /// Like [`Self::start`], with the source of single copies.
     pub async fn with_source() -> Result<Self, Error> {
         let lightsail = Self::start().await?;
         let source = Source::named(SOURCE).with_auto_snapshot(DAY, AutoSnapshotStatus::Success);
@@ -85,12 +85,12 @@ impl Lightsail {
         Ok(lightsail)
     }
 
-    /// Takes [`ANSWER`] for each answer from now on.
+    /// Delays each response by [`ANSWER`] from now on.
     pub fn answer_late(&self) {
         self.emulator.on_call(|_: &Call| Fault::None.after(ANSWER));
     }
 
-    /// What a function needs to reach it.
+    /// The settings of a function that calls it.
     pub fn settings(&self) -> Settings {
         let certificates = self.certificates.to_string_lossy();
         Settings::default()
@@ -103,13 +103,13 @@ impl Lightsail {
             .variable("AWS_CA_BUNDLE", &certificates)
     }
 
-    /// How many connections were made since this was last asked.
+    /// The number of connections since the previous call.
     pub fn take_connections(&self) -> usize {
         self.tls.take_connections()
     }
 }
 
-/// An event that copies the source's snapshot to us-east-1, under a name of its own.
+/// An event that copies the source's snapshot to us-east-1 under this name.
 pub fn copy(target: &str) -> Value {
     json!({
         "sourceRegion": Region::UsWest2.as_str(),

@@ -1,7 +1,7 @@
-//! Measures the function side by side with what it may be compared with, and prints Markdown:
-//! `scripts/bench.sh`, which builds everything that this needs.
+//! Measures the function side by side with comparable programs, and prints Markdown. Run it with
+//! `scripts/bench.sh`, which installs what it needs.
 //!
-//! Parts of it by their names: `cold`, `warm`, `instructions`, `fleet`, `soak`, `builds`.
+//! The arguments select parts: `cold`, `warm`, `instructions`, `fleet`, `soak`, `builds`.
 
 mod builds;
 mod cold;
@@ -22,7 +22,7 @@ use serde_json::Value;
 
 type Error = Box<dyn std::error::Error>;
 
-/// How long an invocation may take.
+/// The time limit of an invocation.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::main]
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
     let python: PathBuf = arguments
         .next()
-        .ok_or("which Python? scripts/bench.sh knows")?
+        .ok_or("the path of Python is missing; run scripts/bench.sh")?
         .into();
     let mut parts: Vec<String> = arguments.collect();
     if parts.is_empty() {
@@ -55,15 +55,15 @@ async fn main() -> Result<(), Error> {
             "builds" => builds::measure()?,
             "soak" => soak::measure(&function).await?,
             "fleet" => fleet::measure(&function, &[100, 1_000, 10_000]).await?,
-            other => return Err(format!("there is no part {other}").into()),
+            other => return Err(format!("unknown part: {other}").into()),
         }
     }
     Ok(())
 }
 
-/// When and on what this was measured.
+/// The date, commit and machine of the measurement.
 fn machine() -> String {
-    let said_by = |program: &str, arguments: &[&str]| {
+    let output_of = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).output().ok();
         let text = output.and_then(|output| String::from_utf8(output.stdout).ok());
         text.unwrap_or_default().trim().to_owned()
@@ -78,9 +78,9 @@ fn machine() -> String {
     format!(
         "Measured by `scripts/bench.sh` on {} at {}: {count} × {model}, Linux {}, {}.",
         jiff::Timestamp::now().strftime("%Y-%m-%d"),
-        said_by("git", &["describe", "--always", "--dirty"]),
-        said_by("uname", &["-r"]),
-        said_by("rustc", &["--version"]),
+        output_of("git", &["describe", "--always", "--dirty"]),
+        output_of("uname", &["-r"]),
+        output_of("rustc", &["--version"]),
     )
 }
 
@@ -91,11 +91,11 @@ fn id(function: &LocalFunction) -> Result<u32, Error> {
         .ok_or_else(|| "the function's process ended".into())
 }
 
-/// The answer to an invocation that has to go well.
+/// The answer of an invocation, or an error if it failed.
 fn answered(invocation: &Invocation) -> Result<&Value, Error> {
     match &invocation.ending {
         Ending::Answer(answer) => Ok(answer),
-        other => Err(format!("an invocation did not go well: {other:?}").into()),
+        other => Err(format!("an invocation failed: {other:?}").into()),
     }
 }
 
@@ -103,7 +103,7 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// The figure in the middle; not a number if there is none.
+/// The median, or NaN without figures.
 fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! What the system says about a process: its processor time and its memory; and a limit for it.
+//! The processor time and memory of a process, from `/proc`, and a limit of its processor time.
 
 use std::fs;
 use std::io;
@@ -16,7 +16,7 @@ pub fn processor_time(process: u32) -> io::Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-/// The most memory that a process has had in use so far, in MB.
+/// The peak memory of a process, in MB.
 pub fn peak_memory(process: u32) -> io::Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
@@ -24,13 +24,16 @@ pub fn peak_memory(process: u32) -> io::Result<f64> {
     Ok(kb.unwrap_or(0.0) / 1024.0)
 }
 
-/// A control group whose processes have only a share of one processor. It is removed when dropped.
+/// A control group that limits its processes to a share of one processor. Dropping it removes it.
 pub struct Limit(PathBuf);
 
 impl Limit {
-    /// 7.2 % of a processor, which is what Lambda gives a function of 128 MB (it gives a whole
-    /// one at 1,769 MB), in periods of 20 ms. Fails where control groups of version 1 are not, or
-    /// are not writable.
+    /// 7.2 % of a processor, in periods of 20 ms. Lambda gives this share to a function with 128 MB,
+    /// and a whole processor at 1,769 MB.
+    ///
+    /// # Errors
+    ///
+    /// Fails without writable control groups of version 1.
     pub fn of_128_mb() -> io::Result<Self> {
         let folder = format!("/sys/fs/cgroup/cpu/lambda-128-mb-{}", std::process::id());
         fs::create_dir(&folder)?;
@@ -48,7 +51,7 @@ impl Limit {
 
 impl Drop for Limit {
     fn drop(&mut self) {
-        // It cannot be removed as long as a process is in it; what is left is an empty folder.
+        // Fails while a process is in it. Then the group stays behind.
         let _ = fs::remove_dir(&self.0);
     }
 }

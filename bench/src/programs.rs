@@ -1,4 +1,4 @@
-//! What is measured: the function, and what it is compared with.
+//! The measured programs: the function, and those that it is compared with.
 
 use std::fs;
 use std::io::Write;
@@ -32,7 +32,7 @@ impl Program {
         })
     }
 
-    /// Its size, and that of its package in MB; none for a script, whose libraries come on top.
+    /// The sizes of the binary and its zip, in MB. `None` for a script, whose size is mostly libraries.
     pub fn sizes(&self) -> Result<Option<(f64, f64)>, Error> {
         if !self.arguments.is_empty() {
             return Ok(None);
@@ -45,7 +45,7 @@ impl Program {
     }
 }
 
-/// The function itself, as its package has it.
+/// The function, as it is deployed.
 pub fn function() -> Result<Program, Error> {
     rust(
         "this function",
@@ -54,17 +54,17 @@ pub fn function() -> Result<Program, Error> {
     )
 }
 
-/// The least that a function in Rust can be.
+/// A minimal function in Rust.
 pub fn floor() -> Result<Program, Error> {
     rust("an empty `lambda_runtime`", "compared/Cargo.toml", "floor")
 }
 
-/// The least that a function can be that makes one HTTPS request for each event.
+/// A minimal function that makes one HTTPS request for each event.
 pub fn wire() -> Result<Program, Error> {
     rust("one HTTPS request", "compared/Cargo.toml", "wire")
 }
 
-/// A first function as the runtime's documentation has it.
+/// The hello-world of the runtime's documentation.
 pub fn hello() -> Result<Program, Error> {
     rust(
         "a hello-world, as documented",
@@ -73,7 +73,7 @@ pub fn hello() -> Result<Program, Error> {
     )
 }
 
-/// The same function on the SDK's defaults.
+/// The same function with the SDK's defaults.
 pub fn sdk_defaults() -> Result<Program, Error> {
     rust(
         "the same, SDK's defaults",
@@ -82,7 +82,7 @@ pub fn sdk_defaults() -> Result<Program, Error> {
     )
 }
 
-/// A script, with the interpreter that has boto3 and awslambdaric.
+/// A Python script. The interpreter must have boto3 and awslambdaric.
 pub fn boto3(python: &Path) -> Program {
     Program {
         name: "a boto3 script",

@@ -1,13 +1,13 @@
-//! A hundred thousand invocations in one process of the function, and whether anything grows.
+//! Checks that memory, descriptors and threads do not grow over 100,000 invocations of one process.
 //!
-//! The function's own binary under the local Lambda, against the emulator: the sample events,
-//! events that are no events, copies that exist, dry runs, runs of a policy on a small fleet. One
-//! invocation in ten meets faults of every kind, and has so little time that it does not wait for
-//! them to pass. After every tenth of all invocations there is a line with what the process holds;
-//! the emulator is made anew then, so that each tenth is the same work. What the process holds at
-//! the end must not be much more than what it held when it was warm, after the second tenth.
+//! The function's binary runs under the local Lambda with the emulator. It gets the sample events,
+//! invalid events, copies that exist, dry runs, and policy runs with a few sources. One invocation
+//! in ten meets faults, and has too little time to retry. After every tenth of the invocations, a
+//! line shows the memory, descriptors and threads of the process, and a new emulator starts, so that
+//! each tenth is the same work. At the end, the process may not hold much more than after the second
+//! tenth, when it was warm.
 //!
-//! What happens is determined by a seed, but for the order in which answers come.
+//! A seed determines everything except the order of concurrent responses.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,15 +23,14 @@ use crate::{Error, id};
 const INVOCATIONS: u64 = 100_000;
 const SEED: u64 = 20_261_122;
 
-/// How long an invocation takes at most before this program gives it up for hung.
+/// The time limit of an invocation without faults.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The deadline of an invocation that meets faults. Of this, 150 ms are kept to answer, and so
-/// there is no time left for a pause and another attempt.
+/// The time limit of an invocation with faults. 150 ms of it are reserved for the answer, so there
+/// is no time for a retry.
 const HURRIED: Duration = Duration::from_millis(300);
 
-/// What may come on top of what a warm process holds: the allocator's whims, and connections that
-/// happen to be open.
+/// Allowed growth over the warm process, for the allocator and open connections.
 const MORE_MEMORY_KB: u64 = 4 * 1024;
 const MORE_DESCRIPTORS: u64 = 32;
 const MORE_THREADS: u64 = 1;
@@ -57,7 +56,7 @@ const POLICY: &str = r#"{
     "retention": { "keepLast": 1 }
 }"#;
 
-/// Events beside the samples.
+/// Events in addition to the samples.
 const EVENTS: &[&str] = &[
     "",
     "{}",
@@ -76,9 +75,9 @@ const EVENTS: &[&str] = &[
 
 /// Makes the invocations, and fails if something grows.
 pub async fn measure(function: &Program) -> Result<(), Error> {
-    println!("\n## A process that lives long\n");
+    println!("\n## A long-lived process\n");
     println!(
-        "{INVOCATIONS} invocations in one process: the sample events, events that are none, copies that exist, dry runs, a policy's runs; one in ten meets faults, and has 300 ms. Memory, descriptors and threads are the medians of a tenth. Failed are those whose event or copies have to fail.\n"
+        "{INVOCATIONS} invocations in one process: the sample events, invalid events, copies that exist, dry runs and policy runs. One in ten meets faults and has 300 ms. Memory, descriptors and threads are medians of each tenth. Failed invocations are expected: their event is invalid, or a copy fails.\n"
     );
     let tenth = INVOCATIONS / 10;
     let events = events()?;
@@ -139,7 +138,7 @@ pub async fn measure(function: &Program) -> Result<(), Error> {
     }
 }
 
-/// The sample events, and those above.
+/// The sample events and [`EVENTS`].
 fn events() -> Result<Vec<String>, Error> {
     let mut events: Vec<String> = EVENTS.iter().copied().map(str::to_owned).collect();
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../events"))? {
@@ -185,10 +184,10 @@ impl Lightsail {
         self.faults.send_replace(on);
     }
 
-    /// Stops, closes all connections, and gives the address free.
+    /// Stops the server, closes all connections, and returns the address, which is free again.
     async fn stop(self) -> String {
         self.server.abort();
-        // It was aborted, which is what it says.
+        // The result is the expected cancellation.
         let _ = self.server.await;
         self.url.replace("http://", "")
     }
@@ -217,7 +216,7 @@ fn fault(call: &Call, random: &mut fastrand::Rng) -> Fault {
     }
 }
 
-/// What a process holds.
+/// The resources that a process holds.
 #[derive(Debug, Clone, Copy)]
 struct Held {
     memory_kb: u64,
@@ -226,7 +225,7 @@ struct Held {
 }
 
 impl Held {
-    /// As Linux tells it, in `/proc`.
+    /// Reads them from `/proc`.
     fn by(process: u32) -> Result<Self, Error> {
         let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
         let number = |name: &str| -> Result<u64, Error> {
@@ -272,7 +271,7 @@ impl Held {
             ("threads", self.threads, warm.threads, MORE_THREADS),
         ] {
             if now > warm + more {
-                return Err(format!("{now} {what}, and {warm} when it was warm").into());
+                return Err(format!("{now} {what}, but {warm} in the warm process").into());
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The warm path: what a copy costs once the function runs, and many copies at once.
+//! The warm path: single copies in a running process, and many copies in one event.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::lightsail::{self, ANSWER, AT_ONCE, Lightsail};
 use crate::programs::Program;
 use crate::{Error, TIMEOUT, answered, id, median, ms, process};
 
-/// Invocations of one copy each, after some that are not counted.
+/// Invocations of one copy each, and the uncounted ones before them.
 const INVOCATIONS: u32 = 1_000;
 const BEFORE: u32 = 50;
 
@@ -28,7 +28,7 @@ pub async fn measure(programs: &[&Program]) -> Result<(), Error> {
 async fn single(programs: &[&Program]) -> Result<(), Error> {
     println!("\n## Copies, one after the other\n");
     println!(
-        "{INVOCATIONS} invocations of one copy each in a running process: the median, and the processor time of each, TLS included, and talking to the Runtime API, which is all that an empty `lambda_runtime` does. One that only makes an HTTPS request besides, without a signature, shows what the wire costs.\n"
+        "{INVOCATIONS} invocations of one copy each in a running process: the median duration, and the mean processor time, including TLS and the Runtime API. The empty `lambda_runtime` only uses the Runtime API. The program with one HTTPS request, which it does not sign, shows the cost of TLS and HTTP.\n"
     );
     println!("| | duration | CPU | connections | peak memory |");
     println!("| --- | ---: | ---: | ---: | ---: |");
@@ -66,7 +66,7 @@ async fn many(function: &Program) -> Result<(), Error> {
     let answer = lightsail::answer_time().await;
     println!("\n## Many copies at once\n");
     println!(
-        "One event, its copies spread over four destinations, {} ms for an answer ({:.1} ms by the machine's timer), at most {AT_ONCE} calls at once in a Region, which sets the bound. Each size has a process of its own; the second event finds its connections open.\n",
+        "One event, with its copies spread over four destinations, {} ms per response ({:.1} ms by the machine's timer), and at most {AT_ONCE} concurrent calls in a Region. The bound is the least time possible under these limits. Each size has its own process. The second event reuses the connections of the first.\n",
         ANSWER.as_millis(),
         ms(answer)
     );
@@ -125,8 +125,8 @@ async fn invoke(
     Ok(function.invoke(event, TIMEOUT).await)
 }
 
-/// The time that these calls' answers take at the least: as many at once as the function makes
-/// in a Region, all Regions at the same time.
+/// The least time of the responses to these calls, with the function's limit of concurrent calls in
+/// each Region and all Regions in parallel.
 fn bound(calls: &[Call], answer: Duration) -> Duration {
     let of_operation = |region: &str, operation| {
         let calls = calls

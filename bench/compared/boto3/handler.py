@@ -1,4 +1,4 @@
-"""The copy that a script makes: one call of CopySnapshot, and nothing else that the function does."""
+"""A minimal copy script: one CopySnapshot call, without the function's other features."""
 
 import boto3
 

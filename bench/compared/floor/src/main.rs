@@ -1,4 +1,4 @@
-//! The least that a Lambda function in Rust can be: no other starts in less time or memory.
+//! A minimal Lambda function in Rust: the lower limit of start time and memory.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;

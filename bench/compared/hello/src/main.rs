@@ -1,5 +1,5 @@
-//! A first function as the runtime's documentation has it: its default features, its log, and
-//! tokio's default of a thread for each processor.
+//! The hello-world of the runtime's documentation, with default features, the runtime's log format,
+//! and tokio's default of one thread per processor.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! The least that a Lambda function can be that makes one HTTPS request for each event. There is
-//! no signature on it, and Lightsail's refusal is not looked at: what is left is what the wire costs.
+//! A minimal Lambda function that makes one HTTPS request for each event. It does not sign the request
+//! and ignores Lightsail's refusal, so it shows the cost of TLS and HTTP.
 
 use std::env;
 
