@@ -1,4 +1,4 @@
-//! The function's binary, the emulator, and what connects the two.
+//! Builds the function and starts it with the emulator.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,16 +12,16 @@ use serde_json::Value;
 
 use crate::Error;
 
-/// An emulated Lightsail, for as long as this is kept.
+/// A running emulator. Dropping it stops the server.
 pub struct Lightsail {
     pub emulator: Emulator,
     pub running: Running,
 }
 
-/// Builds the function and tells where its binary is.
+/// Builds the function and returns the path of its binary.
 ///
-/// The example is named along with it because Cargo then uses the same features of all libraries
-/// as for the example, and so what it has built already.
+/// The command also names the example, so that Cargo selects the same features of all libraries and
+/// reuses what it has already built.
 pub fn build() -> Result<PathBuf, Error> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let name = env!("CARGO_PKG_NAME");
@@ -31,8 +31,8 @@ pub fn build() -> Result<PathBuf, Error> {
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit());
-    // What `cargo run` tells this program about its package is not for the build: some build
-    // scripts would take it for a change, and run again.
+    // `cargo run` sets variables about this package. Some build scripts would treat them as a change
+    // and run again.
     for (name, _) in std::env::vars_os() {
         let about_package = |name: &str| {
             ["CARGO_PKG_", "CARGO_MANIFEST_"]
@@ -48,7 +48,7 @@ pub fn build() -> Result<PathBuf, Error> {
     }
     let built = command.output()?;
     if !built.status.success() {
-        return Err("the function could not be built".into());
+        return Err("the build of the function failed".into());
     }
     let messages = String::from_utf8(built.stdout)?;
     let mut artifacts = messages
@@ -58,10 +58,10 @@ pub fn build() -> Result<PathBuf, Error> {
         .filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
     artifacts
         .next()
-        .ok_or_else(|| "cargo does not say where it put the function's binary".into())
+        .ok_or_else(|| "cargo did not report the path of the function's binary".into())
 }
 
-/// Starts the emulator, and the function with its endpoint.
+/// Starts the emulator, and a function that calls it.
 pub async fn start(
     binary: &Path,
     world: World,
@@ -80,8 +80,8 @@ pub async fn start(
     Ok((function, Lightsail { emulator, running }))
 }
 
-/// Waits until no copy is in progress any more.
-pub async fn copies_are_made(emulator: &Emulator) {
+/// Waits until no copy is in progress.
+pub async fn wait_for_copies(emulator: &Emulator) {
     let in_progress = |region: &Region| {
         let snapshots = emulator.snapshots(*region);
         snapshots.iter().any(|s| s.state == SnapshotState::Pending)

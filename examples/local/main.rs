@@ -1,17 +1,17 @@
 //! The whole product on this machine: `cargo run --example local [-- FILE…]`.
 //!
-//! Builds the function, starts it as Lambda would, gives it an emulated Lightsail with a small
-//! demo world, and sends it the events in `events/` (or those in the files that you name) one by
-//! one. For each you see the event, the function's log lines as they come, and its answer; at the
-//! end, the copies that there are then. Then a week of nightly runs of a policy goes by.
+//! Builds the function, starts it as Lambda does with an emulated Lightsail, and sends it the events
+//! in `events/` one by one, or those in the files that you name. For each event it prints the event,
+//! the log lines and the answer. Then it prints all copies, and simulates a week of nightly policy
+//! runs.
 //!
-//! Nothing leaves this machine, and no AWS account or credentials are needed. The program ends
-//! with an error if something did not go as it should.
+//! Nothing leaves this machine, and no AWS account or credentials are needed. The program fails if
+//! any result is unexpected.
 //!
-//! - `samples`: which events there are, and what each one shows.
-//! - `machine`: the function's binary, the emulator, and what connects the two.
-//! - `week`: a policy at work, day after day.
-//! - `show`: how all of it is printed.
+//! - `samples`: the events, and what each one shows.
+//! - `machine`: builds the function and starts it with the emulator.
+//! - `week`: a week of nightly policy runs.
+//! - `show`: prints the output.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -28,7 +28,7 @@ mod week;
 
 type Error = Box<dyn std::error::Error>;
 
-/// The policy that is deployed with the function: what a schedule runs.
+/// The deployed policy, which a schedule runs.
 const DEPLOYED_POLICY: &str = include_str!("policy.json");
 
 /// The function's timeout in Lambda.
@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
     match run(&files).await {
         Ok(0) => ExitCode::SUCCESS,
         Ok(failed) => {
-            println!("\n{failed} of them did not go as they should.");
+            println!("\n{failed} of the events failed.");
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -50,7 +50,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Sends all events; how many did not go as they should.
+/// Sends all events and returns how many failed.
 async fn run(files: &[String]) -> Result<usize, Error> {
     let binary = machine::build()?;
     let failed = send_events(&binary, files).await?;
@@ -62,7 +62,7 @@ async fn run(files: &[String]) -> Result<usize, Error> {
 
 async fn send_events(binary: &Path, files: &[String]) -> Result<usize, Error> {
     let samples = samples::load(files)?;
-    // Long enough that an event sent twice finds its copy still being made.
+    // Long enough that an event sent twice finds its copy in progress.
     let world = World {
         copy_time: SignedDuration::from_millis(500),
         ..World::demo()
@@ -79,7 +79,7 @@ async fn send_events(binary: &Path, files: &[String]) -> Result<usize, Error> {
             failed += 1;
         }
     }
-    machine::copies_are_made(&lightsail.emulator).await;
+    machine::wait_for_copies(&lightsail.emulator).await;
     show::copies(&lightsail.emulator);
     Ok(failed)
 }

@@ -1,4 +1,4 @@
-//! Which events there are, and what each one shows.
+//! The events, and what each one shows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,20 +12,20 @@ pub struct Sample {
     pub payload: Vec<u8>,
 }
 
-/// The files in `events/`, in the order that tells the most, with what each one shows.
+/// The files in `events/` in a didactic order, with what each one shows.
 const SAMPLES: &[(&str, &str)] = &[
     (
         "job-automatic-snapshot.json",
-        "One automatic snapshot, by its date, under a name of your own",
+        "One automatic snapshot, by its date, with a name that you choose",
     ),
     (
         "job-automatic-snapshot.json",
-        "The same again: the copy is found, and not made a second time",
+        "The same event again: the function finds the copy and makes no second one",
     ),
     ("job-manual-snapshot.json", "One manual snapshot"),
     (
         "job-latest.json",
-        "The latest automatic snapshot; the copy's name is made from the event's time",
+        "The latest automatic snapshot; the copy's name contains the event's time",
     ),
     (
         "job-destinations.json",
@@ -33,16 +33,16 @@ const SAMPLES: &[(&str, &str)] = &[
     ),
     (
         "job-dry-run.json",
-        "A dry run of two copies: what would be done, and nothing is",
+        "A dry run of two copies: reports them and changes nothing",
     ),
     (
         "job-scheduler-input.json",
-        "A schedule's constant input, with the time that it was due",
+        "A schedule's constant input, with its scheduled time",
     ),
-    ("custom-copy.json", "An EventBridge event of your own"),
+    ("custom-copy.json", "A custom EventBridge event"),
     (
         "custom-copies.json",
-        "An EventBridge event of your own with several copies",
+        "A custom EventBridge event with several copies",
     ),
     (
         "schedule-rule.json",
@@ -50,19 +50,19 @@ const SAMPLES: &[(&str, &str)] = &[
     ),
     (
         "schedule-scheduler.json",
-        "A schedule (EventBridge Scheduler): another run, which finds nothing left to do",
+        "A schedule (EventBridge Scheduler): another run, with nothing left to do",
     ),
     (
         "job-policy.json",
-        "A run of the policy in the event, in place of the deployed one",
+        "A run of the policy in the event instead of the deployed one",
     ),
     (
         "job-policy-dry-run.json",
-        "A dry run of a policy: what a first run would copy",
+        "A dry run of a policy: reports what a first run would copy",
     ),
 ];
 
-/// Reads the given files, or without any the samples.
+/// Reads the given files, or the samples if there are none.
 pub fn load(files: &[String]) -> Result<Vec<Sample>, Error> {
     if files.is_empty() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
@@ -73,7 +73,7 @@ pub fn load(files: &[String]) -> Result<Vec<Sample>, Error> {
     }
     let own = files
         .iter()
-        .map(|file| read(PathBuf::from(file), file.clone(), "An event of your own"));
+        .map(|file| read(PathBuf::from(file), file.clone(), "Your own event"));
     own.collect()
 }
 

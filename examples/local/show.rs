@@ -1,4 +1,4 @@
-//! How all of it is printed.
+//! Prints the output.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::machine::Lightsail;
 use crate::samples::Sample;
 
-/// JSON that is no longer than this stays on one line.
+/// The maximum length of JSON on one line.
 const LINE: usize = 100;
 
 pub fn machine(binary: &Path, lightsail: &Lightsail) {
@@ -20,7 +20,7 @@ pub fn machine(binary: &Path, lightsail: &Lightsail) {
         "  Lightsail  {} (emulated, with a demo world)",
         lightsail.running.url()
     );
-    println!("  Region     us-east-1, where copies go unless an event says otherwise");
+    println!("  Region     us-east-1, the default destination");
 }
 
 pub fn sample(number: usize, of: usize, sample: &Sample) {
@@ -34,7 +34,7 @@ pub fn sample(number: usize, of: usize, sample: &Sample) {
     println!("  log");
 }
 
-/// One line of the function's log, as it comes.
+/// One line of the function's log.
 pub fn log_line(line: &str) {
     println!("    {}", faint(line));
 }
@@ -58,9 +58,9 @@ pub fn ending(ending: &Ending) {
     }
 }
 
-/// The copies that there are now, Region by Region.
+/// All copies, by Region.
 pub fn copies(emulator: &Emulator) {
-    heading("The copies that exist now, once they are made");
+    heading("All copies at the end");
     for &region in Region::ALL {
         let copies = copies_in(emulator, region);
         if copies.is_empty() {
@@ -101,7 +101,7 @@ fn print_json(value: &Value) {
     }
 }
 
-/// JSON over as many lines as it needs, short members side by side.
+/// JSON on several lines, with short members side by side.
 fn json(value: &Value, depth: usize) -> String {
     let short = value.to_string();
     let indent = "  ".repeat(depth + 1);
@@ -126,7 +126,7 @@ fn json(value: &Value, depth: usize) -> String {
             room -= part.len() + 2;
         } else {
             text.push_str(&format!("{comma}\n{indent}{part}"));
-            // Nothing stands beside what takes more than one line.
+            // A part with several lines has its lines to itself.
             room = if part.contains('\n') {
                 0
             } else {

@@ -1,7 +1,7 @@
-//! A policy at work, day after day: copies appear, grow old, and are deleted by its retention.
+//! A week of nightly policy runs: each makes new copies, and retention deletes old ones.
 //!
-//! The function goes by the real clock, and so the days are the last seven: before each run the
-//! emulator is given the automatic snapshots that Lightsail would have made that night.
+//! The function uses the real clock, so the days are the last seven. Before each run, the emulator
+//! gets the automatic snapshots of that night.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub async fn run(binary: &Path) -> Result<(), Error> {
     show::heading("A week of nightly runs of a policy");
     println!("  {policy}\n");
     println!(
-        "  WordPress-1 and Data-1 have automatic snapshots; nobody switched them on for Forgotten-1."
+        "  WordPress-1 and Data-1 have automatic snapshots. Forgotten-1 has them switched off."
     );
 
     let (mut function, lightsail) =
@@ -46,11 +46,11 @@ pub async fn run(binary: &Path) -> Result<(), Error> {
             Ending::Answer(answer) => answer,
             other => return Err(format!("the run of {night} ended with {other:?}").into()),
         };
-        machine::copies_are_made(emulator).await;
+        machine::wait_for_copies(emulator).await;
         print_day(night, &answer, emulator);
     }
     let kept = show::copies_in(emulator, DESTINATION).len();
-    // The newest copies are pruned by the next night's run, so there is one more of each source.
+    // The next night's run deletes the oldest copies, so each source still has one more.
     if kept != 2 * (KEPT + 1) {
         return Err(format!("after a week there are {kept} copies").into());
     }
