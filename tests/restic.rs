@@ -1,12 +1,12 @@
-//! Retention means what `restic forget` means: both are asked about the same dates.
+//! Compares retention with `restic forget` on the same dates.
 //!
-//! A repository gets a backup for each of some generated dates, several histories side by side,
-//! and `restic forget --dry-run` is asked for many combinations of rules what it would keep.
-//! `RESTIC_SEED` generates others. Where restic is not installed (Debian's package `restic`) the
-//! comparison is left out and says so; in CI that is a failure.
+//! The test makes a restic repository with backups at generated dates, in several histories. For many
+//! combinations of rules it compares the result of `restic forget --dry-run` with the function's.
+//! `RESTIC_SEED` selects other dates and rules. Without restic (Debian's package `restic`) the test
+//! is skipped with a message. In CI it fails.
 //!
-//! Since version 0.16, restic also keeps the oldest snapshot where there are fewer periods than a
-//! rule names, and so does a policy. Older versions are compared on all but that.
+//! Since version 0.16, restic also keeps the oldest snapshot if there are fewer periods than a rule's
+//! count, and so does a policy. For older versions, the test computes this case itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,17 +18,17 @@ use jiff::{Timestamp, ToSpan};
 use lightsail_snapshot_copier::Retention;
 use serde_json::Value;
 
-/// How many combinations of rules are compared, each over all histories.
+/// The number of combinations of rules. Each is compared on all histories.
 const COMBINATIONS: usize = 40;
 
 #[test]
-fn retention_is_that_of_restic_forget() {
+fn retention_keeps_what_restic_forget_keeps() {
     let Some(version) = version() else {
         assert!(
             env::var_os("CI").is_none(),
-            "restic is not installed, and without it nothing is compared (apt-get install restic)"
+            "restic is not installed (apt-get install restic)"
         );
-        eprintln!("restic is not installed: retention was NOT compared with it");
+        eprintln!("skipped: restic is not installed");
         return;
     };
     let seed = env::var("RESTIC_SEED").map_or(20_261_122, |seed| seed.parse().unwrap());
@@ -64,7 +64,7 @@ fn retention_is_that_of_restic_forget() {
             differently_kept.insert(keeps);
         }
     }
-    // Not everything is kept, nor always the same.
+    // The combinations give different results.
     assert!(compared > 1000, "{compared}");
     assert!(differently_kept.len() > 50, "{}", differently_kept.len());
 }
@@ -79,12 +79,12 @@ fn version() -> Option<(u32, u32)> {
     Some((number()?, number()?))
 }
 
-/// The program: `RESTIC`, or else what is on the path.
+/// The program: `RESTIC`, or `restic` on the path.
 fn restic() -> std::ffi::OsString {
     env::var_os("RESTIC").unwrap_or_else(|| "restic".into())
 }
 
-/// The rules of `restic forget` with what they count, as it names them.
+/// Options of `restic forget` with their counts.
 type Combination = Vec<(&'static str, u32)>;
 
 const RULES: [&str; 5] = [
@@ -95,7 +95,7 @@ const RULES: [&str; 5] = [
     "--keep-yearly",
 ];
 
-/// Each rule alone, and then any of them together.
+/// Each rule alone, then random combinations.
 fn combinations(random: &mut fastrand::Rng) -> Vec<Combination> {
     let mut combinations: Vec<Combination> = Vec::new();
     for rule in RULES {
@@ -131,7 +131,7 @@ fn retention(combination: &Combination) -> Retention {
     }
 }
 
-/// Whether some rule names more periods than there are.
+/// Whether any rule's count is larger than the number of its periods.
 fn has_too_few_periods(combination: &Combination, newest_first: &[Date]) -> bool {
     combination.iter().any(|(rule, count)| {
         let format = match *rule {
@@ -149,8 +149,7 @@ fn has_too_few_periods(combination: &Combination, newest_first: &[Date]) -> bool
     })
 }
 
-/// Histories of one source each, by the name of the host that they are filed under: their
-/// backups' times, from the newest to the oldest.
+/// The backup times of each history, newest first, by restic host name. Each history is one source.
 fn histories(random: &mut fastrand::Rng) -> BTreeMap<String, Vec<Timestamp>> {
     let start: Timestamp = "2027-01-09T00:00:00Z".parse().unwrap();
     let mut history = |name: &str, backups: usize, longest_gap_in_hours: i64| {
@@ -163,7 +162,7 @@ fn histories(random: &mut fastrand::Rng) -> BTreeMap<String, Vec<Timestamp>> {
         (name.to_owned(), times)
     };
     BTreeMap::from([
-        // Every day or so, over the week of New Year, some days twice.
+        // About daily, over New Year, with some days twice.
         history("daily", 16, 36),
         history("weekly", 12, 24 * 9),
         history("monthly", 12, 24 * 60),
@@ -176,7 +175,7 @@ fn utc_date(time: Timestamp) -> Date {
     time.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
-/// A restic repository in a folder of its own, gone when the test is over.
+/// A restic repository in its own folder. Dropping it removes the folder.
 struct Repository {
     folder: PathBuf,
 }
@@ -192,7 +191,7 @@ impl Repository {
         repository
     }
 
-    /// Makes all backups, two at a time: what takes long is deriving the key from the password.
+    /// Makes all backups, two at a time, because deriving the key from the password is slow.
     fn back_up(&self, histories: &BTreeMap<String, Vec<Timestamp>>) {
         let of_history = |(host, times): (&String, &Vec<Timestamp>)| -> Vec<(String, Timestamp)> {
             times.iter().map(|time| (host.clone(), *time)).collect()
@@ -211,7 +210,7 @@ impl Repository {
         });
     }
 
-    /// What `restic forget` would keep of each history.
+    /// The backups of each history that `restic forget` would keep.
     fn forget(&self, combination: &Combination) -> BTreeMap<String, BTreeSet<Timestamp>> {
         let mut arguments = vec!["forget", "--dry-run", "--json", "--group-by", "host"];
         let counts: Vec<String> = combination.iter().map(|(_, n)| n.to_string()).collect();
@@ -220,7 +219,7 @@ impl Repository {
         }
         let output = self.run(&arguments);
         let text = String::from_utf8(output.stdout).unwrap();
-        // With --dry-run, a line for people may follow the JSON.
+        // With --dry-run, a line of text may follow the JSON.
         let json = text.lines().find(|line| line.starts_with('[')).unwrap();
         let groups: Vec<Value> = serde_json::from_str(json).unwrap();
         let of_group = |group: &Value| {
@@ -249,7 +248,7 @@ impl Repository {
 
 impl Drop for Repository {
     fn drop(&mut self) {
-        // Left behind, it is only litter in the build's folder.
+        // A leftover folder in the target directory does no harm.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
