@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Measures what README.md says about size and speed, side by side with what it may be compared with, and writes
-# docs/benchmarks.md; some parts only, by their names, are printed and nothing is written. Wants a machine that does
-# nothing else. On two processors, an hour the first time, a good part of it building.
-# Needs the Rust toolchain, Python 3.10 to 3.13 for the script that it is compared with, and valgrind for instructions.
+# Measures the size and speed of the function and of comparable programs, and writes docs/benchmarks.md. With arguments,
+# measures only these parts, prints the results and writes no file. Run it on an idle machine. The first run takes about
+# an hour on two processors, much of it for builds.
+# Needs the Rust toolchain, Python 3.10 to 3.13 for the boto3 script, and valgrind for the part instructions.
 #
 #   scripts/bench.sh [cold] [warm] [instructions] [fleet] [soak] [builds]
 set -euo pipefail

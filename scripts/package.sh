@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the function as `sam build` does, and writes .aws-sam/lightsail-snapshot-copier-ARCHITECTURE.zip. The same sources
-# and tools write the same bytes. Needs cargo, and some minutes.
+# and tools write the same bytes. Needs cargo and takes some minutes.
 #
 #   scripts/package.sh [x86_64|arm64]     # default: the architecture of this machine
 set -euo pipefail
@@ -10,7 +10,7 @@ architecture=${1:-${machine/aarch64/arm64}}
 zip=.aws-sam/lightsail-snapshot-copier-$architecture.zip
 scripts/tools.sh sam
 
-# cargo-lambda, and zig, which links for the other architecture.
+# For cargo-lambda, and for zig, which links for the other architecture.
 export PATH="$PWD/.tools/sam/bin:$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
 # Keeps the paths of this machine out of the binary.
 export RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo ${RUSTFLAGS:-}"
