@@ -1,4 +1,4 @@
-//! Where log lines go: standard output, each line one JSON object, as Lambda's JSON log format is.
+//! Log output: JSON lines on standard output, in the form of Lambda's JSON log format.
 
 use std::io::{self, Write};
 use std::panic;
@@ -11,13 +11,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Sends log lines of `level` and above to standard output.
 ///
-/// The level goes for this function's own lines. Those of the libraries below it are held at
-/// warnings, whatever is asked for, because at finer levels they write out whole requests, with
-/// their payloads, session tokens and signatures.
+/// The level applies to the function's own lines. Libraries log at most warnings, because at finer
+/// levels they log whole requests with payloads, session tokens and signatures.
 pub fn init(level: LevelFilter) {
     let levels = Targets::new()
         .with_target(env!("CARGO_CRATE_NAME"), level)
-        // The runtime repeats each function error, which has a line of its own already.
+        // The runtime would log each function error a second time.
         .with_target("lambda_runtime", LevelFilter::OFF)
         .with_default(level.min(LevelFilter::WARN));
     let lines = fmt::layer()
@@ -36,12 +35,11 @@ pub fn init(level: LevelFilter) {
     }));
 }
 
-/// The level that Lambda's log controls (`AWS_LAMBDA_LOG_LEVEL`) or else `RUST_LOG` ask for,
-/// `INFO` where neither names one.
+/// The level from Lambda's log controls (`AWS_LAMBDA_LOG_LEVEL`), else from `RUST_LOG`, else `INFO`.
 pub fn level(lambda: Option<&str>, rust_log: Option<&str>) -> LevelFilter {
     let named = |value: Option<&str>| match value?.trim().to_ascii_lowercase().as_str() {
         "fatal" => Some(LevelFilter::ERROR),
-        // `parse` would take a variable that is set to nothing for `ERROR`.
+        // `parse` would read an empty variable as `ERROR`.
         "" => None,
         other => other.parse().ok(),
     };
@@ -50,9 +48,9 @@ pub fn level(lambda: Option<&str>, rust_log: Option<&str>) -> LevelFilter {
         .unwrap_or(LevelFilter::from_level(Level::INFO))
 }
 
-/// Writes a line that is JSON already, whatever the log level.
+/// Writes a line of JSON at any log level.
 pub fn write_line(line: &str) {
-    // If standard output is closed, nobody can be told.
+    // If standard output is closed, the error cannot be reported.
     let _ = writeln!(io::stdout().lock(), "{line}");
 }
 
@@ -61,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_by_the_names_of_lambda_and_of_rust() {
+    fn lambda_and_rust_level_names_are_accepted() {
         for (lambda, rust_log, expected) in [
             (None, None, LevelFilter::INFO),
             (Some("TRACE"), None, LevelFilter::TRACE),
@@ -73,9 +71,9 @@ mod tests {
             (Some(" warn "), None, LevelFilter::WARN),
             (None, Some("debug"), LevelFilter::DEBUG),
             (None, Some("off"), LevelFilter::OFF),
-            // Lambda's own setting goes before.
+            // Lambda's setting takes precedence.
             (Some("WARN"), Some("debug"), LevelFilter::WARN),
-            // What names no level is passed over.
+            // Unknown levels are ignored.
             (Some(""), Some("debug"), LevelFilter::DEBUG),
             (Some("loud"), Some("lambda=debug"), LevelFilter::INFO),
         ] {

@@ -14,7 +14,7 @@ use lambda_runtime::{Error, LambdaEvent, Runtime};
 use lightsail_snapshot_copier::{Handler, Lightsail, Payload, logging, parse_policy, sdk_config};
 use tower::{ServiceBuilder, service_fn};
 
-// Below 1,769 MB Lambda gives less than one processor, and the work is to wait for answers.
+// One thread is enough: below 1,769 MB Lambda gives less than one processor, and calls mostly wait.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let variable = |name: &str| env::var(name).ok();
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     if variable("AWS_LAMBDA_RUNTIME_API").is_none() {
         return Err("this is an AWS Lambda function: it runs where AWS_LAMBDA_RUNTIME_API names a Lambda Runtime API".into());
     }
-    // Lambda gives the start a whole processor, so certificates are loaded here and not in the
+    // Certificates are loaded at start-up, when Lambda gives a whole processor, instead of in the
     // first invocation.
     let lightsail = Lightsail::new(sdk_config().await, fastrand::u64(..));
     let region = variable("AWS_REGION").and_then(|name| name.parse().ok());
