@@ -1,4 +1,4 @@
-//! What several test binaries, the fuzz targets and the benchmarks share.
+//! Code that several test binaries, the fuzz targets and the benchmarks share.
 //!
 //! - [`deployed`]: the real binary under the local Lambda, with an emulator on a port.
 //! - [`in_process`]: the AWS SDK's client configuration for an emulator in the same process.
