@@ -96,7 +96,7 @@ async fn read(
     while matches!(reader.read_until(b'\n', &mut line).await, Ok(1..)) {
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         if text == MARK {
-            // Fails if the log is being dropped, when nobody waits for the mark.
+            // Fails if the log is being dropped. Then no caller waits for the mark.
             let _ = marked.send(());
         } else if !text.is_empty() {
             let text = String::from_utf8_lossy(text).into_owned();
