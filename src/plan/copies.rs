@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use jiff::civil::Date;
 
+use super::history::{last_valid_date, newest_available, rank};
 use super::inventory::ExistingCopy;
-use super::{Planner, last_valid_date, newest_available, rank};
+use super::planner::Planner;
 use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
 use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
 use crate::model::restore_date::utc_date;

@@ -9,8 +9,9 @@ use serde::Serialize;
 use strum::IntoStaticStr;
 
 use super::copies::{CopyStep, PlannedCopy, has_failed};
+use super::history::newest_available;
+use super::planner::Planner;
 use super::sources::Sources;
-use super::{DestinationPlan, Planner, newest_available};
 use crate::model::region::Region;
 use crate::model::resource::{ResourceId, SnapshotState};
 use crate::model::restore_date::utc_date;
@@ -81,10 +82,10 @@ pub(super) fn unread(sources: &Sources<'_>, destination: Region) -> impl Iterato
 
 impl Planner<'_> {
     /// The coverage of each selected instance and disk in this destination.
-    pub(super) fn coverages(&self, plan: &DestinationPlan) -> Vec<Coverage> {
+    pub(super) fn coverages(&self, copies: &[PlannedCopy], slots: usize) -> Vec<Coverage> {
         let mut planned: BTreeMap<&ResourceId, Vec<(&PlannedCopy, bool)>> = BTreeMap::new();
-        let mut slots = plan.slots;
-        for copy in &plan.copies {
+        let mut slots = slots;
+        for copy in copies {
             let starts = matches!(copy.step, CopyStep::Start | CopyStep::Replace(_));
             let has_slot = starts && slots > 0;
             slots -= usize::from(has_slot);

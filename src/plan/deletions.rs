@@ -5,23 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use super::copies::{CopyStep, PlannedCopy};
+use super::history::newest_available;
 use super::inventory::ExistingCopy;
-use super::{Planner, newest_available};
+use super::planner::{MassDeletion, Planner};
 use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
 use crate::model::snapshot_name::SnapshotName;
 
 /// How many available copies of one source a run may delete in a destination without permission,
 /// if half of them is less.
 const ALWAYS_ALLOWED: usize = 3;
-
-/// Whether a run may delete more than half of a source's available copies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MassDeletion {
-    /// No: it deletes none of them.
-    Refused,
-    /// Yes: the event has `"allowMassDeletion": true`.
-    Allowed,
-}
 
 /// A copy to delete.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,0 +1,68 @@
+//! The copies of each source, in order.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+
+use super::inventory::ExistingCopy;
+use crate::model::resource::{ResourceId, SnapshotState};
+use crate::model::restore_date::utc_date;
+
+/// Tomorrow. A recovery point with a later date has a wrong tag, or the clock is wrong.
+pub fn last_valid_date(now: Timestamp) -> Date {
+    let today = utc_date(now);
+    today.checked_add(1.day()).unwrap_or(today)
+}
+
+/// The copies of each source, from the newest to the oldest.
+pub fn by_source(
+    copies: &[ExistingCopy],
+    last_date: Date,
+) -> BTreeMap<&ResourceId, Vec<&ExistingCopy>> {
+    let mut by_source: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for copy in copies.iter().filter(|copy| copy.date <= last_date) {
+        by_source.entry(&copy.source).or_default().push(copy);
+    }
+    for copies in by_source.values_mut() {
+        copies.sort_by(|a, b| {
+            let newest_first = b.date.cmp(&a.date).then_with(|| a.name.cmp(&b.name));
+            newest_first.then_with(|| rank(a.state).cmp(&rank(b.state)))
+        });
+        // A list that changes while it is read can show a snapshot twice. As two snapshots, one of
+        // them would look superfluous. A failed one may be replaced by then: the better state counts.
+        copies.dedup_by(|a, b| a.name == b.name);
+    }
+    by_source
+}
+
+/// Best state first: available, pending, unknown, error.
+pub fn rank(state: SnapshotState) -> u8 {
+    match state {
+        SnapshotState::Available => 0,
+        SnapshotState::Pending => 1,
+        SnapshotState::Unknown => 2,
+        SnapshotState::Error => 3,
+    }
+}
+
+/// A source's copies since its creation, which are in order. Older ones belong to a predecessor with
+/// the same name.
+pub fn since_creation<'a, 'b>(
+    newest_first: &'b [&'a ExistingCopy],
+    created: Option<Date>,
+) -> &'b [&'a ExistingCopy] {
+    let Some(created) = created else {
+        return newest_first;
+    };
+    let own = newest_first.partition_point(|copy| copy.date >= created);
+    newest_first.get(..own).unwrap_or(newest_first)
+}
+
+/// The newest available one of a source's copies, which are in order.
+pub fn newest_available<'a>(newest_first: &[&'a ExistingCopy]) -> Option<&'a ExistingCopy> {
+    newest_first
+        .iter()
+        .copied()
+        .find(|copy| copy.state == SnapshotState::Available)
+}
