@@ -170,6 +170,7 @@ struct Simulation {
     sources: BTreeMap<SourceKey, SourceKind>,
     foreign: BTreeMap<(Region, String), BTreeMap<String, String>>,
     copy_time: Duration,
+    mass_deletion: MassDeletion,
     totals: Totals,
     verbose: bool,
 }
@@ -233,6 +234,7 @@ impl Simulation {
             sources: BTreeMap::new(),
             foreign: BTreeMap::new(),
             copy_time,
+            mass_deletion: MassDeletion::Refused,
             totals: Totals::default(),
             verbose,
         }
@@ -258,6 +260,8 @@ impl Simulation {
             self.clock.wait_until(midnight(day)).await;
         }
         self.say(|| "the faults stop".to_owned());
+        // Weeks of failed deletions can leave more to delete than a run may delete by itself.
+        self.mass_deletion = MassDeletion::Allowed;
         {
             let mut chaos = self.chaos.lock().unwrap();
             chaos.per_mille = 0;
@@ -434,6 +438,7 @@ impl Simulation {
         let time = Duration::from_secs(self.rng.u64(20..900));
         let clock = self.clock;
         let verbose = self.verbose;
+        let mass_deletion = self.mass_deletion;
         async move {
             let steps = Cell::new(0);
             let results = run_policy(
@@ -442,7 +447,7 @@ impl Simulation {
                 clock.now(),
                 Mode {
                     dry_run: false,
-                    mass_deletion: MassDeletion::Refused,
+                    mass_deletion,
                 },
                 Deadline::for_policy(time),
                 |done| {
