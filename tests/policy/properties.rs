@@ -358,7 +358,7 @@ proptest! {
                         prop_assert!(snapshots.any(|snapshot| snapshot.name == name));
                         // A failed copy under another name waits until the name is free.
                         let failed = |known: &&Known<'_>| known.snapshot.state == SnapshotState::Error;
-                        prop_assert!(there.iter().all(|known| failed(known)), "{:?}", wanted);
+                        prop_assert!(there.iter().all(failed), "{:?}", wanted);
                     }
                 }
             }
