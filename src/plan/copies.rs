@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 use super::history::{last_valid_date, newest_available, rank};
 use super::inventory::ExistingCopy;
@@ -199,9 +199,10 @@ impl Planner<'_> {
     }
 
     /// Puts the copies to start in order, after the others. Failed copies and sources whose last
-    /// copy failed go last, so that they never take a slot from the others. Then sources without
-    /// an available copy go first, and those whose newest is oldest. Equal sources take turns, each
-    /// with its oldest recovery point first.
+    /// copy failed go last, so that they never take a slot from the others. Those that failed
+    /// longest ago go first, so that each is tried in turn and a source that works again gets its
+    /// copy. Then sources without an available copy go first, and those whose newest is oldest.
+    /// Equal sources take turns, each with its oldest recovery point first.
     pub(super) fn in_order(&self, copies: Vec<PlannedCopy>) -> Vec<PlannedCopy> {
         let (to_start, mut ordered): (Vec<_>, Vec<_>) = copies
             .into_iter()
@@ -215,7 +216,7 @@ impl Planner<'_> {
                 let turn = turns.entry(planned.source.clone()).or_default();
                 *turn += 1;
                 let replaces = matches!(planned.step, CopyStep::Replace(_));
-                ((replaces, has_failed(own), newest, *turn), planned)
+                ((replaces, last_failure(own), newest, *turn), planned)
             })
             .collect();
         to_start.sort_by_key(|(key, _)| *key);
@@ -226,8 +227,20 @@ impl Planner<'_> {
 
 /// Whether a copy of a source has failed since its newest available one.
 pub(super) fn has_failed(newest_first: &[&ExistingCopy]) -> bool {
+    failed(newest_first).next().is_some()
+}
+
+/// When the last copy that failed since the newest available one was started. `None`: none failed.
+/// The inner `None`: Lightsail does not say when.
+fn last_failure(newest_first: &[&ExistingCopy]) -> Option<Option<Timestamp>> {
+    failed(newest_first).map(|copy| copy.created_at).max()
+}
+
+/// The copies of a source that have failed since its newest available one.
+fn failed<'a>(newest_first: &[&'a ExistingCopy]) -> impl Iterator<Item = &'a ExistingCopy> {
     newest_first
         .iter()
+        .copied()
         .take_while(|copy| copy.state != SnapshotState::Available)
-        .any(|copy| copy.state == SnapshotState::Error)
+        .filter(|copy| copy.state == SnapshotState::Error)
 }

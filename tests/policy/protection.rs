@@ -113,6 +113,30 @@ fn sources_that_always_fail_do_not_starve_the_others() {
 }
 
 #[test]
+fn a_source_that_failed_once_does_not_wait_for_sources_that_always_fail() {
+    let sources = ["bad-0", "bad-1", "bad-2", "web"].map(|name| instance("us-west-2", name));
+    let base = account(r#", "maxCopiesInProgress": 2"#);
+    let mut account = sources.iter().fold(base, |account, source| {
+        let failed = started(source, YESTERDAY, SnapshotState::Error, 24);
+        account.with(source, &[TODAY]).there("us-east-1", failed)
+    });
+    for day in 0..2 {
+        account.now = noon() + SignedDuration::from_hours(24 * day);
+        let today = account.today();
+        for points in account.points.values_mut() {
+            *points = Ok(vec![snapshot_of(today)]);
+        }
+        let plan = account.plan();
+        account.apply(&plan, SnapshotState::Error, true);
+        let started = made(&plan.destinations[&region("us-east-1")]);
+        if started.iter().any(|copy| copy.source == web()) {
+            return;
+        }
+    }
+    panic!("two runs with two slots did not try each of four sources");
+}
+
+#[test]
 fn a_failed_copy_is_started_again_after_six_hours() {
     let mut account = account("").with(&web(), &[TODAY]);
     let mut starts = 0;
