@@ -45,6 +45,7 @@ pub use event::{Event, Job, ValidationErrors, parse as parse_event, parse_policy
 pub use handler::{Handler, InvocationError, Payload};
 pub use lightsail::{Lightsail, Retry, config as sdk_config};
 pub use model::copy::{CopySource, NameOrigin, SnapshotCopy};
+pub use model::drill::{Check, Drills, HttpCheck};
 pub use model::failure::{ApiError, ErrorKind};
 pub use model::firewall::PortRule;
 pub use model::operation::{Location, Operation, Time};

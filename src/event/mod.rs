@@ -10,6 +10,7 @@
 //! are errors, because a misspelt option of a backup is a backup that is not made.
 
 mod copy_request;
+mod drills;
 mod payload;
 mod policy;
 mod validation;
@@ -548,6 +549,7 @@ mod tests {
                 "sourceResourceName", "sourceSnapshotName", "restoreDate", "useLatestRestorableAutoSnapshot",
                 "targetSnapshotName", "destinationRegion", "destinationRegions", "sources", "destinations",
                 "retention", "keepLast", "backfill", "names", "types", "tags", "region", "maxCopiesInProgress",
+                "drills", "checks", "port", "url", "host", "everyDays",
             ])
             .prop_map(str::to_owned),
             1 => "\\PC{0,8}",

@@ -44,7 +44,9 @@ impl FromJson for Policy {
         if !names_fit(value) {
             object.error(
                 "sources",
-                format_args!("the names of all sources have more than {MAX_NAME_BYTES} bytes"),
+                format_args!(
+                    "the names of sources and drills have more than {MAX_NAME_BYTES} bytes"
+                ),
             );
             return None;
         }
@@ -55,7 +57,8 @@ impl FromJson for Policy {
         let retention = retention.filter(|retention| *retention != Retention::default());
         let backfill = object.optional("backfill");
         let max_age = object.optional("maxRecoveryPointAgeHours");
-        let max_copies = object.optional("maxCopiesInProgress");
+        let max_copies = object.optional::<Count<1>>("maxCopiesInProgress");
+        let drills = object.optional("drills");
         object.finish();
         Some(Self {
             sources: sources?.0.into_iter().collect::<Option<_>>()?,
@@ -64,9 +67,9 @@ impl FromJson for Policy {
             backfill: backfill.unwrap_or(false),
             max_recovery_point_age_hours: max_age
                 .map_or(MAX_RECOVERY_POINT_AGE_HOURS, |Positive(hours)| hours),
-            max_copies_in_progress: max_copies
-                .map_or(MAX_COPIES_IN_PROGRESS, |Count::<1>(count)| count)
+            max_copies_in_progress: max_copies.map_or(MAX_COPIES_IN_PROGRESS, |Count(count)| count)
                 as usize,
+            drills,
         })
     }
 }
@@ -109,10 +112,8 @@ fn read_regions(object: &mut Object<'_, '_>) -> Option<Vec<Region>> {
 /// Whether the globs over names fit into memory.
 fn names_fit(policy: &Value) -> bool {
     let rules = policy.get("sources").and_then(Value::as_array);
-    let names = rules
-        .into_iter()
-        .flatten()
-        .filter_map(|rule| rule.get("names")?.as_array());
+    let selectors = rules.into_iter().flatten().chain(policy.get("drills"));
+    let names = selectors.filter_map(|selector| selector.get("names")?.as_array());
     let bytes = names
         .flatten()
         .filter_map(|name| Some(name.as_str()?.len()));
@@ -131,7 +132,7 @@ impl FromJson for Retention {
             object.errors.add(path, message);
         }
         let mut rule = |name| {
-            let count = object.optional(name).map(|Count::<0>(count)| count);
+            let count = object.optional::<Count<0>>(name).map(|Count(count)| count);
             count.filter(|count| *count > 0)
         };
         let retention = Self {
@@ -148,7 +149,7 @@ impl FromJson for Retention {
 
 /// A shell glob over names.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Glob(Pattern);
+pub struct Glob(pub Pattern);
 
 impl FromStr for Glob {
     type Err = InvalidValue;
@@ -246,6 +247,7 @@ mod tests {
         assert!(!policy.backfill);
         assert_eq!(policy.max_recovery_point_age_hours, 48.0);
         assert_eq!(policy.max_copies_in_progress, 20);
+        assert_eq!(policy.drills, None);
         for kind in [ResourceKind::Instance, ResourceKind::Disk] {
             assert!(selects(&policy, kind, "anything at all"));
             assert!(policy.looks_at(region("us-west-2"), kind));
@@ -264,7 +266,8 @@ mod tests {
                 "retention": { "keepLast": 7, "keepDaily": 14, "keepWeekly": 8, "keepMonthly": 12, "keepYearly": 3 },
                 "backfill": true,
                 "maxRecoveryPointAgeHours": 25.5,
-                "maxCopiesInProgress": 5
+                "maxCopiesInProgress": 5,
+                "drills": { "names": ["WordPress-1"] }
             }"#,
         )
         .unwrap();
@@ -285,6 +288,7 @@ mod tests {
         assert!(policy.backfill);
         assert_eq!(policy.max_recovery_point_age_hours, 25.5);
         assert_eq!(policy.max_copies_in_progress, 5);
+        assert!(policy.drills.as_ref().unwrap().selects("WordPress-1"));
         assert!(policy.looks_at(region("us-west-2"), ResourceKind::Instance));
         assert!(!policy.looks_at(region("us-west-2"), ResourceKind::Disk));
         assert!(policy.looks_at(region("eu-central-1"), ResourceKind::Disk));
@@ -341,19 +345,25 @@ mod tests {
 
     #[test]
     fn all_names_have_at_most_so_many_bytes() {
-        let policy = |names: usize| {
-            let names: Vec<_> = (0..names).map(|n| format!("{n:01000}")).collect();
-            let rules: Vec<_> = names
+        let names = |count: usize| (0..count).map(|n| format!("{n:01000}")).collect::<Vec<_>>();
+        let policy = |sources: usize, drills: usize| {
+            let rules: Vec<_> = names(sources)
                 .chunks(1000)
                 .map(|names| serde_json::json!({ "region": "us-west-2", "names": names }))
                 .collect();
-            serde_json::json!({ "sources": rules, "destinations": ["us-east-1"] }).to_string()
+            let drills = serde_json::json!({ "names": names(drills) });
+            serde_json::json!({ "sources": rules, "destinations": ["us-east-1"], "drills": drills })
+                .to_string()
         };
-        assert!(parse_policy(&policy(1000)).is_ok());
-        assert_eq!(
-            errors(&policy(1001)),
-            "sources: the names of all sources have more than 1000000 bytes"
-        );
+        for (sources, drills) in [(1000, 0), (500, 500)] {
+            assert!(parse_policy(&policy(sources, drills)).is_ok());
+        }
+        for (sources, drills) in [(1001, 0), (500, 501)] {
+            assert_eq!(
+                errors(&policy(sources, drills)),
+                "sources: the names of sources and drills have more than 1000000 bytes"
+            );
+        }
     }
 
     #[test]

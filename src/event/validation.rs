@@ -234,6 +234,18 @@ impl<T: FromJson + Clone + Eq + Hash> FromJson for Distinct<T> {
     }
 }
 
+/// A list that may be empty: `None`. `L` reads the other lists.
+pub struct OrEmpty<L>(pub Option<L>);
+
+impl<L: FromJson> FromJson for OrEmpty<L> {
+    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
+        if value.as_array().is_some_and(Vec::is_empty) {
+            return Some(Self(None));
+        }
+        L::from_json(value, path, errors).map(|list| Self(Some(list)))
+    }
+}
+
 /// A string that `parse` accepts. For types that implement [`std::str::FromStr`].
 pub fn parse_string<T>(
     value: &Value,
@@ -290,15 +302,15 @@ impl FromJson for bool {
     }
 }
 
-/// A whole number of at least `MIN`.
-pub struct Count<const MIN: u32>(pub u32);
+/// A whole number from `MIN` to `MAX`.
+pub struct Count<const MIN: u32, const MAX: u32 = { u32::MAX }>(pub u32);
 
-impl<const MIN: u32> FromJson for Count<MIN> {
+impl<const MIN: u32, const MAX: u32> FromJson for Count<MIN, MAX> {
     fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
         let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
-        let count = count.filter(|count| *count >= MIN);
+        let count = count.filter(|count| (MIN..=MAX).contains(count));
         if count.is_none() {
-            let expected = format!("a whole number from {MIN} to {}", u32::MAX);
+            let expected = format!("a whole number from {MIN} to {MAX}");
             errors.add(path, Expected(&expected, value));
         }
         count.map(Self)
@@ -364,18 +376,20 @@ mod tests {
             errors::<bool>(json!("no")),
             "here.field: expected true or false, found the string \"no\""
         );
-        assert_eq!(errors::<Count<1>>(json!(1)), "");
-        assert_eq!(errors::<Count<0>>(json!(0)), "");
+        for right in [1, 30, 365] {
+            assert_eq!(errors::<Count<1, 365>>(json!(right)), "");
+        }
         for wrong in [
             json!(0),
             json!(-1),
             json!(1.5),
             json!("7"),
-            json!(1u64 << 32),
+            json!(366),
+            json!((1u64 << 32) + 1),
         ] {
-            let found = errors::<Count<1>>(wrong.clone());
+            let found = errors::<Count<1, 365>>(wrong.clone());
             assert!(
-                found.starts_with("here.field: expected a whole number from 1"),
+                found.starts_with("here.field: expected a whole number from 1 to 365, found "),
                 "{wrong}"
             );
         }
@@ -404,6 +418,22 @@ mod tests {
         assert_eq!(
             errors::<Dates>(json!(["a", " ", 7, "a"])),
             "here.field[1]: empty\nhere.field[2]: expected a string, found 7\nhere.field[3]: duplicate"
+        );
+    }
+
+    #[test]
+    fn some_lists_may_be_empty() {
+        type Names = OrEmpty<Distinct<String>>;
+        for right in [json!([]), json!(["a"])] {
+            assert_eq!(errors::<Names>(right), "");
+        }
+        assert_eq!(
+            errors::<Names>(json!(null)),
+            "here.field: expected a list, found null"
+        );
+        assert_eq!(
+            errors::<Names>(json!(["a", "a"])),
+            "here.field[1]: duplicate"
         );
     }
 

@@ -1,6 +1,7 @@
 //! The nouns: what the other modules talk about. No client, no JSON, no clock.
 
 pub mod copy;
+pub mod drill;
 pub mod failure;
 pub mod firewall;
 pub mod operation;

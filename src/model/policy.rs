@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use glob::Pattern;
 
+use super::drill::Drills;
 use super::region::Region;
 use super::resource::ResourceKind;
 use super::retention::Retention;
@@ -23,6 +24,9 @@ pub struct Policy {
     pub max_recovery_point_age_hours: f64,
     /// The limit of copies in progress in each destination. Copies made by others count.
     pub max_copies_in_progress: usize,
+    /// Which copies are restored on a schedule. `None`: no drills, and drill instances are not
+    /// looked for.
+    pub drills: Option<Drills>,
 }
 
 /// Selects instances and disks by Region, name, kind and tags.

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use lightsail_snapshot_copier::{
-    ApiError, AutoSnapshot, CopyStep, DestinationInventory, ErrorKind, Inventory, MassDeletion,
-    Plan, PlannedDeletion, Policy, RECOVERY_POINT_TAG, Region, Resource, ResourceId, ResourceKind,
-    Retention, SOURCE_TAG, Snapshot, SnapshotName, SnapshotState, copy_tags, parse_policy, plan,
-    rules_selecting_nothing, sources_to_query,
+    ApiError, AutoSnapshot, Check, CopyStep, DestinationInventory, ErrorKind, Inventory,
+    MassDeletion, Plan, PlannedDeletion, Policy, RECOVERY_POINT_TAG, Region, Resource, ResourceId,
+    ResourceKind, Retention, SOURCE_TAG, Snapshot, SnapshotName, SnapshotState, copy_tags,
+    parse_policy, plan, rules_selecting_nothing, sources_to_query,
 };
 
 use super::event::check_mistakes;
@@ -42,6 +42,14 @@ fn check_policy(policy: &Policy) {
     assert_eq!(destinations.len(), policy.destinations.len());
     assert!(policy.max_recovery_point_age_hours > 0.0);
     assert!(policy.max_copies_in_progress > 0);
+    if let Some(drills) = &policy.drills {
+        assert!((1..=365).contains(&drills.every_days));
+        assert!((1..=5).contains(&drills.at_once));
+        assert!((1..=24).contains(&drills.max_hours));
+        for check in &drills.checks {
+            check_drill(check);
+        }
+    }
     if let Some(retention) = &policy.retention {
         let rules = [
             retention.keep_last,
@@ -51,6 +59,22 @@ fn check_policy(policy: &Policy) {
             retention.keep_yearly,
         ];
         assert!(rules.iter().any(Option::is_some) && !rules.contains(&Some(0)));
+    }
+}
+
+/// Whatever the URL contains, the request goes to the instance.
+fn check_drill(check: &Check) {
+    match check {
+        Check::Port(port) => assert!(*port > 0),
+        Check::Http(check) => {
+            let url = check.url.replacen("{ip}", "192.0.2.1", 1);
+            let uri: http::Uri = url.parse().unwrap();
+            assert_eq!(uri.host(), Some("192.0.2.1"), "{url}");
+            assert!(!url.starts_with("https:") || check.host.is_some(), "{url}");
+            if let Some(host) = &check.host {
+                assert!(host.parse::<std::net::IpAddr>().is_err(), "{host}");
+            }
+        }
     }
 }
 
