@@ -64,6 +64,6 @@ pub use plan::{
 };
 pub use report::{Response, failure_message, metric_record};
 pub use run::{
-    CopyResult, DeletionResult, Mode, Outcome, ReadFailure, RunResults, TagFailure,
-    policy as run_policy, preview, start,
+    CheckResult, CopyResult, DeletionResult, Mode, Outcome, ReadFailure, RunResults, TagFailure,
+    check as check_instance, policy as run_policy, preview, start,
 };

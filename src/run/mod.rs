@@ -5,6 +5,7 @@
 //! after any step, and the next one continues.
 
 mod apply;
+mod check;
 mod copy;
 mod name_owner;
 mod observe;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 
+pub use self::check::{CheckResult, check};
 pub use self::copy::{preview, start};
 pub use self::outcome::{
     CopyResult, DeletionResult, Outcome, ReadFailure, RunEvent, RunResults, TagFailure,
