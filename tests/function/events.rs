@@ -978,7 +978,7 @@ fn large_payloads() -> Vec<(Vec<u8>, &'static str)> {
                 "?".repeat(MAX_PAYLOAD - 200)
             )
             .into_bytes(),
-            "policy.sources: the names of all sources have more than",
+            "policy.sources: the names of sources and drills have more than",
         ),
         (
             format!(r#"{{"sourceRegion":"{}"}}"#, "\\u0001".repeat(1_000_000)).into_bytes(),
