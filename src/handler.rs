@@ -49,6 +49,9 @@ pub enum InvocationError {
     /// A copy or deletion failed, or a Region could not be read. Everything else was done.
     #[error("{0}")]
     CopyFailed(String),
+    /// A drill failed, and nothing else.
+    #[error("{0}")]
+    DrillFailed(String),
 }
 
 impl InvocationError {
@@ -187,6 +190,9 @@ impl Handler {
             logging::write_line(&record);
         }
         match report::failure_message(&results) {
+            Some(message) if report::only_drills_failed(&results) => {
+                Err(InvocationError::DrillFailed(message))
+            }
             Some(message) => Err(InvocationError::CopyFailed(message)),
             None => Ok(Response::for_run(mode.dry_run, &results)),
         }

@@ -52,18 +52,21 @@ pub use model::operation::{Location, Operation, Time};
 pub use model::policy::{Policy, SourceRule};
 pub use model::region::Region;
 pub use model::resource::{
-    AutoSnapshot, Resource, ResourceId, ResourceKind, Snapshot, SnapshotState,
+    AutoSnapshot, InstanceState, InstanceStatus, Resource, ResourceId, ResourceKind, Snapshot,
+    SnapshotState,
 };
 pub use model::restore_date::{RestoreDate, utc_date};
 pub use model::retention::Retention;
 pub use model::snapshot_name::SnapshotName;
+pub use model::verdict::{Verdict, VerdictOutcome};
 pub use plan::{
-    CopyStep, Coverage, CoverageStatus, DestinationInventory, DestinationPlan, ExistingCopy,
-    IgnoredCopy, Inventory, MassDeletion, Plan, PlannedCopy, PlannedDeletion, RECOVERY_POINT_TAG,
-    SOURCE_TAG, copy_tags, plan, rules_selecting_nothing, sources_to_query,
+    CopyStep, Coverage, CoverageStatus, DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG,
+    DestinationInventory, DestinationPlan, DrillInstance, DrillPlan, DrillStep, ExistingCopy,
+    IgnoredCopy, Inventory, MassDeletion, Plan, PlannedCopy, PlannedDeletion, PlannedDrill,
+    RECOVERY_POINT_TAG, SOURCE_TAG, copy_tags, plan, rules_selecting_nothing, sources_to_query,
 };
 pub use report::{Response, failure_message, metric_record};
 pub use run::{
-    CheckResult, CopyResult, DeletionResult, Mode, Outcome, ReadFailure, RunResults, TagFailure,
-    check as check_instance, policy as run_policy, preview, start,
+    CheckResult, CopyResult, DeletionResult, DrillOutcome, DrillResult, Mode, Outcome, ReadFailure,
+    RunResults, TagFailure, policy as run_policy, preview, start,
 };

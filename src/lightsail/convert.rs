@@ -11,7 +11,9 @@ use jiff::{Timestamp, Unit};
 
 use crate::model::firewall::PortRule;
 use crate::model::operation::{Location, Operation, Time};
-use crate::model::resource::{AutoSnapshot, Resource, ResourceKind, Snapshot, SnapshotState};
+use crate::model::resource::{
+    AutoSnapshot, InstanceState, InstanceStatus, Resource, ResourceKind, Snapshot, SnapshotState,
+};
 use crate::model::restore_date::RestoreDate;
 
 impl From<Instance> for Resource {
@@ -30,7 +32,20 @@ impl From<Instance> for Resource {
                 Some(ports.into_iter().map(PortRule::from).collect())
             }),
             attached_to: None,
+            instance: Some(InstanceStatus {
+                state: instance_state(instance.state.and_then(|state| state.name).as_deref()),
+                public_address: instance.public_ip_address,
+            }),
         }
+    }
+}
+
+fn instance_state(name: Option<&str>) -> InstanceState {
+    match name {
+        Some("running") => InstanceState::Running,
+        Some("stopping" | "stopped") => InstanceState::Stopped,
+        Some("shutting-down" | "terminated") => InstanceState::Ending,
+        _ => InstanceState::Pending,
     }
 }
 
@@ -58,6 +73,7 @@ impl From<Disk> for Resource {
             is_windows: false,
             ports: None,
             attached_to: disk.attached_to.filter(|instance| !instance.is_empty()),
+            instance: None,
         }
     }
 }
@@ -82,6 +98,7 @@ impl From<InstanceSnapshot> for Snapshot {
                 .into_iter()
                 .filter_map(|disk| disk.name)
                 .collect(),
+            bundle: snapshot.from_bundle_id,
         }
     }
 }
@@ -104,6 +121,7 @@ impl From<DiskSnapshot> for Snapshot {
             from_region: arn_region(arn.as_deref()),
             from: snapshot.from_disk_name.or(snapshot.from_instance_name),
             attached_disks: Vec::new(),
+            bundle: None,
         }
     }
 }

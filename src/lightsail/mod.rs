@@ -6,6 +6,7 @@
 mod classify;
 mod client;
 mod convert;
+mod drills;
 mod lookup;
 mod paging;
 mod retry;
@@ -21,6 +22,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::Instant;
 
 pub use self::client::{CALLS_AT_ONCE, Lightsail};
+pub use self::drills::NewInstance;
 pub use self::retry::Retry;
 pub use self::settings::config;
 
@@ -182,10 +184,7 @@ impl Lightsail {
         deadline: Instant,
     ) -> Result<(), ApiError> {
         let call = Call::new("TagResource", region, deadline);
-        let tags: Vec<Tag> = tags
-            .iter()
-            .map(|(key, value)| Tag::builder().key(key).value(value).build())
-            .collect();
+        let tags = sdk_tags(tags);
         let answer = self
             .call(call, |client| {
                 let request = client.tag_resource().resource_name(name);
@@ -262,4 +261,10 @@ impl Lightsail {
             }
         }
     }
+}
+
+fn sdk_tags(tags: &[(String, String)]) -> Vec<Tag> {
+    let tags = tags.iter();
+    tags.map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
 }

@@ -52,6 +52,30 @@ pub struct Resource {
     pub ports: Option<Vec<PortRule>>,
     /// The instance that a disk is attached to.
     pub attached_to: Option<String>,
+    /// What only instances have.
+    pub instance: Option<InstanceStatus>,
+}
+
+/// What an instance does at the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceStatus {
+    /// `state`.
+    pub state: InstanceState,
+    /// `publicIpAddress`: IPv4.
+    pub public_address: Option<String>,
+}
+
+/// The states of an instance that a drill handles differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstanceState {
+    /// It boots.
+    Pending,
+    /// It runs.
+    Running,
+    /// It is stopped, or somebody stops it.
+    Stopped,
+    /// It is being deleted.
+    Ending,
 }
 
 /// An automatic snapshot: a recovery point that Lightsail made.
@@ -99,6 +123,8 @@ pub struct Snapshot {
     pub from_region: Option<String>,
     /// The names in `fromAttachedDisks`: the disks that a snapshot of an instance contains.
     pub attached_disks: Vec<String>,
+    /// `fromBundleId`: the hardware of the instance that it was made from.
+    pub bundle: Option<String>,
 }
 
 impl Snapshot {

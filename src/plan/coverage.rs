@@ -9,13 +9,14 @@ use serde::Serialize;
 use strum::IntoStaticStr;
 
 use super::copies::{CopyStep, PlannedCopy, has_failed};
-use super::history::newest_available;
+use super::history::{last_verdict, newest_available};
 use super::planner::Planner;
 use super::sources::Sources;
 use crate::model::region::Region;
 use crate::model::resource::{ResourceId, SnapshotState};
 use crate::model::restore_date::utc_date;
 use crate::model::snapshot_name::SnapshotName;
+use crate::model::verdict::Verdict;
 
 /// The coverage of one instance or disk in one destination.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +37,8 @@ pub struct Coverage {
     pub through: Option<String>,
     /// The first copy, which this run starts. The status is `Pending` only if it does.
     pub first_copy: Option<SnapshotName>,
+    /// How the last drill of the source's copies in this destination ended.
+    pub last_drill: Option<Verdict>,
 }
 
 /// How well a source is covered in a destination.
@@ -77,6 +80,7 @@ pub(super) fn unread(sources: &Sources<'_>, destination: Region) -> impl Iterato
         reason: Some(format!("{destination} could not be read")),
         through,
         first_copy: None,
+        last_drill: None,
     })
 }
 
@@ -139,6 +143,7 @@ impl Planner<'_> {
             reason,
             through: None,
             first_copy,
+            last_drill: last_verdict(own),
         }
     }
 
@@ -251,6 +256,7 @@ impl Planner<'_> {
         let covered = Coverage {
             source: disk.clone(),
             through: Some(instance.source.name.clone()),
+            last_drill: None,
             ..instance.clone()
         };
         if !lacks_disk {

@@ -8,6 +8,7 @@ use jiff::{Timestamp, ToSpan};
 use super::inventory::ExistingCopy;
 use crate::model::resource::{ResourceId, SnapshotState};
 use crate::model::restore_date::utc_date;
+use crate::model::verdict::Verdict;
 
 /// Tomorrow. A recovery point with a later date has a wrong tag, or the clock is wrong.
 pub fn last_valid_date(now: Timestamp) -> Date {
@@ -65,4 +66,9 @@ pub fn newest_available<'a>(newest_first: &[&'a ExistingCopy]) -> Option<&'a Exi
         .iter()
         .copied()
         .find(|copy| copy.state == SnapshotState::Available)
+}
+
+/// The newest verdict of a source's copies.
+pub fn last_verdict(copies: &[&ExistingCopy]) -> Option<Verdict> {
+    copies.iter().filter_map(|copy| copy.drilled).max()
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::drill_instance::{DRILLED_TAG, DrillInstance};
 use crate::model::failure::ApiError;
 use crate::model::region::Region;
 use crate::model::resource::{
@@ -12,6 +13,7 @@ use crate::model::resource::{
 };
 use crate::model::restore_date::RestoreDate;
 use crate::model::snapshot_name::SnapshotName;
+use crate::model::verdict::Verdict;
 
 /// The tag of a copy's source: `{region}/{resource}`.
 pub const SOURCE_TAG: &str = "snapshot-copier:source";
@@ -40,6 +42,31 @@ pub struct Inventory {
     pub auto_snapshots: BTreeMap<ResourceId, Result<Vec<AutoSnapshot>, ApiError>>,
     /// The destinations that were read completely.
     pub destinations: BTreeMap<Region, DestinationInventory>,
+    /// The instances of drills, in the Regions whose instances were read. They are no resources.
+    pub drill_instances: BTreeMap<Region, Vec<DrillInstance>>,
+}
+
+impl Inventory {
+    /// Adds the instances or disks of a Region, all of them.
+    pub fn add_resources(&mut self, region: Region, kind: ResourceKind, resources: Vec<Resource>) {
+        self.read.insert((region, kind));
+        let mut drills = Vec::new();
+        for resource in resources {
+            if let Some(drill) = DrillInstance::from_resource(&resource) {
+                drills.push(drill);
+                continue;
+            }
+            let id = ResourceId {
+                region,
+                name: resource.name.clone(),
+                kind,
+            };
+            self.resources.insert(id, resource);
+        }
+        if kind == ResourceKind::Instance {
+            self.drill_instances.insert(region, drills);
+        }
+    }
 }
 
 /// What a policy run found in one destination.
@@ -96,6 +123,10 @@ pub struct ExistingCopy {
     pub created_at: Option<Timestamp>,
     /// The disks that a copy of an instance contains.
     pub attached_disks: Vec<String>,
+    /// The bundle of the instance that it was made from.
+    pub bundle: Option<String>,
+    /// How its last drill ended.
+    pub drilled: Option<Verdict>,
     /// Whether it has both tags.
     pub tagged: bool,
 }
@@ -155,6 +186,11 @@ impl ExistingCopy {
             state: snapshot.state,
             created_at: snapshot.created_at,
             attached_disks: snapshot.attached_disks.clone(),
+            bundle: snapshot.bundle.clone(),
+            drilled: snapshot
+                .tags
+                .get(DRILLED_TAG)
+                .and_then(|verdict| verdict.parse().ok()),
             tagged,
         }
     }

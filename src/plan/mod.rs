@@ -6,6 +6,8 @@
 mod copies;
 mod coverage;
 mod deletions;
+mod drill_instance;
+mod drills;
 mod history;
 mod inventory;
 mod planner;
@@ -19,6 +21,10 @@ use jiff::civil::Date;
 pub use self::copies::{CopyStep, PlannedCopy};
 pub use self::coverage::{Coverage, CoverageStatus};
 pub use self::deletions::PlannedDeletion;
+pub use self::drill_instance::{
+    DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG, DrillInstance, drill_tags,
+};
+pub use self::drills::{DrillPlan, DrillStep, PlannedDrill};
 pub use self::inventory::{
     DestinationInventory, ExistingCopy, Inventory, RECOVERY_POINT_TAG, SOURCE_TAG, copy_tags,
 };
@@ -57,6 +63,8 @@ pub struct DestinationPlan {
     pub tags: Vec<ExistingCopy>,
     /// The copies to delete, those of one source next to each other.
     pub deletions: Vec<PlannedDeletion>,
+    /// The drills, last.
+    pub drills: DrillPlan,
 }
 
 /// A copy that does not count, because something about it is wrong.
@@ -148,9 +156,12 @@ fn plan_destination(planner: &Planner<'_>) -> DestinationPlan {
         .map(|copy| (*copy).clone())
         .collect();
     let deletions = planner.deletions(&copies, &replaced);
+    let drills = planner.policy.drills.as_ref();
+    let drills = drills.map(|drills| planner.drills(drills));
     let limit = planner.policy.max_copies_in_progress;
     DestinationPlan {
         slots: limit.saturating_sub(in_progress),
+        drills: drills.unwrap_or_default(),
         tags,
         deletions,
         copies,

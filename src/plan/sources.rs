@@ -161,9 +161,9 @@ fn lacks_a_day(
         .any(|(day, keep)| keep && missing.contains(day))
 }
 
-/// The indexes in `sources` of the rules that select nothing although everything that they could
-/// select was read. Probably a name or tag is misspelt.
-pub fn rules_selecting_nothing(policy: &Policy, inventory: &Inventory) -> Vec<usize> {
+/// The paths of the rules that select nothing although everything that they could select was read:
+/// `sources[0]`, `drills.names[1]`. Probably a name or tag is misspelt.
+pub fn rules_selecting_nothing(policy: &Policy, inventory: &Inventory) -> Vec<String> {
     let selects_nothing = |rule: &SourceRule| {
         let kinds = ResourceKind::ALL.into_iter();
         let was_read = kinds.filter(|kind| rule.looks_at(*kind)).all(|kind| {
@@ -176,8 +176,29 @@ pub fn rules_selecting_nothing(policy: &Policy, inventory: &Inventory) -> Vec<us
                 .any(|(id, resource)| rule.selects(id.region, id.kind, &id.name, &resource.tags))
     };
     let rules = policy.sources.iter().enumerate();
-    rules
-        .filter(|(_, rule)| selects_nothing(rule))
-        .map(|(index, _)| index)
+    let idle = rules.filter(|(_, rule)| selects_nothing(rule));
+    let idle = idle.map(|(index, _)| format!("sources[{index}]"));
+    idle.chain(drill_names_selecting_nothing(policy, inventory))
+        .collect()
+}
+
+/// The paths of the names of drills that match no source.
+fn drill_names_selecting_nothing(policy: &Policy, inventory: &Inventory) -> Vec<String> {
+    let Some(drills) = &policy.drills else {
+        return Vec::new();
+    };
+    let mut regions = policy.sources.iter().flat_map(|rule| &rule.regions);
+    if !regions.all(|region| inventory.read.contains(&(*region, ResourceKind::Instance))) {
+        return Vec::new();
+    }
+    let sources = Sources::new(policy, inventory);
+    let instances = || {
+        let sources = sources.iter();
+        sources.filter(|id| id.kind == ResourceKind::Instance)
+    };
+    let names = drills.names.iter().enumerate();
+    names
+        .filter(|(_, glob)| !instances().any(|id| glob.matches(&id.name)))
+        .map(|(index, _)| format!("drills.names[{index}]"))
         .collect()
 }

@@ -1,13 +1,30 @@
 //! The message of a function error.
 
 use super::response::MAX_BYTES;
-use crate::run::{CopyResult, DeletionResult, Outcome, ReadFailure, RunResults, TagFailure};
+use crate::run::{
+    CopyResult, DeletionResult, DrillOutcome, DrillResult, Outcome, ReadFailure, RunResults,
+    TagFailure,
+};
 
 /// The longest line in characters. Lightsail's messages have no limit.
 const LINE_CHARS: usize = 2_000;
 
 /// Room for the last line, which counts the others.
 const LAST_LINE_BYTES: usize = 100;
+
+/// Whether a run failed only because drills did. Copies are as they should be.
+pub fn only_drills_failed(results: &RunResults) -> bool {
+    results.read_failures.is_empty()
+        && results
+            .copies
+            .iter()
+            .all(|result| result.outcome != Outcome::Failed)
+        && results
+            .deletions
+            .iter()
+            .all(|result| result.outcome != Outcome::Failed)
+        && !results.tag_failures.iter().any(TagFailure::is_final)
+}
 
 /// The message of the function error that an invocation ends in: one line for each failure.
 /// `None` if nothing failed. In JSON it has the size limit of an answer. Lines beyond that are
@@ -17,10 +34,16 @@ pub fn failure_message(results: &RunResults) -> Option<String> {
     let deletions = results.deletions.iter().filter_map(deletion_line);
     let reads = results.read_failures.iter().map(read_line);
     let tags = results.tag_failures.iter().filter_map(tag_line);
+    let drills = results.drills.iter().flatten().filter_map(drill_line);
     let mut message = String::new();
     let mut bytes = LAST_LINE_BYTES;
     let mut omitted = 0;
-    for line in copies.chain(deletions).chain(tags).chain(reads) {
+    for line in copies
+        .chain(deletions)
+        .chain(tags)
+        .chain(reads)
+        .chain(drills)
+    {
         let line = one_line(&line);
         bytes += json_bytes(&line);
         if bytes > MAX_BYTES {
@@ -87,6 +110,17 @@ fn tag_line(failure: &TagFailure) -> Option<String> {
     } = failure;
     let is_final = failure.is_final();
     is_final.then(|| format!("TagResource of {name} in {region}: {error}"))
+}
+
+fn drill_line(result: &DrillResult) -> Option<String> {
+    let error = result.error.as_ref()?;
+    (result.outcome == DrillOutcome::Failed).then(|| {
+        let source = &result.source;
+        format!(
+            "drill of {} from {} in {} as {}: {error}",
+            source.name, source.region, result.destination, result.instance
+        )
+    })
 }
 
 fn read_line(failure: &ReadFailure) -> String {

@@ -7,7 +7,10 @@ use crate::model::failure::ApiError;
 use crate::model::operation::Operation;
 use crate::model::region::Region;
 use crate::plan::{Coverage, CoverageStatus};
-use crate::run::{CopyResult, DeletionResult, Outcome, ReadFailure, RunEvent, TagFailure};
+use crate::run::{
+    CopyResult, DeletionResult, DrillOutcome, DrillResult, Outcome, ReadFailure, RunEvent,
+    TagFailure,
+};
 
 /// Logs an event of a run. A copy or deletion gets a line for each Operation that Lightsail
 /// returned, or one line if there is none.
@@ -19,7 +22,7 @@ pub fn log_event(request_id: &str, event: RunEvent<'_>) {
         RunEvent::RuleSelectsNothing { rule } => warn!(
             event = "selects_nothing",
             requestId = request_id,
-            rule = format!("sources[{rule}]"),
+            rule,
             errorMessage =
                 "this rule selects no instance and no disk; check its names, types and tags",
         ),
@@ -32,6 +35,7 @@ pub fn log_event(request_id: &str, event: RunEvent<'_>) {
             targetSnapshotName = copy.name,
             reason = copy.reason,
         ),
+        RunEvent::Drill(result) => log_drill(request_id, result),
     }
 }
 
@@ -152,6 +156,7 @@ fn log_coverage(request_id: &str, coverage: &Coverage) {
                 status = <&str>::from(coverage.status),
                 reason = coverage.reason,
                 through = coverage.through,
+                lastDrill = coverage.last_drill.map(|verdict| verdict.to_string()),
             )
         };
     }
@@ -160,6 +165,37 @@ fn log_coverage(request_id: &str, coverage: &Coverage) {
         CoverageStatus::Stale | CoverageStatus::Unprotected | CoverageStatus::Unknown => {
             log_at!(Level::WARN)
         }
+    }
+}
+
+fn log_drill(request_id: &str, result: &DrillResult) {
+    let error = result.error.as_ref();
+    let checks = result.checks.iter().map(ToString::to_string);
+    let checks: Vec<String> = checks.collect();
+    macro_rules! log_at {
+        ($level:expr) => {
+            event!(
+                $level,
+                event = "drill_result",
+                requestId = request_id,
+                outcome = <&str>::from(result.outcome),
+                sourceRegion = result.source.region.as_str(),
+                sourceResourceName = result.source.name,
+                destinationRegion = result.destination.as_str(),
+                snapshotName = result.snapshot,
+                instanceName = result.instance,
+                minutes = result.minutes,
+                checks = (!checks.is_empty()).then(|| checks.join("; ")),
+                errorCode = error.map(|error| &error.code),
+                errorMessage = error.map(|error| &error.message),
+                retryable = error.map(ApiError::retryable),
+            )
+        };
+    }
+    match result.outcome {
+        DrillOutcome::Failed => log_at!(Level::ERROR),
+        DrillOutcome::Inconclusive | DrillOutcome::NotDrillable => log_at!(Level::WARN),
+        _ => log_at!(Level::INFO),
     }
 }
 

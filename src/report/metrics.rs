@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 
 use crate::plan::CoverageStatus;
-use crate::run::{Outcome, RunResults};
+use crate::run::{DrillOutcome, Outcome, RunResults};
 
 /// The metrics of one run, and the line's other fields.
 #[skip_serializing_none]
@@ -47,6 +47,10 @@ struct Record<'a> {
     /// The age of the newest recovery point of the worst covered source, in hours. `None` if no
     /// copy is available.
     recovery_point_age_hours: Option<f64>,
+    /// Failed drills. `None` if the policy has no drills.
+    drills_failed: Option<usize>,
+    /// Drill instances that the run found or started. `None` if the policy has no drills.
+    drill_instances: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -84,6 +88,9 @@ const COUNTS: [&str; 9] = [
     "ApiThrottles",
 ];
 
+/// The further metrics of a policy with drills.
+const DRILL_COUNTS: [&str; 2] = ["DrillsFailed", "DrillInstances"];
+
 /// The metrics of a run of the deployed policy, as a line of JSON. Writes zeros too, so that
 /// yesterday's alarm clears.
 pub fn metric_record(
@@ -108,8 +115,13 @@ pub fn metric_record(
     let tags = tags.filter(|failure| failure.is_final()).count();
     let ages = results.coverage.iter().filter_map(|entry| entry.age_hours);
     let worst_age = ages.max_by(f64::total_cmp);
+    let drills_failed = results.drills.as_ref().map(|drills| {
+        let drills = drills.iter();
+        let failed = drills.filter(|drill| drill.outcome == DrillOutcome::Failed);
+        failed.count()
+    });
     let record = Record {
-        metadata: Metadata::new(now, worst_age.is_some()),
+        metadata: Metadata::new(now, worst_age.is_some(), drills_failed.is_some()),
         request_id,
         function_name,
         runs: 1,
@@ -122,18 +134,22 @@ pub fn metric_record(
         rules_selecting_nothing: results.rules_selecting_nothing,
         api_throttles: throttles,
         recovery_point_age_hours: worst_age,
+        drills_failed,
+        drill_instances: drills_failed.map(|_| results.drill_instances),
     };
     // This struct always serializes.
     serde_json::to_string(&record).unwrap_or_default()
 }
 
 impl Metadata {
-    fn new(now: Timestamp, has_age: bool) -> Self {
+    fn new(now: Timestamp, has_age: bool, has_drills: bool) -> Self {
         let count = |name| Definition {
             name,
             unit: "Count",
         };
-        let mut metrics: Vec<Definition> = COUNTS.into_iter().map(count).collect();
+        let drills = DRILL_COUNTS.into_iter().filter(|_| has_drills);
+        let counts = COUNTS.into_iter().chain(drills);
+        let mut metrics: Vec<Definition> = counts.map(count).collect();
         if has_age {
             // CloudWatch has no unit of hours.
             metrics.push(Definition {

@@ -5,7 +5,7 @@ mod log;
 mod metrics;
 mod response;
 
-pub use self::failure::failure_message;
+pub use self::failure::{failure_message, only_drills_failed};
 pub use self::log::{log_event, log_invocation};
 pub use self::metrics::metric_record;
 pub use self::response::Response;

@@ -6,13 +6,17 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_with::skip_serializing_none;
 
 use crate::model::copy::CopySource;
+use crate::model::drill::Check;
 use crate::model::failure::ApiError;
 use crate::model::operation::Operation;
 use crate::model::region::Region;
 use crate::model::resource::ResourceKind;
 use crate::model::snapshot_name::SnapshotName;
+use crate::model::verdict::Verdict;
 use crate::plan::{Coverage, CoverageStatus};
-use crate::run::{CopyResult, DeletionResult, Outcome, RunResults};
+use crate::run::{
+    CheckResult, CopyResult, DeletionResult, DrillOutcome, DrillResult, Outcome, RunResults,
+};
 
 /// The largest answer in bytes. Lambda's destinations for asynchronous invocations carry 256 KB,
 /// and the event takes its part.
@@ -31,6 +35,7 @@ pub struct Response {
     copies: Vec<Box<RawValue>>,
     deletions: Option<Vec<Box<RawValue>>>,
     coverage: Option<Vec<Box<RawValue>>>,
+    drills: Option<Vec<Box<RawValue>>>,
     omitted: Option<Omitted>,
 }
 
@@ -47,11 +52,13 @@ pub(super) struct Summary {
 }
 
 /// The number of entries left out to keep the answer small enough.
+#[skip_serializing_none]
 #[derive(Debug, Default, Serialize)]
 struct Omitted {
     copies: usize,
     coverage: usize,
     deletions: usize,
+    drills: Option<usize>,
 }
 
 /// One copy. The request's fields are those sent to Lightsail.
@@ -97,6 +104,35 @@ struct CoverageEntry<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     through: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_drill: Option<Verdict>,
+}
+
+/// The step of a drill.
+#[skip_serializing_none]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DrillEntry<'a> {
+    source_region: Region,
+    source_resource_name: &'a str,
+    destination_region: Region,
+    snapshot_name: Option<&'a str>,
+    instance_name: &'a str,
+    outcome: DrillOutcome,
+    minutes: Option<u64>,
+    checks: Option<Vec<CheckEntry<'a>>>,
+    error: Option<ErrorEntry<'a>>,
+}
+
+/// One check of a drill instance.
+#[skip_serializing_none]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CheckEntry<'a> {
+    port: Option<u16>,
+    url: Option<&'a str>,
+    passed: bool,
+    message: Option<&'a str>,
 }
 
 /// Why a copy or deletion failed or was deferred.
@@ -183,6 +219,39 @@ impl<'a> From<&'a Coverage> for CoverageEntry<'a> {
             status: coverage.status,
             reason: coverage.reason.as_deref(),
             through: coverage.through.as_deref(),
+            last_drill: coverage.last_drill,
+        }
+    }
+}
+
+impl<'a> From<&'a DrillResult> for DrillEntry<'a> {
+    fn from(result: &'a DrillResult) -> Self {
+        let checks: Vec<_> = result.checks.iter().map(CheckEntry::from).collect();
+        Self {
+            source_region: result.source.region,
+            source_resource_name: &result.source.name,
+            destination_region: result.destination,
+            snapshot_name: result.snapshot.as_deref(),
+            instance_name: &result.instance,
+            outcome: result.outcome,
+            minutes: result.minutes,
+            checks: (!checks.is_empty()).then_some(checks),
+            error: result.error.as_ref().map(ErrorEntry::from),
+        }
+    }
+}
+
+impl<'a> From<&'a CheckResult> for CheckEntry<'a> {
+    fn from(result: &'a CheckResult) -> Self {
+        let (port, url) = match &result.check {
+            Check::Port(port) => (Some(*port), None),
+            Check::Http(check) => (None, Some(check.url.as_str())),
+        };
+        Self {
+            port,
+            url,
+            passed: result.error.is_none(),
+            message: result.error.as_deref(),
         }
     }
 }
@@ -210,13 +279,23 @@ impl Response {
         let mut deletions = Entries::new(
             deletions.map(|deletion| (deletion.outcome.into(), DeletionEntry::from(deletion))),
         );
-        let bytes = ENVELOPE_BYTES + copies.bytes() + coverage.bytes() + deletions.bytes();
+        let drills = results.drills.iter().flatten();
+        let mut drills =
+            Entries::new(drills.map(|drill| (drill.outcome.into(), DrillEntry::from(drill))));
+        let lists = [&copies, &coverage, &deletions, &drills];
+        let bytes = ENVELOPE_BYTES + lists.into_iter().map(Entries::bytes).sum::<usize>();
         let mut excess = bytes.saturating_sub(MAX_BYTES);
-        let mut omitted = Omitted::default();
+        let mut omitted = Omitted {
+            drills: results.drills.as_ref().map(|_| 0),
+            ..Omitted::default()
+        };
         for attention in Attention::ALL {
             omitted.copies += copies.omit(attention, &mut excess);
             omitted.coverage += coverage.omit(attention, &mut excess);
             omitted.deletions += deletions.omit(attention, &mut excess);
+            if let Some(omitted) = &mut omitted.drills {
+                *omitted += drills.omit(attention, &mut excess);
+            }
         }
         Self {
             dry_run,
@@ -224,6 +303,7 @@ impl Response {
             copies: copies.into_json(),
             deletions: Some(deletions.into_json()),
             coverage: Some(coverage.into_json()),
+            drills: results.drills.as_ref().map(|_| drills.into_json()),
             omitted: (bytes > MAX_BYTES).then_some(omitted),
         }
     }
@@ -267,6 +347,20 @@ impl From<CoverageStatus> for Attention {
             CoverageStatus::Pending => Self::Progress,
             CoverageStatus::Stale | CoverageStatus::Unknown => Self::Delay,
             CoverageStatus::Unprotected => Self::Problem,
+        }
+    }
+}
+
+impl From<DrillOutcome> for Attention {
+    fn from(outcome: DrillOutcome) -> Self {
+        match outcome {
+            DrillOutcome::NotDrillable => Self::None,
+            DrillOutcome::Started
+            | DrillOutcome::Waiting
+            | DrillOutcome::Passed
+            | DrillOutcome::Planned => Self::Progress,
+            DrillOutcome::Inconclusive => Self::Delay,
+            DrillOutcome::Failed => Self::Problem,
         }
     }
 }
@@ -446,6 +540,8 @@ mod tests {
                 .map(|n| DeletionResult {
                     region: region("us-east-1"),
                     copy: ExistingCopy {
+                        bundle: None,
+                        drilled: None,
                         source: source(n),
                         date: jiff::civil::date(2026, 11, 22),
                         name: source(n).name,
@@ -465,6 +561,7 @@ mod tests {
                 .collect(),
             coverage: (0..1000)
                 .map(|n| Coverage {
+                    last_drill: None,
                     source: source(n),
                     destination: region("us-east-1"),
                     newest: None,

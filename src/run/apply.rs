@@ -5,15 +5,18 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::SemaphorePermit;
 
 use super::copy::start;
+use super::drill::DrillRun;
 use super::outcome::{CopyResult, DeletionResult, Outcome, RunEvent, RunResults, TagFailure};
 use super::slots::CopySlots;
 use crate::deadline::Deadline;
 use crate::lightsail::{CALLS_AT_ONCE, Lightsail, Retry};
 use crate::model::copy::SnapshotCopy;
+use crate::model::drill::Drills;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::operation::Operation;
 use crate::model::region::Region;
@@ -26,22 +29,30 @@ use crate::plan::{
 /// The tags with the firewalls of instances.
 type PortsTags = BTreeMap<ResourceId, Vec<(String, String)>>;
 
+/// What all destinations of a run have in common.
+pub struct RunContext<'a> {
+    pub ports: &'a PortsTags,
+    pub drills: Option<&'a Drills>,
+    pub now: Timestamp,
+    pub dry_run: bool,
+}
+
 /// Applies a plan, and reports each step to `report` when it ends. A dry run makes no call.
 pub async fn apply(
     lightsail: &Lightsail,
     plan: BTreeMap<Region, DestinationPlan>,
-    ports: &PortsTags,
-    dry_run: bool,
+    context: &RunContext<'_>,
     deadline: Deadline,
     report: impl Fn(RunEvent<'_>),
 ) -> RunResults {
     let report = &report;
-    let destinations = plan.into_iter().map(|(region, plan)| async move {
+    let destinations = plan.into_iter().map(|(region, mut plan)| async move {
+        let drills = std::mem::take(&mut plan.drills);
         let run = DestinationRun {
             lightsail,
             region,
-            ports,
-            dry_run,
+            ports: context.ports,
+            dry_run: context.dry_run,
             deadline,
             report,
             slots: CopySlots::new(plan.slots),
@@ -49,13 +60,36 @@ pub async fn apply(
             deletions: Mutex::default(),
             tag_failures: Mutex::default(),
         };
-        run.apply(plan).await
+        let mut results = run.apply(plan).await;
+        if let Some(policy) = context.drills {
+            let run = DrillRun {
+                lightsail,
+                region,
+                drills: policy,
+                now: context.now,
+                dry_run: context.dry_run,
+                deadline,
+                report,
+            };
+            let drilled = run.apply(drills).await;
+            results.drills = Some(drilled.drills);
+            results.drill_instances = drilled.instances;
+            results.tag_failures.extend(drilled.tag_failures);
+        }
+        results
     });
-    let mut all = RunResults::default();
+    let mut all = RunResults {
+        drills: context.drills.map(|_| Vec::new()),
+        ..RunResults::default()
+    };
     for results in join_all(destinations).await {
         all.copies.extend(results.copies);
         all.deletions.extend(results.deletions);
         all.tag_failures.extend(results.tag_failures);
+        all.drill_instances += results.drill_instances;
+        if let (Some(all), Some(drills)) = (&mut all.drills, results.drills) {
+            all.extend(drills);
+        }
     }
     all
 }

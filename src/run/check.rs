@@ -4,6 +4,7 @@
 //! They use no proxy, and trust the same certificates as the calls to Lightsail.
 
 use std::error::Error;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::time::Duration;
@@ -16,7 +17,6 @@ use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_types::body::SdkBody;
 use futures_util::stream::{self, StreamExt};
 use http_body_util::BodyExt;
-use memchr::memmem;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -39,6 +39,16 @@ pub struct CheckResult {
     pub check: Check,
     /// What was wrong. `None`: the check passed.
     pub error: Option<String>,
+}
+
+impl fmt::Display for CheckResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.check {
+            Check::Port(port) => write!(f, "port {port}")?,
+            Check::Http(check) => f.write_str(&check.url)?,
+        }
+        write!(f, ": {}", self.error.as_deref().unwrap_or("passed"))
+    }
 }
 
 /// Runs the checks of the instance with this public IPv4 address. Each ends after 5 s, and at the
@@ -143,7 +153,7 @@ async fn find(text: &str, body: SdkBody) -> Result<(), String> {
         let data = data.get(..left).unwrap_or(&data);
         left -= data.len();
         unmatched.extend_from_slice(data);
-        if memmem::find(&unmatched, text.as_bytes()).is_some() {
+        if String::from_utf8_lossy(&unmatched).contains(text) {
             return Ok(());
         }
         if left == 0 {

@@ -7,6 +7,8 @@
 mod apply;
 mod check;
 mod copy;
+mod drill;
+mod drill_start;
 mod name_owner;
 mod observe;
 mod outcome;
@@ -17,12 +19,14 @@ use std::collections::BTreeMap;
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 
-pub use self::check::{CheckResult, check};
+pub use self::check::CheckResult;
 pub use self::copy::{preview, start};
 pub use self::outcome::{
-    CopyResult, DeletionResult, Outcome, ReadFailure, RunEvent, RunResults, TagFailure,
+    CopyResult, DeletionResult, DrillOutcome, DrillResult, Outcome, ReadFailure, RunEvent,
+    RunResults, TagFailure,
 };
 
+use self::apply::RunContext;
 use crate::deadline::Deadline;
 use crate::lightsail::{CALLS_AT_ONCE, Lightsail};
 use crate::model::copy::SnapshotCopy;
@@ -90,7 +94,7 @@ pub async fn policy(
     }
     let idle_rules = rules_selecting_nothing(policy, &inventory);
     for rule in &idle_rules {
-        report(RunEvent::RuleSelectsNothing { rule: *rule });
+        report(RunEvent::RuleSelectsNothing { rule });
     }
     let Plan {
         destinations,
@@ -103,16 +107,15 @@ pub async fn policy(
     for copy in &ignored {
         report(RunEvent::CopyIgnored(copy));
     }
-    let results = apply::apply(
-        lightsail,
-        destinations,
-        &ports,
-        mode.dry_run,
-        deadline,
-        &report,
-    )
-    .await;
+    let context = RunContext {
+        ports: &ports,
+        drills: policy.drills.as_ref(),
+        now,
+        dry_run: mode.dry_run,
+    };
+    let results = apply::apply(lightsail, destinations, &context, deadline, &report).await;
     check_first_copies(&mut coverage, &results.copies);
+    add_verdicts(&mut coverage, results.drills.as_deref().unwrap_or_default());
     for coverage in &coverage {
         report(RunEvent::Coverage(coverage));
     }
@@ -139,6 +142,19 @@ fn check_first_copies(coverage: &mut [Coverage], copies: &[CopyResult]) {
             let error = result.error.as_ref();
             let why = error.map_or_else(String::new, ToString::to_string);
             coverage.first_copy_failed(&why);
+        }
+    }
+}
+
+/// Adds the verdicts of this run to the coverage.
+fn add_verdicts(coverage: &mut [Coverage], drills: &[DrillResult]) {
+    for drill in drills.iter().filter(|drill| drill.verdict.is_some()) {
+        let mut of_source = coverage.iter_mut();
+        let entry = of_source.find(|coverage| {
+            coverage.source == drill.source && coverage.destination == drill.destination
+        });
+        if let Some(entry) = entry {
+            entry.last_drill = drill.verdict;
         }
     }
 }

@@ -229,6 +229,7 @@ mod tests {
 
     fn found() -> Snapshot {
         Snapshot {
+            bundle: None,
             name: "nightly".to_owned(),
             tags: Default::default(),
             kind: ResourceKind::Instance,

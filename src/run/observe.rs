@@ -37,10 +37,7 @@ pub async fn observe(
     let (resources, destinations) = join(resources, destinations).await;
     for (region, kind, result) in resources {
         match result {
-            Ok(resources) => {
-                inventory.read.insert((region, kind));
-                inventory.resources.extend(resources);
-            }
+            Ok(resources) => inventory.add_resources(region, kind, resources),
             Err(failure) => failures.push(failure),
         }
     }
@@ -68,34 +65,27 @@ pub async fn observe(
     (inventory, failures)
 }
 
-type Resources = BTreeMap<ResourceId, Resource>;
-
-/// Reads the instances and disks that the policy can select.
+/// Reads the instances and disks that the policy can select, and the instances of destinations with
+/// drills.
 async fn read_resources(
     lightsail: &Lightsail,
     policy: &Policy,
     deadline: Instant,
-) -> Vec<(Region, ResourceKind, Result<Resources, ReadFailure>)> {
+) -> Vec<(Region, ResourceKind, Result<Vec<Resource>, ReadFailure>)> {
     let rules = policy.sources.iter();
-    let regions: BTreeSet<Region> = rules.flat_map(|rule| rule.regions.clone()).collect();
+    let sources = rules.flat_map(|rule| rule.regions.clone());
+    let drills = policy.drills.iter().flat_map(|_| &policy.destinations);
+    let regions: BTreeSet<Region> = sources.chain(drills.clone().copied()).collect();
+    let has_drills = |region, kind| {
+        kind == ResourceKind::Instance && drills.clone().any(|destination| *destination == region)
+    };
     let lists = regions
         .into_iter()
         .flat_map(|region| ResourceKind::ALL.map(|kind| (region, kind)))
-        .filter(|(region, kind)| policy.looks_at(*region, *kind))
+        .filter(|(region, kind)| policy.looks_at(*region, *kind) || has_drills(*region, *kind))
         .map(|(region, kind)| async move {
             let resources = lightsail.resources(region, kind, deadline).await;
-            let by_id = resources.map(|resources| {
-                let with_id = resources.into_iter().map(|resource| {
-                    let id = ResourceId {
-                        region,
-                        name: resource.name.clone(),
-                        kind,
-                    };
-                    (id, resource)
-                });
-                with_id.collect()
-            });
-            let result = by_id.map_err(|error| ReadFailure {
+            let result = resources.map_err(|error| ReadFailure {
                 region,
                 operation: match kind {
                     ResourceKind::Instance => "GetInstances",

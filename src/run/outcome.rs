@@ -3,10 +3,13 @@
 use serde::Serialize;
 use strum::IntoStaticStr;
 
+use super::check::CheckResult;
 use crate::model::copy::SnapshotCopy;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::operation::Operation;
 use crate::model::region::Region;
+use crate::model::resource::ResourceId;
+use crate::model::verdict::Verdict;
 use crate::plan::{Coverage, ExistingCopy, IgnoredCopy};
 
 /// How a copy or a deletion ends.
@@ -111,6 +114,50 @@ impl TagFailure {
     }
 }
 
+/// How the step of a drill ends that a run takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr)]
+#[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "camelCase")]
+pub enum DrillOutcome {
+    /// Lightsail accepted the instance.
+    Started,
+    /// A later run takes the next step.
+    Waiting,
+    /// The instance passed all checks.
+    Passed,
+    /// It did not in time, or a person is needed.
+    Failed,
+    /// The drill could not prove anything.
+    Inconclusive,
+    /// The copy contains attached disks.
+    NotDrillable,
+    /// A dry run: it would be started, or its instance deleted.
+    Planned,
+}
+
+/// The step of a drill that a run took.
+#[derive(Debug)]
+pub struct DrillResult {
+    /// The instance whose copy is restored.
+    pub source: ResourceId,
+    /// The copy's Region.
+    pub destination: Region,
+    /// The copy's name. `None` if it is not known.
+    pub snapshot: Option<String>,
+    /// The name of the drill instance.
+    pub instance: String,
+    /// How the step ended.
+    pub outcome: DrillOutcome,
+    /// From the creation of the instance to this run, if it was checked or a verdict was due.
+    pub minutes: Option<u64>,
+    /// The last round of checks.
+    pub checks: Vec<CheckResult>,
+    /// The verdict, if it was recorded.
+    pub verdict: Option<Verdict>,
+    /// Why the drill failed, does not start or does not go on.
+    pub error: Option<ApiError>,
+}
+
 /// Something that a run did or found, reported when it happens.
 #[derive(Debug)]
 pub enum RunEvent<'a> {
@@ -122,8 +169,8 @@ pub enum RunEvent<'a> {
     ReadFailed(&'a ReadFailure),
     /// A rule of the policy selects nothing.
     RuleSelectsNothing {
-        /// Its index in the policy's `sources`.
-        rule: usize,
+        /// Its path: `sources[0]`.
+        rule: &'a str,
     },
     /// The coverage of a source.
     Coverage(&'a Coverage),
@@ -131,6 +178,8 @@ pub enum RunEvent<'a> {
     TagFailed(&'a TagFailure),
     /// A copy does not count.
     CopyIgnored(&'a IgnoredCopy),
+    /// A drill took a step.
+    Drill(&'a DrillResult),
 }
 
 /// What a run did and found.
@@ -148,4 +197,8 @@ pub struct RunResults {
     pub tag_failures: Vec<TagFailure>,
     /// The number of rules in the policy that select nothing.
     pub rules_selecting_nothing: usize,
+    /// The drills. `None` if the policy has none.
+    pub drills: Option<Vec<DrillResult>>,
+    /// The number of drill instances that the run found or started.
+    pub drill_instances: usize,
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use lightsail_snapshot_copier::{
-    ApiError, AutoSnapshot, CopyStep, DestinationInventory, DestinationPlan, ErrorKind, Inventory,
-    MassDeletion, Plan, PlannedCopy, Policy, RECOVERY_POINT_TAG, Region, Resource, ResourceId,
-    ResourceKind, SOURCE_TAG, Snapshot, SnapshotState, copy_tags, parse_policy, plan,
-    sources_to_query, utc_date,
+    ApiError, AutoSnapshot, CopyStep, DestinationInventory, DestinationPlan, DrillInstance,
+    ErrorKind, Inventory, MassDeletion, Plan, PlannedCopy, Policy, RECOVERY_POINT_TAG, Region,
+    Resource, ResourceId, ResourceKind, SOURCE_TAG, Snapshot, SnapshotState, copy_tags,
+    parse_policy, plan, sources_to_query, utc_date,
 };
 
 pub fn region(name: &str) -> Region {
@@ -61,6 +61,7 @@ pub fn copy(source: &ResourceId, date: Date, state: SnapshotState) -> Snapshot {
         created_at: None,
         from_region: Some(source.region.to_string()),
         attached_disks: Vec::new(),
+        bundle: Some("nano_3_0".to_owned()),
     }
 }
 
@@ -109,6 +110,8 @@ pub struct FakeAccount {
     /// The destinations that cannot be listed.
     pub unread_destinations: BTreeSet<Region>,
     pub mass_deletion: MassDeletion,
+    /// The drill instances of each destination.
+    pub drill_instances: BTreeMap<Region, Vec<DrillInstance>>,
 }
 
 impl FakeAccount {
@@ -123,6 +126,7 @@ impl FakeAccount {
             snapshots: BTreeMap::new(),
             unread_destinations: BTreeSet::new(),
             mass_deletion: MassDeletion::Allowed,
+            drill_instances: BTreeMap::new(),
         }
     }
 
@@ -136,6 +140,7 @@ impl FakeAccount {
             is_windows: false,
             ports: None,
             attached_to: None,
+            instance: None,
         };
         let points = points.iter().map(|text| point(date(text))).collect();
         self.resources.insert(source.clone(), resource);
@@ -173,6 +178,9 @@ impl FakeAccount {
                     destination.add(snapshot);
                 }
                 observed.destinations.insert(*region, destination);
+                let drills = self.drill_instances.get(region).cloned();
+                let drills = drills.unwrap_or_default();
+                observed.drill_instances.insert(*region, drills);
             }
         }
         for source in sources_to_query(&self.policy, &observed, self.now) {

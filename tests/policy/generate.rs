@@ -298,6 +298,7 @@ pub fn account() -> impl Strategy<Value = FakeAccount> {
                     is_windows: false,
                     ports: None,
                     attached_to: None,
+                    instance: None,
                 };
                 let of_source: Result<Vec<AutoSnapshot>, ApiError> = match content {
                     None => Err(unreadable()),
@@ -330,6 +331,7 @@ pub fn account() -> impl Strategy<Value = FakeAccount> {
                 snapshots: destinations.zip(snapshots).collect(),
                 unread_destinations: unread_destinations.map(region).collect(),
                 mass_deletion: MassDeletion::Allowed,
+                drill_instances: BTreeMap::new(),
             }
         },
     )

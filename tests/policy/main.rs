@@ -2,6 +2,7 @@
 //! Lightsail that they reach through the function's own front door.
 
 mod binary;
+mod drills;
 mod fake_account;
 mod generate;
 mod guide;

@@ -90,6 +90,8 @@ fn deleted(destination: &str, outcome: Outcome) -> DeletionResult {
     DeletionResult {
         region: region(destination),
         copy: ExistingCopy {
+            bundle: None,
+            drilled: None,
             name: copy_name(&source, day),
             source,
             date: day,
@@ -119,6 +121,7 @@ fn covered(
         reason: None,
         through: None,
         first_copy: None,
+        last_drill: None,
     }
 }
 
@@ -179,6 +182,8 @@ fn one_record_counts_all_destinations() {
             tag_failure(ApiError::found("AccessDeniedException", "no".to_owned())),
         ],
         rules_selecting_nothing: 1,
+        drills: None,
+        drill_instances: 0,
     };
     let record = record(&results, 11);
     assert_eq!(record["_aws"]["Timestamp"], noon().as_millisecond());

@@ -1,0 +1,297 @@
+//! Carries out the drills of one destination, after its copies, tags and deletions.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+
+use super::check::{CheckResult, check};
+use super::outcome::{DrillOutcome, DrillResult, RunEvent, TagFailure};
+use crate::deadline::Deadline;
+use crate::lightsail::Lightsail;
+use crate::model::drill::Drills;
+use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::region::Region;
+use crate::model::restore_date::utc_date;
+use crate::model::verdict::{Verdict, VerdictOutcome};
+use crate::plan::{DRILLED_TAG, DrillPlan, DrillStep, PlannedDrill};
+
+/// How often one run checks an instance that does not pass.
+const ROUNDS: u32 = 3;
+
+/// The pause between two rounds of checks.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// The drills of one destination while a run carries them out.
+pub struct DrillRun<'a, R> {
+    pub lightsail: &'a Lightsail,
+    pub region: Region,
+    pub drills: &'a Drills,
+    pub now: Timestamp,
+    pub dry_run: bool,
+    pub deadline: Deadline,
+    pub report: &'a R,
+}
+
+/// How the drills of one destination went.
+#[derive(Debug, Default)]
+pub struct DrillResults {
+    /// The drills of which this run took a step.
+    pub drills: Vec<DrillResult>,
+    /// The verdicts that could not be recorded.
+    pub tag_failures: Vec<TagFailure>,
+    /// The drill instances that the run found or started.
+    pub instances: usize,
+}
+
+/// What became of a verdict.
+enum Recorded {
+    Yes,
+    /// The copy is gone, or the name of the instance does not tell which one it was.
+    NoCopy,
+    No(TagFailure),
+}
+
+impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
+    /// Takes the next step of each drill in progress, then starts those that are due.
+    pub async fn apply(&self, plan: DrillPlan) -> DrillResults {
+        let mut results = DrillResults {
+            instances: plan.instances,
+            ..DrillResults::default()
+        };
+        let steps = plan.in_progress.into_iter().map(|drill| self.step(drill));
+        for (result, failure) in join_all(steps).await {
+            results.drills.push(result);
+            results.tag_failures.extend(failure);
+        }
+        let started = self.start_due(plan.due, plan.slots).await;
+        let is_started = |drill: &&DrillResult| drill.outcome == DrillOutcome::Started;
+        results.instances += started.iter().filter(is_started).count();
+        results.drills.extend(started);
+        for drill in &results.drills {
+            (self.report)(RunEvent::Drill(drill));
+        }
+        results
+    }
+
+    /// Takes the next step of a drill in progress.
+    async fn step(&self, drill: PlannedDrill) -> (DrillResult, Option<TagFailure>) {
+        let result = match drill.step.clone() {
+            DrillStep::Delete { .. } if self.dry_run => self.result(&drill, DrillOutcome::Planned),
+            DrillStep::Check { .. } | DrillStep::Fail { .. } if self.dry_run => {
+                self.result(&drill, DrillOutcome::Waiting)
+            }
+            DrillStep::Check {
+                address,
+                minutes,
+                is_last,
+            } => return self.check(&drill, address, minutes, is_last).await,
+            DrillStep::Fail { minutes } => {
+                let message = format!("the instance does not run after {minutes} min");
+                let result = DrillResult {
+                    outcome: DrillOutcome::Failed,
+                    minutes: Some(minutes),
+                    error: Some(ApiError::found("NotRunning", message)),
+                    ..self.result(&drill, DrillOutcome::Failed)
+                };
+                return self.conclude(&drill, result, true).await;
+            }
+            DrillStep::Delete { is_cancelled } => {
+                let outcome = match is_cancelled {
+                    true => DrillOutcome::Inconclusive,
+                    false => DrillOutcome::Waiting,
+                };
+                let result = self.delete(&drill, self.result(&drill, outcome)).await;
+                match drill.is_overdue && result.error.is_none() {
+                    true => self.remains(&drill),
+                    false => result,
+                }
+            }
+            _ if drill.is_overdue => self.remains(&drill),
+            _ => self.result(&drill, DrillOutcome::Waiting),
+        };
+        (result, None)
+    }
+
+    /// Checks an instance that runs.
+    async fn check(
+        &self,
+        drill: &PlannedDrill,
+        address: Option<String>,
+        minutes: u64,
+        is_last: bool,
+    ) -> (DrillResult, Option<TagFailure>) {
+        let checks = self.checks(address.as_deref()).await;
+        let result = DrillResult {
+            minutes: Some(minutes),
+            ..self.result(drill, DrillOutcome::Waiting)
+        };
+        let Some(checks) = checks else {
+            let error = ApiError::new(
+                ErrorKind::NoTime,
+                "Timeout",
+                "no time was left to check the instance".to_owned(),
+            );
+            let result = DrillResult {
+                error: Some(error),
+                ..result
+            };
+            if !is_last {
+                return (result, None);
+            }
+            let outcome = DrillOutcome::Inconclusive;
+            let result = self.delete(drill, DrillResult { outcome, ..result });
+            return (result.await, None);
+        };
+        let failed: Vec<String> = checks
+            .iter()
+            .filter(|result| result.error.is_some())
+            .map(ToString::to_string)
+            .collect();
+        let result = DrillResult { checks, ..result };
+        if failed.is_empty() {
+            let outcome = DrillOutcome::Passed;
+            let result = DrillResult { outcome, ..result };
+            return self.conclude(drill, result, is_last).await;
+        }
+        if !is_last {
+            return (result, None);
+        }
+        let message = format!("after {minutes} min: {}", failed.join("; "));
+        let result = DrillResult {
+            outcome: DrillOutcome::Failed,
+            error: Some(ApiError::found("ChecksFailed", message)),
+            ..result
+        };
+        self.conclude(drill, result, true).await
+    }
+
+    /// The results of the last round of checks. `None` if there is no time for any.
+    async fn checks(&self, address: Option<&str>) -> Option<Vec<CheckResult>> {
+        let deadline = self.deadline.look_ups;
+        let mut last = None;
+        for round in 0..ROUNDS {
+            if round > 0 {
+                sleep(PAUSE).await;
+            }
+            if Instant::now() >= deadline {
+                break;
+            }
+            let results = check(address, &self.drills.checks, deadline).await;
+            let passed = results.iter().all(|result| result.error.is_none());
+            last = Some(results);
+            if passed || Instant::now() + PAUSE >= deadline {
+                break;
+            }
+        }
+        last
+    }
+
+    /// Records the verdict, and deletes the instance. `result` has the verdict. Unless this is the
+    /// last try, an instance whose verdict could not be recorded stays for the next run.
+    async fn conclude(
+        &self,
+        drill: &PlannedDrill,
+        result: DrillResult,
+        is_last: bool,
+    ) -> (DrillResult, Option<TagFailure>) {
+        let verdict = Verdict {
+            date: utc_date(self.now),
+            outcome: match result.outcome {
+                DrillOutcome::Passed => VerdictOutcome::Passed,
+                _ => VerdictOutcome::Failed,
+            },
+            minutes: result.minutes.unwrap_or_default(),
+        };
+        let (verdict, failure) = match self.record(drill, verdict).await {
+            Recorded::Yes => (Some(verdict), None),
+            Recorded::NoCopy => (None, None),
+            Recorded::No(failure) if is_last => (None, Some(failure)),
+            Recorded::No(failure) => {
+                let result = DrillResult {
+                    outcome: DrillOutcome::Waiting,
+                    error: Some(failure.error.clone()),
+                    ..result
+                };
+                return (result, Some(failure));
+            }
+        };
+        let result = DrillResult { verdict, ..result };
+        (self.delete(drill, result).await, failure)
+    }
+
+    /// Records a verdict as a tag of the copy.
+    async fn record(&self, drill: &PlannedDrill, verdict: Verdict) -> Recorded {
+        let Some(snapshot) = &drill.snapshot else {
+            return Recorded::NoCopy;
+        };
+        // Leaves time to delete the instance.
+        let now = Instant::now();
+        let deadline = now + self.deadline.all.saturating_duration_since(now) / 2;
+        let tags = [(DRILLED_TAG.to_owned(), verdict.to_string())];
+        let lightsail = self.lightsail;
+        match lightsail
+            .tag_snapshot(self.region, snapshot, &tags, deadline)
+            .await
+        {
+            Ok(()) => Recorded::Yes,
+            Err(error) if error.kind == ErrorKind::NotFound => Recorded::NoCopy,
+            Err(error) => {
+                let failure = TagFailure {
+                    region: self.region,
+                    name: snapshot.clone(),
+                    error,
+                };
+                (self.report)(RunEvent::TagFailed(&failure));
+                Recorded::No(failure)
+            }
+        }
+    }
+
+    /// Deletes a drill's instance. `result` is the drill's result if that succeeds.
+    async fn delete(&self, drill: &PlannedDrill, result: DrillResult) -> DrillResult {
+        let region = self.region;
+        let deleted = self
+            .lightsail
+            .delete_instance(region, &drill.instance, self.deadline.all)
+            .await;
+        match deleted {
+            Ok(()) => result,
+            Err(error) => DrillResult {
+                outcome: match error.retryable() {
+                    true => result.outcome,
+                    false => DrillOutcome::Failed,
+                },
+                error: Some(result.error.clone().unwrap_or(error)),
+                ..result
+            },
+        }
+    }
+
+    /// The result of a drill whose instance should be gone.
+    fn remains(&self, drill: &PlannedDrill) -> DrillResult {
+        let message = format!(
+            "{} in {} should be gone and still exists; delete it by hand",
+            drill.instance, self.region
+        );
+        DrillResult {
+            error: Some(ApiError::found("DrillInstanceRemains", message)),
+            ..self.result(drill, DrillOutcome::Failed)
+        }
+    }
+
+    pub(super) fn result(&self, drill: &PlannedDrill, outcome: DrillOutcome) -> DrillResult {
+        DrillResult {
+            source: drill.source.clone(),
+            destination: self.region,
+            snapshot: drill.snapshot.clone(),
+            instance: drill.instance.clone(),
+            outcome,
+            minutes: None,
+            checks: Vec::new(),
+            verdict: None,
+            error: None,
+        }
+    }
+}
