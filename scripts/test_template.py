@@ -21,11 +21,14 @@ FIRST = {"SourceRegions": "us-west-2", "DestinationRegions": "us-east-1", "Alarm
 LIGHTSAIL = boto3.client("lightsail", region_name="us-east-1").meta.service_model
 REGIONS = LIGHTSAIL.shape_for("RegionName").enum
 MANY = FIRST | {"SourceRegions": ",".join(REGIONS), "DestinationRegions": ",".join(reversed(REGIONS))}
+DRILLS = FIRST | {"DrillNames": "WordPress-*", "DrillChecks": '[{"port":22}]'}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 PAIRS = list(map("".join, itertools.product(LETTERS, repeat=2)))
 LONGEST = {
     "SourceNames": ",".join(PAIRS)[:599],
     "SourceTags": ",".join(f"{pair}=" for pair in PAIRS)[:399],
+    "DrillNames": ",".join(PAIRS)[:299],
+    "DrillChecks": '[{"url":"http://{ip}/","contains":"' + "x" * 461 + '"}]',
 } | {name: "9999" for name in ("KeepLast", "KeepDaily", "KeepWeekly", "KeepMonthly", "KeepYearly")}
 
 
@@ -44,9 +47,9 @@ def alarms(**parameters):
 def test_the_template_is_within_its_limits():
     text = (ROOT / "template.yaml").read_text()
     assert len(text.encode()) <= 51_200  # CloudFormation's limit of a template in a request
-    assert len(text.splitlines()) <= 600
+    assert len(text.splitlines()) <= 650
     parameters = template()["Parameters"]
-    assert len(parameters) <= 20
+    assert len(parameters) <= 22
     assert {n for n, p in parameters.items() if "Default" not in p} == FIRST.keys()
     groups = template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     assert sorted(name for group in groups for name in group["Parameters"]) == sorted(parameters)
@@ -60,6 +63,8 @@ VALUES = {
     "EveryHours": (["1", "24"], ["0", "5", "1.0"]),
     "MaxRecoveryPointAgeHours": (["1", "48"], ["0", "", "1.5"]),
     "AlarmEmail": (["none", "ops@example.com"], ["", "ops", "ops@example", "a b@example.com"]),
+    "DrillNames": (["", "-", "WordPress-*,a"], ["a,a", "a,", "**", "a, b", 'a"', "a" * 301]),
+    "DrillChecks": (["", '[{"port":22}]'], ["{}", "[22]", "[]", '[{"port":22}', '[{"contains":"ü"}]']),
     "PolicyJson": (["", "{}", '{"a":\n[]}'], ["[]", "{", '{"a":"ü"}', "{" + " " * 3900 + "}"]),
     "LogLevel": (["DEBUG", "INFO"], ["WARN", "ERROR"]),
 }  # fmt: skip
@@ -84,14 +89,17 @@ def test_parameters_make_the_policy():
     }
     assert json.loads(copy_policy(**FIRST)) == expected
     changed = {"SourceNames": "a*,b?", "SourceTypes": "Disk", "SourceTags": "backup=dr,team=*", "Backfill": "true", "KeepDaily": 7}
-    assert json.loads(copy_policy(**MANY | changed, MaxRecoveryPointAgeHours=30)) == {
+    assert json.loads(copy_policy(**DRILLS | MANY | changed, MaxRecoveryPointAgeHours=30)) == {
         "sources": [{"regions": REGIONS, "names": ["a*", "b?"], "types": ["Disk"], "tags": {"backup": "dr", "team": "*"}}],
         "destinations": REGIONS[::-1],
         "retention": none | {"keepDaily": 7},
         "backfill": True,
         "maxRecoveryPointAgeHours": 30,
+        "drills": {"names": ["WordPress-*"], "checks": [{"port": 22}]},
     }
-    assert copy_policy(**FIRST, PolicyJson='{"sources":[]}') == '{"sources":[]}'
+    assert json.loads(copy_policy(**FIRST, DrillNames="a*,b?"))["drills"] == {"names": ["a*", "b?"]}
+    assert json.loads(copy_policy(**FIRST, DrillNames="-"))["drills"] == {"names": []}
+    assert copy_policy(**DRILLS, PolicyJson='{"sources":[]}') == '{"sources":[]}'
 
 
 @pytest.mark.parametrize("parameters", [MANY | LONGEST, FIRST | {"PolicyJson": "{" + " " * 3898 + "}"}])
@@ -100,7 +108,7 @@ def test_the_longest_policy_fits_into_lambdas_4_kb_of_variables(parameters):
     assert sum(len(name) + len(value) for name, value in variables.items()) <= 4096
 
 
-@pytest.mark.parametrize("parameters", [FIRST, MANY | LONGEST, *(
+@pytest.mark.parametrize("parameters", [FIRST, MANY | LONGEST, DRILLS, FIRST | {"DrillNames": "-"}, *(
     FIRST | {name: value} for name, (good, _) in VALUES.items() if name in {"SourceNames", "SourceTags", "KeepDaily"} for value in good
 )])  # fmt: skip
 def test_the_function_accepts_the_policy(parameters):
@@ -116,7 +124,9 @@ def test_the_function_accepts_the_policy(parameters):
 
 
 def permissions(**parameters):
-    policies = expand(**parameters)["FunctionRole"]["Properties"]["Policies"]
+    resources = expand(**parameters)
+    policies = resources["FunctionRole"]["Properties"]["Policies"]
+    policies = policies + [resources[name]["Properties"] for name in ["DrillPermissions"] if name in resources]
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
@@ -150,6 +160,8 @@ def allowed(action, resource="*", region="us-east-1", on=(), request=(), **param
 SNAPSHOT = "arn:aws:lightsail:us-east-1:123456789012:InstanceSnapshot/6f2c"
 INSTANCE = "arn:aws:lightsail:us-east-1:123456789012:Instance/6f2c"
 COPY = {"snapshot-copier:source", "snapshot-copier:recovery-point"}
+DRILL = {"snapshot-copier:drill", "snapshot-copier:drill-expires"}
+DRILLED = {"snapshot-copier:drilled"}
 
 
 def test_calls_are_limited_to_their_regions():
@@ -169,16 +181,34 @@ def test_only_copies_can_be_deleted_and_always():
 def test_only_snapshots_get_tags_and_only_the_functions_own():
     for key in COPY | {"snapshot-copier:ports", "snapshot-copier:ports-2"}:
         assert allowed("TagResource", SNAPSHOT, request={key})
-    for request in [set(), {"backup"}, COPY | {"backup"}, {"snapshot-copier:restored"}]:
+    for request in [set(), {"backup"}, COPY | {"backup"}, {"snapshot-copier:restored"}, DRILLED]:
         assert not allowed("TagResource", SNAPSHOT, request=request)
-    assert not allowed("TagResource", INSTANCE, request=COPY)
+    assert allowed("TagResource", SNAPSHOT, request=DRILLED, DrillNames="-")
+    for request in [{"backup"}, COPY | DRILL]:
+        assert not allowed("TagResource", SNAPSHOT, request=request, DrillNames="a")
+    for request in [COPY, DRILL, DRILLED]:
+        assert not allowed("TagResource", INSTANCE, request=request, DrillNames="a")
+
+
+def test_drills_get_permissions_only_if_asked_for():
+    start = {"action": "CreateInstancesFromSnapshot", "resource": SNAPSHOT, "on": COPY, "request": DRILL}
+    delete = {"action": "DeleteInstance", "resource": INSTANCE, "on": DRILL}
+    for call in [start, delete, {"action": "GetBundles"}, {"action": "GetInstances"}]:
+        assert allowed(**call, DrillNames="-") and not allowed(**call)
+        assert not allowed(**call, region="eu-west-1", DrillNames="-")
+    for tags in [set(), *({tag} for tag in COPY)]:
+        assert not allowed(**start | {"on": tags}, DrillNames="a")
+    for request in [set(), DRILL - {"snapshot-copier:drill"}, DRILL | {"backup"}]:
+        assert not allowed(**start | {"request": request}, DrillNames="a")
+    for tags in [set(), COPY, DRILL - {"snapshot-copier:drill"}]:
+        assert not allowed(**delete | {"on": tags}, DrillNames="a")
 
 
 def test_the_role_allows_exactly_the_calls_in_the_code():
     supported = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text())["lightsail"]["Actions"]
     snake = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): name for name in LIGHTSAIL.operation_names}
     code = "\n".join(path.read_text().split("#[cfg(test)]\nmod ")[0] for path in sorted((ROOT / "src").rglob("*.rs")))
-    statements = permissions(**FIRST)
+    statements = permissions(**DRILLS)
     actions = set(re.findall(r'"lightsail:(\w+)"', json.dumps(statements)))
     assert actions == {snake[call] for call in re.findall(r"\.\s*([a-z_]+)\(\)", code) if call in snake}
     for action in actions:  # resources are named wherever Lightsail supports that
@@ -222,8 +252,8 @@ def test_events_with_the_stacks_name_as_source_reach_the_function():
 
 
 def mails(alarm, samples, hours):
-    """The times, in hours, at which an alarm on FILL(metric, 0) changes its state."""
-    (stat,) = [m["MetricStat"] for m in alarm["Metrics"] if "MetricStat" in m]
+    """The times, in hours, at which an alarm changes its state if missing samples count as 0."""
+    (stat,) = [m["MetricStat"] for m in alarm.get("Metrics", []) if "MetricStat" in m] or [alarm]
     period, count = stat["Period"] / 3600, int(alarm["EvaluationPeriods"])
     below = alarm["ComparisonOperator"] == "LessThanThreshold"
     changes, state = [], False
@@ -251,12 +281,29 @@ def test_alarms_follow_the_schedule(every):
     assert int(no_run["Metrics"][1]["MetricStat"]["Period"]) * every <= 7 * 86400
 
 
-def test_seven_alarms_watch_metrics_that_the_function_writes():
+@pytest.mark.parametrize("every", [1, 24])
+def test_the_drill_alarm_goes_off_once_for_each_cause(every):
+    alarm = alarms(**DRILLS, EveryHours=every)["drill-failed"]
+    assert (alarm["MetricName"], alarm["TreatMissingData"]) == ("DrillsFailed", "notBreaching")
+    delay = itertools.cycle([0, 0.08, 0.01, 0.05])  # the time of a run
+    runs = [t + next(delay) for t in range(0, 240, every)]
+    # A check fails in one run. An instance that cannot be deleted fails in every run.
+    one, each = [(t, 50 < t < 50 + every) for t in runs], [(t, 50 < t < 150) for t in runs]
+    for samples in [one, each]:
+        failed = [t for t, v in samples if v]
+        on, off = mails(alarm, samples, 240)
+        assert 0 <= on - failed[0] <= 0.02 and 0 <= off - failed[-1] - 48 <= 0.02
+    assert mails(alarm, [(t, 0) for t in runs], 240) == []
+    # The end does not mean that the next drill passed.
+    assert "OKActions" not in alarm
+
+
+def test_eight_alarms_watch_metrics_that_the_function_writes():
     metrics = ["Runs", "CopiesStarted", "Deferred", "Failures", "SnapshotsDeleted", "SourcesStale", "SourcesUnprotected"]
-    metrics += ["RulesSelectingNothing", "ApiThrottles", "RecoveryPointAgeHours"]
-    names = {"failing", "no-run", "stale", "unprotected", "rule-selects-nothing", "deferred", "dead-letters"}
-    assert alarms(**FIRST).keys() == names
-    for alarm in alarms(**FIRST).values():
+    metrics += ["RulesSelectingNothing", "ApiThrottles", "RecoveryPointAgeHours", "DrillsFailed", "DrillInstances"]
+    common = {"failing", "no-run", "stale", "unprotected", "rule-selects-nothing", "deferred", "dead-letters"}
+    assert alarms(**FIRST).keys() == common and alarms(**DRILLS).keys() == common | {"drill-failed"}
+    for alarm in alarms(**DRILLS).values():
         assert alarm["AlarmActions"] == [{"Ref": "Alarms"}]
         for metric in [m["MetricStat"]["Metric"] for m in alarm.get("Metrics", []) if "MetricStat" in m] or [alarm]:
             if metric["Namespace"] == "LightsailSnapshotCopier":
