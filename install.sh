@@ -4,7 +4,7 @@
 #   bash install.sh                         install, or upgrade to the release of this script
 #   bash install.sh set NAME=VALUE...       change parameters, for instance: set KeepDaily=7 KeepMonthly=12
 #   bash install.sh show                    show the parameters
-#   bash install.sh remove                  remove everything except the copies
+#   bash install.sh remove                  remove everything except copies and drill instances
 #
 # The stack is made in the Region of the AWS CLI. Run it in a destination Region, because that works when a source
 # Region is down. STACK is the stack's name (default: lightsail-snapshot-copier), ARCHITECTURE its processor for a new
@@ -114,6 +114,7 @@ dry_run() { # shows what the next run would do
         (if .errorType then .errorMessage else "summary: \(.summary | tojson)" end),
         (.deletions[]? | "delete \(.region) \(.snapshotName): \(.outcome)"),
         (.copies[]? | select(.outcome != "exists") | "copy to \(.destinationRegion) \(.targetSnapshotName): \(.outcome)"),
+        (.drills[]? | "drill in \(.destinationRegion) \(.instanceName): \(.outcome)"),
         (.coverage[]? | select(.status != "protected" and .status != "pending")
             | "\(.status) in \(.destinationRegion): \(.sourceRegion)/\(.sourceResourceName) (\(.reason))")
     ' answer.json
@@ -184,7 +185,7 @@ set_parameters() {
 
 remove() {
     stack_exists || fail "there is no stack $STACK in $REGION"
-    confirm "remove $STACK from $REGION? The copies stay, and Lightsail charges for them" || exit 1
+    confirm "remove $STACK from $REGION? Copies and drill instances stay, and Lightsail charges for them" || exit 1
     local bucket
     bucket=$(bucket)
     aws cloudformation delete-stack --stack-name "$STACK"

@@ -41,6 +41,8 @@ def report(answer):
     for copy in answer.get("copies", []):
         if copy["outcome"] != "exists":
             lines.append(f"copy to {copy['destinationRegion']} {copy['targetSnapshotName']}: {copy['outcome']}")
+    for drill in answer.get("drills", []):
+        lines.append(f"drill in {drill['destinationRegion']} {drill['instanceName']}: {drill['outcome']}")
     for entry in answer.get("coverage", []):
         if entry["status"] not in ("protected", "pending"):
             source = f"{entry['sourceRegion']}/{entry['sourceResourceName']}"

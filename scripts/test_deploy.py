@@ -108,6 +108,7 @@ def test_the_dry_run_shows_what_needs_attention():
             {"destinationRegion": "us-east-1", "targetSnapshotName": "b", "outcome": "planned"},
             {"destinationRegion": "us-east-1", "targetSnapshotName": "c", "outcome": "exists"},
         ],
+        "drills": [{"destinationRegion": "us-east-1", "instanceName": "drill-f-2026-11-22", "outcome": "planned"}],
         "coverage": [
             {"status": "unprotected", "destinationRegion": "us-east-1", "sourceRegion": "us-west-2", "sourceResourceName": "d", "reason": "off"},
             {"status": "protected", "destinationRegion": "us-east-1", "sourceRegion": "us-west-2", "sourceResourceName": "e"},
@@ -117,6 +118,7 @@ def test_the_dry_run_shows_what_needs_attention():
         'summary: {"planned": 1}',
         "delete us-east-1 a: planned",
         "copy to us-east-1 b: planned",
+        "drill in us-east-1 drill-f-2026-11-22: planned",
         "unprotected in us-east-1: us-west-2/d (off)",
     ]
     assert dry_run.report({"errorType": "CopyFailed", "errorMessage": "MassDeletion"}) == ["MassDeletion"]

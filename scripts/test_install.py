@@ -33,6 +33,7 @@ DRY_RUN = {
     "summary": {"planned": 1},
     "deletions": [{"region": "us-east-1", "snapshotName": "old", "outcome": "planned"}],
     "copies": [{"destinationRegion": "us-east-1", "targetSnapshotName": "new", "outcome": "planned"}],
+    "drills": [{"destinationRegion": "us-east-1", "instanceName": "drill-a-2026-11-22", "outcome": "planned"}],
 }
 
 
@@ -91,7 +92,8 @@ def code():
 
 def test_it_installs_and_shows_the_first_run(release):
     said = install(release, answers=ANSWERS)
-    for line in ['summary: {"planned":1}', "delete us-east-1 old: planned", "copy to us-east-1 new: planned"]:
+    planned = ["delete us-east-1 old: planned", "copy to us-east-1 new: planned", "drill in us-east-1 drill-a-2026-11-22: planned"]
+    for line in ['summary: {"planned":1}', *planned]:
         assert line in said
     found = deployed()
     assert {name: found[name] for name in ("SourceRegions", "DestinationRegions", "AlarmEmail", "State")} == {
