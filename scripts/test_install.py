@@ -112,7 +112,8 @@ def test_a_first_policy_that_is_declined_stays_paused(release):
 
 def test_a_change_is_kept_by_upgrades_and_can_be_declined(release):
     install(release, answers=ANSWERS)
-    install(release, "set", "KeepDaily=14", "SourceTags=backup=dr,team=*", answers="y\n")
+    checks = '[{"port":22},{"url":"http://{ip}/","host":"www.example.com"}]'
+    install(release, "set", "KeepDaily=14", "SourceTags=backup=dr,team=*", f"DrillChecks={checks}", answers="y\n")
     install(release, "set", "KeepDaily=1", code=1)  # the input ends
     assert (deployed()["KeepDaily"], deployed()["State"]) == ("14", "ENABLED")
     before = code()
@@ -121,7 +122,8 @@ def test_a_change_is_kept_by_upgrades_and_can_be_declined(release):
     publish(release)
     install(release, answers="y\n")
     assert code() != before
-    assert (deployed()["KeepDaily"], deployed()["SourceTags"]) == ("14", "backup=dr,team=*")
+    found = deployed()
+    assert (found["KeepDaily"], found["SourceTags"], found["DrillChecks"]) == ("14", "backup=dr,team=*", checks)
 
 
 def test_a_pause_survives_an_upgrade(release):

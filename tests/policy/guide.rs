@@ -27,7 +27,7 @@ fn every_example_is_taken() {
             jobs += 1;
         }
     }
-    assert_eq!((policies, jobs), (3, 2));
+    assert_eq!((policies, jobs), (4, 2));
 }
 
 #[test]
@@ -45,6 +45,17 @@ fn every_field_is_explained() {
         "backfill",
         "maxRecoveryPointAgeHours",
         "maxCopiesInProgress",
+        "drills",
+        "drills.names",
+        "drills.everyDays",
+        "drills.atOnce",
+        "drills.maxHours",
+        "drills.checks",
+        "drills.checks[].port",
+        "drills.checks[].url",
+        "drills.checks[].host",
+        "drills.checks[].status",
+        "drills.checks[].contains",
     ] {
         assert!(GUIDE.contains(&format!("\n| `{field}`")), "{field}");
     }
