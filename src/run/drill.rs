@@ -21,7 +21,7 @@ use crate::plan::{DRILLED_TAG, DrillPlan, DrillStep, PlannedDrill};
 const ROUNDS: u32 = 3;
 
 /// The pause between two rounds of checks.
-const PAUSE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// The drills of one destination while a run carries them out.
 pub struct DrillRun<'a, R> {

@@ -188,6 +188,20 @@ impl Emulator {
         Ok(())
     }
 
+    /// Changes when an instance was created.
+    ///
+    /// # Errors
+    /// [`EditError::NotFound`].
+    pub fn set_instance_created_at(
+        &self,
+        region: Region,
+        instance: &str,
+        created_at: Timestamp,
+    ) -> Result<(), EditError> {
+        self.state().source_mut(region, instance)?.created_at = created_at;
+        Ok(())
+    }
+
     /// Changes how many instances the Region may have. `None` is no limit.
     pub fn set_instance_quota(&self, region: Region, quota: Option<usize>) {
         self.state().region_mut(region).instance_quota = quota;
