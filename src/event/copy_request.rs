@@ -6,6 +6,7 @@
 //! [CopySnapshot]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CopySnapshot.html
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde_json::Value;
 
 use super::validation::{Distinct, FromJson, Object, Path, ValidationErrors};
@@ -85,24 +86,14 @@ impl CopyRequest {
         path: Path<'_>,
         errors: &mut ValidationErrors,
     ) -> Vec<SnapshotCopy> {
-        let target = match &self.target {
-            Some(target) => Ok(target.clone()),
-            None => self.source.default_name(self.source_region, defaults.time),
-        };
-        let target = match target {
-            Ok(target) => target,
-            Err(error) => {
-                errors.add(Path::Field(&path, "targetSnapshotName"), error);
-                return Vec::new();
-            }
+        let Some(target) = self.target(defaults.time, path, errors) else {
+            return Vec::new();
         };
         let destinations = match (self.destinations.as_slice(), defaults.region) {
             ([], Some(region)) => vec![region],
             ([], None) => {
-                errors.add(
-                    Path::Field(&path, "destinationRegion"),
-                    "required, because Lightsail does not have the Region that this function runs in",
-                );
+                let message = "required, because Lightsail does not have the Region that this function runs in";
+                errors.add(Path::Field(&path, "destinationRegion"), message);
                 return Vec::new();
             }
             (given, _) => given.to_vec(),
@@ -110,10 +101,9 @@ impl CopyRequest {
         let is_source =
             matches!(&self.source, CopySource::Manual { snapshot } if snapshot == target.as_str());
         if is_source && destinations.contains(&self.source_region) {
-            errors.add(
-                Path::Field(&path, "targetSnapshotName"),
-                "the copy would be the source itself; give another name or another Region",
-            );
+            let message =
+                "the copy would be the source itself; give another name or another Region";
+            errors.add(Path::Field(&path, "targetSnapshotName"), message);
             return Vec::new();
         }
         let name_origin = match self.target {
@@ -131,70 +121,77 @@ impl CopyRequest {
         };
         destinations.into_iter().map(copy).collect()
     }
+
+    /// The name of the copies.
+    fn target(
+        &self,
+        time: Timestamp,
+        path: Path<'_>,
+        errors: &mut ValidationErrors,
+    ) -> Option<SnapshotName> {
+        if self.target.is_some() {
+            return self.target.clone();
+        }
+        let name = self.source.default_name(self.source_region, time);
+        name.map_err(|error| errors.add(Path::Field(&path, "targetSnapshotName"), error))
+            .ok()
+    }
 }
 
 /// Reads what to copy: a manual snapshot or an automatic one.
 fn read_source(object: &mut Object<'_, '_>) -> Option<CopySource> {
     let resource = object.optional("sourceResourceName");
     let snapshot = object.optional("sourceSnapshotName");
-    let date = object.optional("restoreDate").map(|RestoreDate(date)| date);
-    let latest = object.optional("useLatestRestorableAutoSnapshot");
+    let automatic = read_recovery_point(object);
     match (
         object.has("sourceResourceName"),
         object.has("sourceSnapshotName"),
     ) {
-        (true, true) => {
-            object.error(
-                "sourceSnapshotName",
-                "give either sourceResourceName or sourceSnapshotName, not both",
-            );
-            None
-        }
-        (false, false) => {
-            object.error(
-                "sourceResourceName",
-                "required: the instance or disk whose automatic snapshot to copy (or sourceSnapshotName, a manual snapshot)",
-            );
-            None
-        }
+        (true, false) => match automatic? {
+            Some(date) => resource.map(|resource| CopySource::Dated { resource, date }),
+            None => resource.map(|resource| CopySource::Latest { resource }),
+        },
         (false, true) => {
-            for only_automatic in ["restoreDate", "useLatestRestorableAutoSnapshot"] {
-                if object.has(only_automatic) {
-                    object.error(
-                        only_automatic,
-                        "only for an automatic snapshot, with sourceResourceName",
-                    );
+            for name in ["restoreDate", "useLatestRestorableAutoSnapshot"] {
+                if object.has(name) {
+                    let message = "only for an automatic snapshot, with sourceResourceName";
+                    object.error(name, message);
                 }
             }
             snapshot.map(|snapshot| CopySource::Manual { snapshot })
         }
-        (true, false) => match (object.has("restoreDate"), latest) {
-            (true, Some(true)) => {
-                object.error(
-                    "restoreDate",
-                    "not together with useLatestRestorableAutoSnapshot: true",
-                );
-                None
-            }
-            (false, Some(false)) => {
-                object.error(
-                    "restoreDate",
-                    "required where useLatestRestorableAutoSnapshot is false",
-                );
-                None
-            }
-            (true, _) => Some(CopySource::Dated {
-                resource: resource?,
-                date: date?,
-            }),
-            (false, _) => resource.map(|resource| CopySource::Latest { resource }),
-        },
+        (true, true) => {
+            let message = "give either sourceResourceName or sourceSnapshotName, not both";
+            object.error("sourceSnapshotName", message);
+            None
+        }
+        (false, false) => {
+            let message = "required: the instance or disk whose automatic snapshot to copy (or sourceSnapshotName, a manual snapshot)";
+            object.error("sourceResourceName", message);
+            None
+        }
     }
+}
+
+/// Reads which automatic snapshot to copy: that of a date, or the latest (`None`). Fields that
+/// contradict each other are an error only beside `sourceResourceName`.
+fn read_recovery_point(object: &mut Object<'_, '_>) -> Option<Option<Date>> {
+    let date = object.optional("restoreDate").map(|RestoreDate(date)| date);
+    let latest = object.optional("useLatestRestorableAutoSnapshot");
+    let message = match (object.has("restoreDate"), latest) {
+        (true, Some(true)) => "not together with useLatestRestorableAutoSnapshot: true",
+        (false, Some(false)) => "required where useLatestRestorableAutoSnapshot is false",
+        (true, _) => return date.map(Some),
+        (false, _) => return Some(None),
+    };
+    if object.has("sourceResourceName") && !object.has("sourceSnapshotName") {
+        object.error("restoreDate", message);
+    }
+    None
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::civil::Date;
     use proptest::prelude::*;
     use serde_json::{Map, json};
 
