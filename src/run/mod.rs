@@ -6,7 +6,10 @@
 
 mod apply;
 mod check;
+mod copies;
 mod copy;
+mod deletions;
+mod destination;
 mod drill;
 mod drill_start;
 mod name_owner;
@@ -26,7 +29,7 @@ pub use self::outcome::{
     RunResults, TagFailure,
 };
 
-use self::apply::RunContext;
+use self::destination::RunContext;
 use crate::deadline::Deadline;
 use crate::lightsail::{CALLS_AT_ONCE, Lightsail};
 use crate::model::copy::SnapshotCopy;
@@ -107,13 +110,16 @@ pub async fn policy(
     for copy in &ignored {
         report(RunEvent::CopyIgnored(copy));
     }
-    let context = RunContext {
-        ports: &ports,
+    let run = RunContext {
+        lightsail,
+        ports,
         drills: policy.drills.as_ref(),
         now,
         dry_run: mode.dry_run,
+        deadline,
+        report: &report,
     };
-    let results = apply::apply(lightsail, destinations, &context, deadline, &report).await;
+    let results = apply::apply(&run, destinations).await;
     check_first_copies(&mut coverage, &results.copies);
     add_verdicts(&mut coverage, results.drills.as_deref().unwrap_or_default());
     for coverage in &coverage {
