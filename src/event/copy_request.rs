@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::validation::{Distinct, FromJson, Object, Path, ValidationErrors};
+use super::validation::{FromJson, Object, Path, ValidationErrors};
+use super::values::Distinct;
 use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
 use crate::model::region::Region;
 use crate::model::restore_date::RestoreDate;

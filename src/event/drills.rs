@@ -6,9 +6,8 @@ use http::Uri;
 use serde_json::Value;
 
 use super::policy::Glob;
-use super::validation::{
-    Count, Distinct, FromJson, List, Object, OrEmpty, Path, ValidationErrors, from_json_string,
-};
+use super::validation::{FromJson, Object, Path, ValidationErrors};
+use super::values::{Count, Distinct, List, OrEmpty, from_json_string};
 use crate::model::drill::{Check, Drills, HttpCheck};
 use crate::model::{Excerpt, InvalidValue};
 

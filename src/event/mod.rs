@@ -14,6 +14,7 @@ mod drills;
 mod payload;
 mod policy;
 mod validation;
+mod values;
 
 use std::collections::HashMap;
 
@@ -28,7 +29,8 @@ pub use self::validation::ValidationErrors;
 
 use self::copy_request::{CopyRequest, Defaults};
 use self::payload::{MAX_COPIES, parse_json};
-use self::validation::{Expected, FromJson, List, Object, Path, parse_string};
+use self::validation::{Expected, FromJson, Object, Path};
+use self::values::{List, parse_string};
 use crate::model::copy::SnapshotCopy;
 use crate::model::policy::Policy;
 use crate::model::region::Region;

@@ -7,10 +7,8 @@ use glob::Pattern;
 use serde_json::{Map, Value};
 
 use super::payload::parse_json;
-use super::validation::{
-    Count, Distinct, Expected, FromJson, List, Object, Path, Positive, ValidationErrors,
-    from_json_string,
-};
+use super::validation::{Expected, FromJson, Object, Path, ValidationErrors};
+use super::values::{Count, Distinct, List, Positive, from_json_string};
 use crate::model::policy::{Policy, SourceRule};
 use crate::model::region::Region;
 use crate::model::resource::ResourceKind;

@@ -2,7 +2,8 @@
 
 use tracing::{Level, error, event, info, warn};
 
-use super::response::{Response, SourceFields, tenths};
+use super::entries::{SourceFields, tenths};
+use super::response::Response;
 use crate::model::failure::ApiError;
 use crate::model::operation::Operation;
 use crate::model::region::Region;
