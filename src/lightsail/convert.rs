@@ -177,6 +177,13 @@ fn tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Keys and values as the SDK's tags.
+pub fn sdk_tags(tags: &[(String, String)]) -> Vec<Tag> {
+    let tags = tags.iter();
+    tags.map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
+}
+
 /// Whether the add-on `AutoSnapshot` is on.
 fn automatic_snapshots(add_ons: Option<Vec<AddOn>>) -> bool {
     add_ons.unwrap_or_default().iter().any(|add_on| {

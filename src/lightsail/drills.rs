@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 use super::classify::accepted;
 use super::client::Lightsail;
+use super::convert::sdk_tags;
 use super::paging::Page;
 use super::retry::{Call, Retry};
-use super::sdk_tags;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 

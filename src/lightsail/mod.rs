@@ -17,7 +17,6 @@ use std::error::Error;
 use aws_sdk_lightsail::Client;
 use aws_sdk_lightsail::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lightsail::operation::RequestId;
-use aws_sdk_lightsail::types::Tag;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::Instant;
 
@@ -184,7 +183,7 @@ impl Lightsail {
         deadline: Instant,
     ) -> Result<(), ApiError> {
         let call = Call::new("TagResource", region, deadline);
-        let tags = sdk_tags(tags);
+        let tags = convert::sdk_tags(tags);
         let answer = self
             .call(call, |client| {
                 let request = client.tag_resource().resource_name(name);
@@ -261,10 +260,4 @@ impl Lightsail {
             }
         }
     }
-}
-
-fn sdk_tags(tags: &[(String, String)]) -> Vec<Tag> {
-    let tags = tags.iter();
-    tags.map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect()
 }
