@@ -2,7 +2,8 @@
 //! Lightsail that they reach through the function's own front door.
 
 mod binary;
-mod drills;
+mod drills_plan;
+mod drills_runs;
 mod fake_account;
 mod generate;
 mod guide;
