@@ -18,8 +18,9 @@ use crate::model::verdict::Verdict;
 /// The longest `maxHours` of a policy. The limit for drills whose policy is not this one.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long Lightsail may take to delete an instance.
-const DELETION_TIME: SignedDuration = SignedDuration::from_hours(2);
+/// How long an instance may exist after its drill has ended: a day until the next run deletes it, and
+/// two hours for Lightsail to do so.
+const DELETION_TIME: SignedDuration = SignedDuration::from_hours(26);
 
 /// What to do about drills in one destination.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,7 +44,7 @@ pub struct PlannedDrill {
     pub snapshot: Option<String>,
     /// The name of the drill instance.
     pub instance: String,
-    /// Whether the instance should be gone for [`DELETION_TIME`].
+    /// Whether the drill ended longer ago than [`DELETION_TIME`].
     pub is_overdue: bool,
     /// What to do.
     pub step: DrillStep,

@@ -377,6 +377,23 @@ async fn an_instance_that_remains_fails_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_instance_does_not_remain_because_runs_are_a_day_apart() {
+    let day_old = json!({ "instances": [ existing(24) ] });
+    let function = in_process(&day_old, &json!({ "names": [] }));
+    let run = function.run().await;
+    assert_eq!(outcomes(&run), [outcome("drill-web-D", "inconclusive")]);
+    assert!(run.result.is_ok());
+
+    let function = in_process(&day_old, &json!({ "names": ["web"] }));
+    let run = function.run().await;
+    assert_eq!(outcomes(&run), [outcome("drill-web-D", "passed")]);
+    // Another run follows before Lightsail has deleted the instance.
+    let run = function.run().await;
+    assert_eq!(outcomes(&run), [outcome("drill-web-D", "waiting")]);
+    assert!(run.result.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drill_instance_is_never_a_source_even_without_drills() {
     let world =
         json!({ "regions": { "us-east-1": { "instances": [ existing(1), { "name": "shop" } ] } } });
