@@ -35,11 +35,21 @@ pub fn drill_tags(source: &ResourceId, drills: &Drills, now: Timestamp) -> [(Str
     ]
 }
 
+/// The source in the value of a drill tag.
+fn source_from_tag(value: &str) -> Option<ResourceId> {
+    let (region, name) = value.split_once('/')?;
+    Some(ResourceId {
+        region: region.parse().ok()?,
+        name: name.to_owned(),
+        kind: ResourceKind::Instance,
+    })
+}
+
 /// An instance that a drill made. Its name and its tag show that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DrillInstance {
-    /// What it is a trial of.
-    pub source: ResourceId,
+    /// What it is a trial of. `None` if its tag, which anybody can change, does not tell.
+    pub source: Option<ResourceId>,
     /// Its name.
     pub name: String,
     /// `createdAt`.
@@ -56,15 +66,11 @@ impl DrillInstance {
     /// Returns `None` if no drill made the instance.
     pub fn from_resource(resource: &Resource) -> Option<Self> {
         let status = resource.instance.as_ref()?;
-        let (region, name) = resource.tags.get(DRILL_TAG)?.split_once('/')?;
+        let source = resource.tags.get(DRILL_TAG)?;
         let expires_at = resource.tags.get(DRILL_EXPIRES_TAG);
         resource.name.starts_with(NAME_PREFIX).then_some(())?;
         Some(Self {
-            source: ResourceId {
-                region: region.parse().ok()?,
-                name: name.to_owned(),
-                kind: ResourceKind::Instance,
-            },
+            source: source_from_tag(source),
             name: resource.name.clone(),
             created_at: resource.created_at,
             expires_at: expires_at.and_then(|time| time.parse().ok()),
@@ -79,7 +85,8 @@ impl DrillInstance {
             .name
             .split_at_checked(self.name.len().checked_sub(10)?)?;
         let RestoreDate(date) = date.parse().ok()?;
-        (instance_name(&self.source, date) == self.name).then_some(date)
+        let source = self.source.as_ref()?;
+        (instance_name(source, date) == self.name).then_some(date)
     }
 
     /// When it is deleted in any case. Without any time it is, at once.

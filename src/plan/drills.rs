@@ -38,7 +38,7 @@ pub struct DrillPlan {
 /// A drill and its next step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedDrill {
-    /// The instance whose copy is restored.
+    /// The instance whose copy is restored. The drill instance itself if its tag does not tell.
     pub source: ResourceId,
     /// The copy's name. `None` if the name of the drill instance does not tell.
     pub snapshot: Option<String>,
@@ -138,8 +138,9 @@ impl Planner<'_> {
             name: name.clone(),
             kind: ResourceKind::Instance,
         };
-        let has_drill =
-            |instance: &DrillInstance| instance.source == *source || instance.name == name;
+        let has_drill = |instance: &DrillInstance| {
+            instance.source.as_ref() == Some(source) || instance.name == name
+        };
         if instances.iter().any(has_drill) {
             return None;
         }
@@ -164,7 +165,9 @@ impl Planner<'_> {
 
     /// The next step of a drill in progress. `None` if another policy takes care of it.
     fn next_step(&self, drills: &Drills, instance: &DrillInstance) -> Option<PlannedDrill> {
-        let is_own = self.is_own(&instance.source);
+        let source = instance.source.as_ref();
+        let own = source.filter(|source| self.is_own(source));
+        let is_own = own.is_some();
         let longest = if is_own {
             SignedDuration::from_hours(drills.max_hours.into())
         } else {
@@ -187,7 +190,7 @@ impl Planner<'_> {
             _ if has_verdict => DrillStep::Delete {
                 is_cancelled: false,
             },
-            _ if !is_own || !drills_select(drills, &instance.source) => {
+            _ if !own.is_some_and(|source| drills_select(drills, source)) => {
                 DrillStep::Delete { is_cancelled: true }
             }
             InstanceState::Running => DrillStep::Check {
@@ -201,12 +204,16 @@ impl Planner<'_> {
             InstanceState::Pending | InstanceState::Stopped => DrillStep::Wait,
         };
         let generated = || {
-            let source = &instance.source;
+            let source = source?;
             let name = SnapshotName::for_dated(&source.name, source.region, instance.date()?);
             Some(name.ok()?.to_string())
         };
         Some(PlannedDrill {
-            source: instance.source.clone(),
+            source: source.cloned().unwrap_or_else(|| ResourceId {
+                region: self.region,
+                name: instance.name.clone(),
+                kind: ResourceKind::Instance,
+            }),
             snapshot: copy.map(|copy| copy.name.clone()).or_else(generated),
             instance: instance.name.clone(),
             is_overdue: self.now
@@ -220,7 +227,7 @@ impl Planner<'_> {
     /// The copy that a drill instance was made from.
     fn copy_of(&self, instance: &DrillInstance) -> Option<&ExistingCopy> {
         let date = instance.date()?;
-        let mut copies = self.copies_of(&instance.source).iter();
+        let mut copies = self.copies_of(instance.source.as_ref()?).iter();
         copies
             .find(|copy| copy.date == date && copy.state == SnapshotState::Available)
             .copied()

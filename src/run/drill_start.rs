@@ -84,7 +84,7 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
         }
         // Another run may have started drills since the list was read.
         let existing = self.drill_instances().await?;
-        let has_drill = |other: &DrillInstance| other.source == drill.source;
+        let has_drill = |other: &DrillInstance| other.source.as_ref() == Some(&drill.source);
         if existing.iter().any(has_drill) || existing.len() >= self.drills.at_once {
             return Ok(None);
         }

@@ -36,7 +36,7 @@ fn drilled(source: &ResourceId, day: &str, verdict: &str) -> Snapshot {
 fn drill_instance(source: &ResourceId, day: &str, minutes_ago: i64) -> DrillInstance {
     let created_at = noon() - SignedDuration::from_mins(minutes_ago);
     DrillInstance {
-        source: source.clone(),
+        source: Some(source.clone()),
         name: format!("drill-{}-{day}", source.name),
         created_at: Some(created_at),
         expires_at: Some(created_at + SignedDuration::from_hours(4)),
@@ -251,4 +251,19 @@ fn a_drill_that_nobody_wants_is_deleted_at_once_and_another_policys_when_it_expi
         assert_eq!(step(&account, with_age(24 * 60 - 1)), None);
         assert_eq!(step(&account, with_age(24 * 60)), cancelled);
     }
+}
+
+#[test]
+fn an_instance_whose_tag_names_no_source_is_deleted_when_it_expires() {
+    let account = account(r#"{ "names": ["*"] }"#).with(&web(), &[TODAY]);
+    let garbled = |minutes, expires_at| DrillInstance {
+        source: None,
+        expires_at,
+        ..drill_instance(&web(), TODAY, minutes)
+    };
+    let cancelled = Some(DrillStep::Delete { is_cancelled: true });
+    let day = 24 * 60;
+    assert_eq!(step(&account, garbled(day - 1, None)), None);
+    assert_eq!(step(&account, garbled(day, None)), cancelled);
+    assert_eq!(step(&account, garbled(1, Some(noon()))), cancelled);
 }

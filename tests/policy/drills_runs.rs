@@ -406,6 +406,23 @@ async fn a_drill_instance_is_never_a_source_even_without_drills() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drill_instance_with_a_garbled_tag_is_no_source_and_is_deleted() {
+    for value in ["", "web", "/web", "moon/web", "us-west-2"] {
+        let mut garbled = existing(25);
+        garbled["tags"] = json!({ "snapshot-copier:drill": value });
+        let world =
+            json!({ "regions": { "us-east-1": { "instances": [ garbled, { "name": "shop" } ] } } });
+        let policy = json!({ "sources": [ { "region": "us-east-1" } ], "destinations": ["us-east-1"],
+            "drills": { "names": ["*"] } });
+        let function = InProcess::new(&world.to_string(), Some(&policy.to_string()));
+        let run = function.run().await;
+        assert_eq!(run.rows("coverage", &["sourceResourceName"]), [["shop"]]);
+        assert_eq!(outcomes(&run), [outcome("drill-web-D", "inconclusive")]);
+        assert_eq!(run.changes(), ["us-east-1 DeleteInstance"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn instances_that_cannot_be_read_fail_the_run_and_start_nothing() {
     let function = in_process(&json!({}), &json!({ "names": ["*"] }));
     function.emulator.fault_always_in(
