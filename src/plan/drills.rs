@@ -42,6 +42,8 @@ pub struct PlannedDrill {
     pub source: ResourceId,
     /// The copy's name. `None` if the name of the drill instance does not tell.
     pub snapshot: Option<String>,
+    /// Whether the copy exists. Another one can get its name, and proves nothing.
+    pub has_copy: bool,
     /// The name of the drill instance.
     pub instance: String,
     /// Whether the drill ended longer ago than [`DELETION_TIME`].
@@ -156,6 +158,7 @@ impl Planner<'_> {
         let drill = PlannedDrill {
             source: source.clone(),
             snapshot: Some(copy.name.clone()),
+            has_copy: true,
             instance: name,
             is_overdue: false,
             step,
@@ -215,6 +218,7 @@ impl Planner<'_> {
                 kind: ResourceKind::Instance,
             }),
             snapshot: copy.map(|copy| copy.name.clone()).or_else(generated),
+            has_copy: copy.is_some(),
             instance: instance.name.clone(),
             is_overdue: self.now
                 >= ends_at

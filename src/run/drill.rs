@@ -223,7 +223,7 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
 
     /// Records a verdict as a tag of the copy.
     async fn record(&self, drill: &PlannedDrill, verdict: Verdict) -> Recorded {
-        let Some(snapshot) = &drill.snapshot else {
+        let Some(snapshot) = drill.snapshot.as_ref().filter(|_| drill.has_copy) else {
             return Recorded::NoCopy;
         };
         // Leaves time to delete the instance.

@@ -206,6 +206,23 @@ async fn a_verdict_that_cannot_be_recorded_keeps_the_instance_until_max_hours() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_copy_with_the_name_of_the_restored_one_gets_no_verdict() {
+    let function = in_process(
+        &json!({ "instances": [ existing(1) ], "instanceSnapshots": [] }),
+        &json!({ "names": ["web"] }),
+    );
+    // The copy is gone, and this run makes it again.
+    let run = function.run().await;
+    assert_eq!(outcomes(&run), [outcome("drill-web-D", "passed")]);
+    assert!(
+        run.changes()
+            .contains(&"us-east-1 DeleteInstance".to_owned())
+    );
+    assert_eq!(verdict(&function), None);
+    assert_eq!(run.answer()["coverage"][0].get("lastDrill"), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_names_start_no_drill_and_clean_up() {
     let production = json!({ "name": "drill-hall" });
     let tagged =
