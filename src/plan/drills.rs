@@ -117,6 +117,19 @@ impl Planner<'_> {
         }
     }
 
+    /// The drills of this destination that have ended, if its snapshots could not be read. Those that
+    /// could still pass wait for a run that sees their copies.
+    pub(super) fn ended_drills(&self, drills: &Drills) -> DrillPlan {
+        let mut plan = self.drills(drills);
+        plan.in_progress
+            .retain(|drill| !matches!(drill.step, DrillStep::Check { is_last: false, .. }));
+        for drill in &mut plan.in_progress {
+            // The attempt to record the verdict shows whether the copy exists.
+            drill.has_copy = true;
+        }
+        plan
+    }
+
     /// The drill of a source, if it is due, with the source's last verdict.
     fn due(
         &self,

@@ -41,7 +41,7 @@ use crate::model::resource::{ResourceId, SnapshotState};
 /// What a run does, and how well each source was covered before it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// The plan of each destination that was read.
+    /// The plan of each destination that was read. One that was not can have drills to end.
     pub destinations: BTreeMap<Region, DestinationPlan>,
     /// The coverage of each selected instance and disk in each destination.
     pub coverage: Vec<Coverage>,
@@ -90,14 +90,11 @@ pub fn plan(
         ports: sources.ports(),
         ..Plan::default()
     };
+    let last_date = last_valid_date(now);
     for region in &policy.destinations {
-        let Some(destination) = inventory.destinations.get(region) else {
-            plan.coverage.extend(coverage::unread(&sources, *region));
-            continue;
-        };
-        let last_date = last_valid_date(now);
-        plan.ignored
-            .extend(ignored(destination, *region, last_date));
+        let read = inventory.destinations.get(region);
+        let unread = DestinationInventory::new(*region);
+        let destination = read.unwrap_or(&unread);
         let planner = Planner {
             policy,
             inventory,
@@ -108,6 +105,14 @@ pub fn plan(
             mass_deletion,
             region: *region,
         };
+        if read.is_none() {
+            plan.coverage.extend(coverage::unread(&sources, *region));
+            let steps = plan_unread(&planner).map(|steps| (*region, steps));
+            plan.destinations.extend(steps);
+            continue;
+        }
+        plan.ignored
+            .extend(ignored(destination, *region, last_date));
         let steps = plan_destination(&planner);
         let coverage = planner.coverages(&steps.copies, steps.slots);
         plan.coverage.extend(coverage);
@@ -136,6 +141,15 @@ fn ignored(
             name: copy.name.clone(),
             reason,
         })
+    })
+}
+
+/// Plans a destination whose snapshots could not be read: nothing but the end of its drills.
+fn plan_unread(planner: &Planner<'_>) -> Option<DestinationPlan> {
+    let drills = planner.policy.drills.as_ref()?;
+    Some(DestinationPlan {
+        drills: planner.ended_drills(drills),
+        ..DestinationPlan::default()
     })
 }
 

@@ -458,6 +458,28 @@ async fn instances_that_cannot_be_read_fail_the_run_and_start_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn drills_end_even_if_the_copies_cannot_be_read() {
+    for (hours, expected) in [
+        (1, &[][..]),
+        (5, &["us-east-1 DeleteInstance", "us-east-1 TagResource"]),
+    ] {
+        let function = in_process(
+            &json!({ "instances": [ existing(hours) ] }),
+            &json!({ "names": ["*"], "atOnce": 5 }),
+        );
+        function.emulator.fault_always_in(
+            "us-east-1".parse().unwrap(),
+            Operation::GetInstanceSnapshots,
+            refusal("AccessDeniedException", "no"),
+        );
+        let run = function.run().await;
+        assert_eq!(run.error().0, "CopyFailed");
+        assert_eq!(run.changes(), expected);
+        assert_eq!(verdict(&function).is_some(), hours == 5);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_name_that_matches_no_instance_is_warned_of() {
     let function = in_process(&json!({}), &json!({ "names": ["web", "wbe-*"] }));
     let run = function.run().await;
