@@ -3,6 +3,8 @@
 //! A drill's only state is in tags: those of its instance say what is tried and until when, that of
 //! the copy says how the last drill ended.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::drill_instance::{DrillInstance, instance_name};
@@ -107,6 +109,11 @@ impl Planner<'_> {
             .collect();
         // Never drilled first. The sort is stable and keeps the sources in order.
         due.sort_by_key(|(last, _)| last.map(|last| last.date));
+        // Sources of two Regions can have the same name, and so the same drill instance.
+        let mut names = BTreeSet::new();
+        due.retain(|(_, drill)| {
+            !matches!(drill.step, DrillStep::Start { .. }) || names.insert(drill.instance.clone())
+        });
         DrillPlan {
             in_progress: in_progress
                 .filter_map(|instance| self.next_step(drills, instance))

@@ -149,6 +149,22 @@ fn a_copy_with_attached_disks_is_not_drillable() {
 }
 
 #[test]
+fn sources_with_the_same_name_have_drills_after_each_other() {
+    let twin = instance("eu-west-3", "web");
+    let account = FakeAccount::empty(
+        r#"{ "sources": [ { "regions": ["us-west-2", "eu-west-3"] } ], "destinations": ["us-east-1"],
+             "drills": { "names": ["*"], "atOnce": 2 } }"#,
+    )
+    .with(&web(), &[TODAY])
+    .with(&twin, &[TODAY])
+    .there("us-east-1", available(&web(), TODAY))
+    .there("us-east-1", drilled(&twin, TODAY, "2026-09-01 passed 7m"));
+    let due = plan_of(&account).due;
+    let sources: Vec<_> = due.iter().map(|drill| &drill.source).collect();
+    assert_eq!(sources, [&web()]);
+}
+
+#[test]
 fn drill_instances_take_slots_and_their_sources_wait() {
     let web2 = instance("us-west-2", "web-2");
     let mut account = account(r#"{ "names": ["*"], "atOnce": 3 }"#)
