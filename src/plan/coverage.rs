@@ -9,7 +9,7 @@ use serde::Serialize;
 use strum::IntoStaticStr;
 
 use super::copies::{CopyStep, PlannedCopy, has_failed};
-use super::history::{last_verdict, newest_available};
+use super::history::{last_valid_date, last_verdict, newest_available};
 use super::planner::Planner;
 use super::sources::Sources;
 use crate::model::region::Region;
@@ -143,7 +143,7 @@ impl Planner<'_> {
             reason,
             through: None,
             first_copy,
-            last_drill: last_verdict(own),
+            last_drill: last_verdict(own, last_valid_date(self.now)),
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::drill_instance::{DrillInstance, instance_name};
-use super::history::{last_verdict, newest_available};
+use super::history::{last_valid_date, last_verdict, newest_available, valid_verdict};
 use super::inventory::ExistingCopy;
 use super::planner::Planner;
 use crate::model::drill::Drills;
@@ -146,7 +146,7 @@ impl Planner<'_> {
     ) -> Option<(Option<Verdict>, PlannedDrill)> {
         let copies = self.own_copies(source);
         let copy = newest_available(copies)?;
-        let last = last_verdict(copies);
+        let last = last_verdict(copies, last_valid_date(self.now));
         let next = last.map(|last| {
             last.date
                 .saturating_add(i64::from(drills.every_days).days())
@@ -206,7 +206,7 @@ impl Planner<'_> {
         let minutes = u64::try_from(minutes).unwrap_or(0);
         let copy = self.copy_of(instance);
         let has_verdict = copy
-            .and_then(|copy| copy.drilled)
+            .and_then(|copy| valid_verdict(copy, last_valid_date(self.now)))
             .is_some_and(|verdict| verdict.date >= utc_date(created_at));
         let step = match instance.state {
             InstanceState::Ending => DrillStep::Wait,

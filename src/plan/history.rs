@@ -69,6 +69,14 @@ pub fn newest_available<'a>(newest_first: &[&'a ExistingCopy]) -> Option<&'a Exi
 }
 
 /// The newest verdict of a source's copies.
-pub fn last_verdict(copies: &[&ExistingCopy]) -> Option<Verdict> {
-    copies.iter().filter_map(|copy| copy.drilled).max()
+pub fn last_verdict(copies: &[&ExistingCopy], last_date: Date) -> Option<Verdict> {
+    let verdicts = copies
+        .iter()
+        .filter_map(|copy| valid_verdict(copy, last_date));
+    verdicts.max()
+}
+
+/// The verdict of a copy. One with a later date is wrong: the source would have no drill until then.
+pub fn valid_verdict(copy: &ExistingCopy, last_date: Date) -> Option<Verdict> {
+    copy.drilled.filter(|verdict| verdict.date <= last_date)
 }

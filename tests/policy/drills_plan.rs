@@ -114,6 +114,16 @@ fn a_source_is_due_so_many_days_after_its_last_drill() {
 }
 
 #[test]
+fn a_verdict_from_the_future_does_not_count() {
+    let account = account(r#"{ "names": ["web"] }"#)
+        .with(&web(), &[TODAY])
+        .there("us-east-1", available(&web(), YESTERDAY))
+        .there("us-east-1", drilled(&web(), TODAY, "2062-11-22 passed 7m"));
+    assert_eq!(due(&account), ["drill-web-2026-11-22"]);
+    assert_eq!(account.plan().coverage[0].last_drill, None);
+}
+
+#[test]
 fn what_cannot_be_drilled_is_not_due() {
     let base = || account(r#"{ "names": ["web"] }"#);
     let there = |snapshot| base().with(&web(), &[TODAY]).there("us-east-1", snapshot);
@@ -232,6 +242,8 @@ fn an_instance_is_deleted_once_its_verdict_is_recorded() {
     for (verdict, is_recorded) in [
         ("2026-11-22 passed 7m", true),
         ("2026-11-22 failed 7m", true),
+        // From a clock that was wrong.
+        ("2026-11-24 passed 7m", false),
         // The copy's drill before this one.
         ("2026-11-21 passed 7m", false),
         ("nonsense", false),
