@@ -78,10 +78,14 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
     /// Takes the next step of a drill in progress.
     async fn step(&self, drill: PlannedDrill) -> (DrillResult, Option<TagFailure>) {
         let result = match drill.step.clone() {
-            DrillStep::Delete { .. } if self.dry_run => self.result(&drill, DrillOutcome::Planned),
-            DrillStep::Check { .. } | DrillStep::Fail { .. } if self.dry_run => {
-                self.result(&drill, DrillOutcome::Waiting)
+            DrillStep::Delete { .. }
+            | DrillStep::Fail { .. }
+            | DrillStep::Check { is_last: true, .. }
+                if self.dry_run =>
+            {
+                self.result(&drill, DrillOutcome::Planned)
             }
+            DrillStep::Check { .. } if self.dry_run => self.result(&drill, DrillOutcome::Waiting),
             DrillStep::Check {
                 address,
                 minutes,

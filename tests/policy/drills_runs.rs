@@ -336,11 +336,13 @@ async fn a_dry_run_changes_nothing() {
     let run = function.invoke(dry_run).await;
     assert_eq!(outcomes(&run), [outcome("drill-web-D", "planned")]);
     assert!(run.changes().is_empty());
-    for (drills, expected) in [
-        (json!({ "names": ["web"] }), "waiting"),
-        (json!({ "names": [] }), "planned"),
+    for (hours, drills, expected) in [
+        (1, json!({ "names": ["web"] }), "waiting"),
+        // The instance would be deleted.
+        (5, json!({ "names": ["web"] }), "planned"),
+        (1, json!({ "names": [] }), "planned"),
     ] {
-        let function = in_process(&json!({ "instances": [ existing(5) ] }), &drills);
+        let function = in_process(&json!({ "instances": [ existing(hours) ] }), &drills);
         let run = function.invoke(dry_run).await;
         assert_eq!(outcomes(&run), [outcome("drill-web-D", expected)]);
         assert!(run.changes().is_empty());
