@@ -45,6 +45,15 @@ pub struct DrillResults {
     pub instances: usize,
 }
 
+/// The checks of one run.
+#[derive(Default)]
+struct Rounds {
+    /// The results of the last round. `None` if there was no time for any.
+    last: Option<Vec<CheckResult>>,
+    /// Whether a round ended before the deadline. Otherwise a failed check proves nothing.
+    had_time: bool,
+}
+
 /// What became of a verdict.
 enum Recorded {
     Yes,
@@ -126,55 +135,46 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
         minutes: u64,
         is_last: bool,
     ) -> (DrillResult, Option<TagFailure>) {
-        let checks = self.checks(address.as_deref()).await;
-        let result = DrillResult {
-            minutes: Some(minutes),
-            ..self.result(drill, DrillOutcome::Waiting)
-        };
-        let Some(checks) = checks else {
-            let error = ApiError::new(
-                ErrorKind::NoTime,
-                "Timeout",
-                "no time was left to check the instance".to_owned(),
-            );
-            let result = DrillResult {
-                error: Some(error),
-                ..result
-            };
-            if !is_last {
-                return (result, None);
-            }
-            let outcome = DrillOutcome::Inconclusive;
-            let result = self.delete(drill, DrillResult { outcome, ..result });
-            return (result.await, None);
-        };
+        let Rounds { last, had_time } = self.checks(address.as_deref()).await;
+        let was_checked = last.is_some();
+        let checks = last.unwrap_or_default();
         let failed: Vec<String> = checks
             .iter()
             .filter(|result| result.error.is_some())
             .map(ToString::to_string)
             .collect();
-        let result = DrillResult { checks, ..result };
-        if failed.is_empty() {
-            let outcome = DrillOutcome::Passed;
-            let result = DrillResult { outcome, ..result };
-            return self.conclude(drill, result, is_last).await;
-        }
-        if !is_last {
-            return (result, None);
-        }
-        let message = format!("after {minutes} min: {}", failed.join("; "));
-        let result = DrillResult {
-            outcome: DrillOutcome::Failed,
-            error: Some(ApiError::found("ChecksFailed", message)),
-            ..result
+        let no_time = || {
+            let message = "no time was left to check the instance".to_owned();
+            ApiError::new(ErrorKind::NoTime, "Timeout", message)
         };
-        self.conclude(drill, result, true).await
+        let checks_failed = || {
+            let message = format!("after {minutes} min: {}", failed.join("; "));
+            ApiError::found("ChecksFailed", message)
+        };
+        let (outcome, error) = match (was_checked && failed.is_empty(), had_time, is_last) {
+            (true, ..) => (DrillOutcome::Passed, None),
+            (false, true, true) => (DrillOutcome::Failed, Some(checks_failed())),
+            (false, true, false) => (DrillOutcome::Waiting, None),
+            (false, false, true) => (DrillOutcome::Inconclusive, Some(no_time())),
+            (false, false, false) => (DrillOutcome::Waiting, Some(no_time())),
+        };
+        let result = DrillResult {
+            minutes: Some(minutes),
+            checks,
+            error,
+            ..self.result(drill, outcome)
+        };
+        match outcome {
+            DrillOutcome::Waiting => (result, None),
+            DrillOutcome::Inconclusive => (self.delete(drill, result).await, None),
+            _ => self.conclude(drill, result, is_last).await,
+        }
     }
 
-    /// The results of the last round of checks. `None` if there is no time for any.
-    async fn checks(&self, address: Option<&str>) -> Option<Vec<CheckResult>> {
+    /// Checks an instance until it passes, at most [`ROUNDS`] times.
+    async fn checks(&self, address: Option<&str>) -> Rounds {
         let deadline = self.deadline.look_ups;
-        let mut last = None;
+        let mut rounds = Rounds::default();
         for round in 0..ROUNDS {
             if round > 0 {
                 sleep(PAUSE).await;
@@ -184,12 +184,13 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
             }
             let results = check(address, &self.drills.checks, deadline).await;
             let passed = results.iter().all(|result| result.error.is_none());
-            last = Some(results);
+            rounds.last = Some(results);
+            rounds.had_time |= Instant::now() < deadline;
             if passed || Instant::now() + PAUSE >= deadline {
                 break;
             }
         }
-        last
+        rounds
     }
 
     /// Records the verdict, and deletes the instance. `result` has the verdict. Unless this is the

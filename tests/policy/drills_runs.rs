@@ -1,6 +1,7 @@
 //! Runs with drills: from the start of an instance to the verdict.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use http::StatusCode;
 use jiff::{Timestamp, ToSpan};
@@ -165,6 +166,30 @@ async fn a_drill_whose_checks_do_not_pass_fails_at_max_hours() {
     assert_eq!(verdict(&function), Some(text));
     function.pass(61);
     assert!(instances(&function).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_the_deadline_cuts_short_proves_nothing() {
+    // Accepts connections and stays silent.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let silent = format!("http://{{ip}}:{port}/");
+    let drills = |url: &str| json!({ "names": ["web"], "checks": [ { "url": url } ] });
+    for (seconds, url, expected) in [
+        (3, silent.as_str(), "inconclusive"),
+        (60, silent.as_str(), "failed"),
+        // A refused connection proves something at once.
+        (3, "http://{ip}:1/", "failed"),
+    ] {
+        let function = in_process(&json!({ "instances": [ existing(5) ] }), &drills(url));
+        let run = function
+            .invoke_for("{}", Duration::from_secs(seconds))
+            .await;
+        assert_eq!(outcomes(&run), [outcome("drill-web-D", expected)]);
+        assert_eq!(verdict(&function).is_some(), expected == "failed");
+        function.pass(61);
+        assert!(instances(&function).is_empty());
+    }
 }
 
 #[tokio::test(start_paused = true)]
