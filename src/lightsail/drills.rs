@@ -9,7 +9,7 @@ use super::classify::accepted;
 use super::client::Lightsail;
 use super::convert::sdk_tags;
 use super::paging::Page;
-use super::retry::{Call, Retry};
+use super::retry::Call;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 
@@ -50,8 +50,7 @@ impl Lightsail {
     }
 
     /// Creates an instance from a snapshot in its Region ([CreateInstancesFromSnapshot]), in the
-    /// first Availability Zone, with its tags and without add-ons. A failed call is not retried: a
-    /// later run does that.
+    /// first Availability Zone, with its tags and without add-ons.
     ///
     /// [CreateInstancesFromSnapshot]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CreateInstancesFromSnapshot.html
     pub async fn create_instance(
@@ -60,10 +59,7 @@ impl Lightsail {
         new: &NewInstance<'_>,
         deadline: Instant,
     ) -> Result<(), ApiError> {
-        let call = Call {
-            retry: Retry::Never,
-            ..Call::new("CreateInstancesFromSnapshot", region, deadline)
-        };
+        let call = Call::new("CreateInstancesFromSnapshot", region, deadline);
         let tags = sdk_tags(new.tags);
         let answer = self
             .call(call, |client| {

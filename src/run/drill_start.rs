@@ -103,8 +103,10 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
             Err(error) if error.kind == ErrorKind::NameInUse => {
                 let existing = self.drill_instances().await?;
                 let is_this = |other: &DrillInstance| other.name == drill.instance;
+                // The answer to an earlier attempt was lost, or another run started it.
+                let is_own = error.may_have_happened.then_some(DrillOutcome::Started);
                 match existing.iter().any(is_this) {
-                    true => Ok(None),
+                    true => Ok(is_own),
                     false => Err(Refusal::from(error)),
                 }
             }
@@ -177,7 +179,8 @@ impl From<ApiError> for Refusal {
             .iter()
             .any(|word| text.contains(word));
         let is_forbidden = error.code.starts_with("AccessDenied");
-        let passes = error.retryable() || error.kind == ErrorKind::NotFound;
+        let passes =
+            error.retryable() || error.kind == ErrorKind::NotFound || error.may_have_happened;
         Self {
             outcome: match is_capacity || is_quota || passes {
                 true => DrillOutcome::Inconclusive,

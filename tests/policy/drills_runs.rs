@@ -290,8 +290,9 @@ async fn a_drill_that_cannot_start_leaves_its_slot_to_the_next_one() {
             None,
         ),
         (refusal("AccessDeniedException", "No."), "failed", None),
-        (Fault::throttled(), "inconclusive", None),
-        (Fault::LoseAnswer, "inconclusive", None),
+        (Fault::throttled(), "started", None),
+        (Fault::LoseAnswer, "started", None),
+        (Fault::internal(), "started", None),
         (
             Fault::operation_fails("Unexpected", "no capacity"),
             "inconclusive",
@@ -313,6 +314,20 @@ async fn a_drill_that_cannot_start_leaves_its_slot_to_the_next_one() {
         assert_eq!(run.result.is_err(), first == "failed", "{fault:?}");
         assert!(instances(&function).len() <= 1, "{fault:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drill_that_is_throttled_until_the_deadline_is_inconclusive() {
+    let function = in_process(&json!({}), &json!({ "names": ["*"], "atOnce": 2 }));
+    let region = "us-east-1".parse().unwrap();
+    let call = Operation::CreateInstancesFromSnapshot;
+    function
+        .emulator
+        .fault_always_in(region, call, Fault::throttled());
+    let run = function.invoke_for("{}", Duration::from_secs(30)).await;
+    assert_eq!(outcomes(&run), [outcome("drill-web-D", "inconclusive")]);
+    assert!(run.calls_of("us-east-1", call.as_str()).len() > 1);
+    assert!(run.result.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
