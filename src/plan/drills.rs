@@ -107,8 +107,13 @@ impl Planner<'_> {
             .filter(|source| drills_select(drills, source))
             .filter_map(|source| self.due(drills, source, instances))
             .collect();
-        // Never drilled first. The sort is stable and keeps the sources in order.
-        due.sort_by_key(|(last, _)| last.map(|last| last.date));
+        // Never drilled first. The others follow the source with the newest verdict in turn, so that
+        // none waits for ever if verdicts are lost with their copies. The sort is stable.
+        let newest = self.newest_verdict();
+        due.sort_by_key(|(last, drill)| {
+            let had_turn = newest.is_some_and(|newest| drill.source <= *newest);
+            (last.map(|last| last.date), had_turn)
+        });
         // Sources of two Regions can have the same name, and so the same drill instance.
         let mut names = BTreeSet::new();
         due.retain(|(_, drill)| {
@@ -124,8 +129,18 @@ impl Planner<'_> {
         }
     }
 
-    /// The drills of this destination that have ended, if its snapshots could not be read. Those that
-    /// could still pass wait for a run that sees their copies.
+    /// The source with the newest verdict, the last one of several.
+    fn newest_verdict(&self) -> Option<&ResourceId> {
+        let last_date = last_valid_date(self.now);
+        let verdicts = self.sources.iter().filter_map(|source| {
+            let last = last_verdict(self.own_copies(source), last_date)?;
+            Some((last.date, source))
+        });
+        verdicts.max().map(|(_, source)| source)
+    }
+
+    /// The drills that must end although the destination's snapshots could not be read. Those that can
+    /// still pass later wait for a run that knows their copies.
     pub(super) fn ended_drills(&self, drills: &Drills) -> DrillPlan {
         let mut plan = self.drills(drills);
         plan.in_progress

@@ -98,6 +98,39 @@ fn the_source_with_the_oldest_drill_is_first_and_never_drilled_ones_before() {
 }
 
 #[test]
+fn every_source_has_its_turn_even_if_verdicts_are_lost_with_their_copies() {
+    let sources: Vec<ResourceId> = (0..10)
+        .map(|number| instance("us-west-2", &format!("web-{number}")))
+        .collect();
+    let mut account = sources
+        .iter()
+        .fold(account(r#"{ "names": ["*"] }"#), |account, source| {
+            account.with(source, &[])
+        });
+    let mut drilled = Vec::new();
+    for _ in 0..10 {
+        account = account.days_later(1);
+        let today = account.today();
+        for source in &sources {
+            account = account.there("us-east-1", copy(source, today, SnapshotState::Available));
+        }
+        // Retention keeps three days, and there is time for two drills a day.
+        let due = plan_of(&account).due;
+        let snapshots = account.snapshots.get_mut(&region("us-east-1")).unwrap();
+        let kept = snapshots.len().min(3 * sources.len());
+        snapshots.drain(..snapshots.len() - kept);
+        for drill in due.into_iter().take(2) {
+            let name = drill.snapshot.unwrap();
+            let copy = snapshots.iter_mut().find(|copy| copy.name == name);
+            let verdict = format!("{today} passed 7m");
+            copy.unwrap().tags.insert(DRILLED_TAG.to_owned(), verdict);
+            drilled.push(drill.source);
+        }
+    }
+    assert_eq!(drilled, [sources.clone(), sources].concat());
+}
+
+#[test]
 fn a_source_is_due_so_many_days_after_its_last_drill() {
     for (every_days, is_due) in [(1, true), (5, true), (6, false), (365, false)] {
         let account = account(&format!(
