@@ -12,8 +12,10 @@
 //! `SIMULATION_SEED=42 cargo test --test simulation -- --nocapture` replays one and prints its steps.
 
 mod clock;
-mod protection;
-mod simulation;
+mod copies;
+mod fleet;
+mod statistics;
+mod weeks;
 
 use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,14 +34,14 @@ fn number(variable: &str) -> Option<u64> {
 #[test]
 fn no_backup_is_lost_whatever_goes_wrong() {
     if let Some(seed) = number("SIMULATION_SEED") {
-        if let Err(problem) = simulation::simulate(seed, true) {
+        if let Err(problem) = weeks::simulate(seed, true) {
             panic!("seed {seed}: {problem}");
         }
         return;
     }
     let seeds = number("SIMULATION_SEEDS").unwrap_or(SEEDS);
     let next = AtomicU64::new(0);
-    let totals = std::sync::Mutex::new(simulation::Totals::default());
+    let totals = std::sync::Mutex::new(statistics::Totals::default());
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..std::thread::available_parallelism().map_or(1, usize::from))
             .map(|_| {
@@ -49,7 +51,7 @@ fn no_backup_is_lost_whatever_goes_wrong() {
                         if seed >= seeds {
                             return;
                         }
-                        match simulation::simulate(seed, false) {
+                        match weeks::simulate(seed, false) {
                             Ok(counts) => totals.lock().unwrap().add(&counts),
                             Err(problem) => {
                                 next.store(seeds, Ordering::Relaxed);
@@ -79,9 +81,9 @@ fn no_backup_is_lost_whatever_goes_wrong() {
 fn no_source_starves_and_no_gap_stays_hidden() {
     let seeds = number("SIMULATION_SEEDS").unwrap_or(SEEDS) / 10;
     let only = number("SIMULATION_SEED");
-    let mut totals = protection::Counts::new();
+    let mut totals = fleet::Counts::new();
     for seed in only.map_or(0..seeds, |seed| seed..seed + 1) {
-        let counts = protection::simulate(seed);
+        let counts = fleet::simulate(seed);
         let counts = counts.unwrap_or_else(|problem| panic!("seed {seed}: {problem}"));
         for (what, count) in counts {
             *totals.entry(what).or_default() += count;

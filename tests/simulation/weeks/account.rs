@@ -1,0 +1,113 @@
+//! What happens in the account: sources come and go, automatic snapshots are made, Regions are down.
+
+use jiff::civil::Date;
+use lightsail_emulator::world::{InstanceSnapshot, Source};
+use lightsail_emulator::{AutoSnapshotStatus, Region, SnapshotState, SourceKind};
+
+use super::{AWAY, HOME, Simulation};
+
+/// A source that the simulation has created.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct SourceKey {
+    pub(super) region: Region,
+    pub(super) name: String,
+}
+
+impl Simulation {
+    pub(super) fn new_source(&mut self) {
+        let region = HOME[self.rng.usize(0..HOME.len())];
+        let disk = self.rng.bool();
+        let number = self.rng.u32(1..6);
+        let name = match (disk, self.rng.u8(0..6)) {
+            // Not selected by the policy.
+            (_, 0) => format!("other-{number}"),
+            (true, _) => format!("data-{number}"),
+            (false, 1) => format!("shop-{number}.example.com"),
+            (false, _) => format!("shop-{number}"),
+        };
+        let source = Source::named(&name);
+        let added = if disk {
+            self.emulator.add_disk(region, &source)
+        } else {
+            self.emulator.add_instance(region, &source)
+        };
+        if added.is_ok() {
+            self.say(|| format!("{name} in {region} is made"));
+            let kind = if disk {
+                SourceKind::Disk
+            } else {
+                SourceKind::Instance
+            };
+            self.emulator
+                .set_auto_snapshots_enabled(region, &name, true)
+                .expect("it is there");
+            self.sources.insert(SourceKey { region, name }, kind);
+        }
+    }
+
+    /// What happens in the account before the day's run.
+    pub(super) fn morning(&mut self, day: Date) {
+        let faults = self.chaos.lock().unwrap().per_mille > 0;
+        if self.rng.u8(0..6) == 0 && self.sources.len() < 6 {
+            self.new_source();
+        }
+        if self.rng.u8(0..12) == 0 && self.sources.len() > 1 {
+            let keys: Vec<_> = self.sources.keys().cloned().collect();
+            let key = keys[self.rng.usize(0..keys.len())].clone();
+            self.say(|| format!("{} in {} is deleted", key.name, key.region));
+            match self.sources.remove(&key) {
+                Some(SourceKind::Disk) => self.emulator.remove_disk(key.region, &key.name),
+                _ => self.emulator.remove_instance(key.region, &key.name),
+            }
+            .expect("it is there");
+            self.totals.sources_removed += 1;
+        }
+        if self.rng.u8(0..4) == 0 {
+            let region = AWAY[self.rng.usize(0..AWAY.len())];
+            let name = format!("manual-{}", self.rng.u32(0..1000));
+            let snapshot = InstanceSnapshot {
+                name: name.clone(),
+                from_instance_name: Some("shop-1".to_owned()),
+                from_instance_arn: Some(
+                    "arn:aws:lightsail:us-west-2:111122223333:Instance/somebody-elses".to_owned(),
+                ),
+                tags: [("owner".to_owned(), "somebody".to_owned())].into(),
+                state: [SnapshotState::Available, SnapshotState::Error][self.rng.usize(0..2)],
+                ..InstanceSnapshot::default()
+            };
+            if self
+                .emulator
+                .add_instance_snapshot(region, &snapshot)
+                .is_ok()
+            {
+                self.foreign.insert((region, name), snapshot.tags);
+            }
+        }
+        for key in self.sources.keys() {
+            // What was in progress or failed yesterday stays so; most succeed.
+            let status = match self.rng.u8(0..20) {
+                0 if faults => AutoSnapshotStatus::Failed,
+                1 if faults => AutoSnapshotStatus::InProgress,
+                2 => continue,
+                _ => AutoSnapshotStatus::Success,
+            };
+            self.emulator
+                .add_auto_snapshot(key.region, &key.name, day, status)
+                .expect("it is there");
+        }
+        if faults {
+            let mut chaos = self.chaos.lock().unwrap();
+            for region in HOME.into_iter().chain(AWAY) {
+                if chaos.rng.u8(0..12) == 0 && chaos.down.insert(region) {
+                    self.totals.outages += 1;
+                } else if chaos.rng.u8(0..3) == 0 {
+                    chaos.down.remove(&region);
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn id(source: &SourceKey) -> String {
+    format!("{}/{}", source.region, source.name)
+}

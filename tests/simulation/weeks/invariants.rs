@@ -1,0 +1,195 @@
+//! What is checked after each run and at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use lightsail_emulator::{AutoSnapshotStatus, Region, SnapshotState};
+use lightsail_snapshot_copier::{Outcome, ResourceKind, RunResults};
+
+use super::Simulation;
+use super::account::{SourceKey, id};
+use crate::copies::{copy_of, kept, tagged};
+
+impl Simulation {
+    /// What a run says must fit what it may do.
+    pub(super) fn took(&mut self, run: &RunResults) -> Result<(), String> {
+        for copy in &run.copies {
+            match copy.outcome {
+                Outcome::Started => self.totals.copies_started += 1,
+                Outcome::Deferred => self.totals.copies_deferred += 1,
+                _ => {}
+            }
+        }
+        for deletion in &run.deletions {
+            self.totals.deletions += u64::from(deletion.outcome == Outcome::Deleted);
+            let source = &deletion.copy.source;
+            // A Region can be source and destination: only what was read of it as a source counts.
+            let lists = run.read_failures.iter().any(|unread| {
+                unread.region == source.region
+                    && unread.operation.ends_with(match source.kind {
+                        ResourceKind::Instance => "Instances",
+                        ResourceKind::Disk => "Disks",
+                    })
+            });
+            let asked = run.read_failures.iter().any(|unread| {
+                unread.region == source.region && unread.source.as_deref() == Some(&source.name)
+            });
+            let destination = run.read_failures.iter().any(|unread| {
+                unread.region == deletion.region
+                    && unread.operation.ends_with("Snapshots")
+                    && unread.source.is_none()
+            });
+            if lists || asked || destination {
+                return Err(format!("deleted what could not be read: {deletion:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A run without faults fails nothing.
+    pub(super) fn quiet(&mut self, run: &RunResults) -> Result<(), String> {
+        self.took(run)?;
+        let failed = run
+            .copies
+            .iter()
+            .find(|copy| copy.outcome == Outcome::Failed);
+        let undone = run
+            .deletions
+            .iter()
+            .find(|deletion| deletion.outcome != Outcome::Deleted);
+        if let Some(copy) = failed {
+            return Err(format!("a copy failed without a fault: {copy:?}"));
+        }
+        if let Some(deletion) = undone {
+            return Err(format!("a deletion failed without a fault: {deletion:?}"));
+        }
+        if let Some(unread) = run.read_failures.first() {
+            return Err(format!("unread without a fault: {unread:?}"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn see_copies(&self) {
+        let mut chaos = self.chaos.lock().unwrap();
+        for region in &self.rules.destinations {
+            chaos.see(&self.emulator, *region);
+        }
+    }
+
+    /// The reckoning, after the faults have stopped.
+    pub(super) fn reckon(&self) -> Result<(), String> {
+        let chaos = self.chaos.lock().unwrap();
+        for ((region, name), tags) in &self.foreign {
+            match self.emulator.snapshot(*region, name) {
+                Some(snapshot) if snapshot.tags == *tags => {}
+                other => return Err(format!("{name} in {region}, somebody else's, is {other:?}")),
+            }
+        }
+        for region in Region::ALL.iter().copied() {
+            let ours: Vec<_> = self
+                .emulator
+                .snapshots(region)
+                .into_iter()
+                .filter(|snapshot| !self.foreign.contains_key(&(region, snapshot.name.clone())))
+                .collect();
+            if !self.rules.destinations.contains(&region) {
+                if !ours.is_empty() {
+                    return Err(format!("{region} is no destination and has {ours:?}"));
+                }
+                continue;
+            }
+            let mut there: BTreeMap<(String, Date), usize> = BTreeMap::new();
+            for snapshot in &ours {
+                let key = copy_of(snapshot).ok_or(format!("not a copy: {snapshot:?}"))?;
+                let gone = !self.sources.keys().any(|source| id(source) == key.0);
+                if tagged(snapshot).is_none() && !gone {
+                    return Err(format!("without tags: {snapshot:?}"));
+                }
+                if snapshot.state == SnapshotState::Error && !gone {
+                    return Err(format!("left in error: {snapshot:?}"));
+                }
+                *there.entry(key).or_default() += 1;
+            }
+            if let Some((key, count)) = there.iter().find(|(_, count)| **count > 1) {
+                return Err(format!("{key:?} is there {count} times in {region}"));
+            }
+            self.check_wanted(region, &there)?;
+            self.check_kept(region, &there, &chaos.seen)?;
+        }
+        Ok(())
+    }
+
+    /// Every recovery point that the policy wants is there.
+    fn check_wanted(
+        &self,
+        region: Region,
+        there: &BTreeMap<(String, Date), usize>,
+    ) -> Result<(), String> {
+        for source in self.sources.keys() {
+            let selected = source.name.starts_with("shop-") || source.name.starts_with("data-");
+            let copies: BTreeSet<Date> = there
+                .keys()
+                .filter(|(of, _)| *of == id(source))
+                .map(|(_, date)| *date)
+                .collect();
+            if !selected {
+                if !copies.is_empty() {
+                    return Err(format!(
+                        "{source:?} is not selected and has copies of {copies:?}"
+                    ));
+                }
+                continue;
+            }
+            let restorable = self.restorable(source);
+            let candidates: BTreeSet<Date> = if self.rules.backfill {
+                restorable
+            } else {
+                restorable.last().copied().into_iter().collect()
+            };
+            let all: BTreeSet<Date> = copies.union(&candidates).copied().collect();
+            let kept = kept(self.rules.keep, &all);
+            for date in candidates.intersection(&kept) {
+                if !copies.contains(date) {
+                    return Err(format!(
+                        "{source:?} has no copy of {date} in {region}: {copies:?}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every copy that was ever available and that retention keeps is there.
+    fn check_kept(
+        &self,
+        region: Region,
+        there: &BTreeMap<(String, Date), usize>,
+        seen: &BTreeSet<(Region, String, Date)>,
+    ) -> Result<(), String> {
+        let mut by_source: BTreeMap<&String, BTreeSet<Date>> = BTreeMap::new();
+        for (_, source, date) in seen.iter().filter(|(at, _, _)| *at == region) {
+            by_source.entry(source).or_default().insert(*date);
+        }
+        for (source, dates) in by_source {
+            let kept = kept(self.rules.keep, &dates);
+            for date in kept {
+                if !there.contains_key(&(source.clone(), date)) {
+                    return Err(format!(
+                        "the copy of {date} of {source} in {region} is gone; there were {dates:?}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The automatic snapshots that can be restored, as GetAutoSnapshots has them.
+    fn restorable(&self, source: &SourceKey) -> BTreeSet<Date> {
+        self.emulator
+            .auto_snapshots(source.region, &source.name)
+            .into_iter()
+            .filter(|(_, status)| *status == AutoSnapshotStatus::Success)
+            .map(|(date, _)| date)
+            .collect()
+    }
+}

@@ -1,0 +1,250 @@
+//! One seed: sources, a policy, weeks of faults, two runs without faults, and the final checks.
+
+mod account;
+mod faults;
+mod invariants;
+mod policy;
+mod watch;
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fastrand::Rng;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use lightsail_emulator::{Call, Emulator, Region, SourceKind, World};
+use lightsail_snapshot_copier::{Deadline, Lightsail, MassDeletion, Mode, RunResults, run_policy};
+use test_support::in_process;
+use tokio::sync::Notify;
+
+use self::account::SourceKey;
+use self::policy::Rules;
+use self::watch::Chaos;
+use crate::clock::Clock;
+use crate::statistics::Totals;
+
+const HOME: [Region; 2] = [Region::UsWest2, Region::EuCentral1];
+const AWAY: [Region; 3] = [Region::UsEast1, Region::EuWest1, Region::UsWest2];
+
+struct Simulation {
+    emulator: Emulator,
+    clock: Clock,
+    rules: Rules,
+    rng: Rng,
+    chaos: Arc<Mutex<Chaos>>,
+    crash: Arc<Notify>,
+    sources: BTreeMap<SourceKey, SourceKind>,
+    foreign: BTreeMap<(Region, String), BTreeMap<String, String>>,
+    copy_time: Duration,
+    mass_deletion: MassDeletion,
+    totals: Totals,
+    verbose: bool,
+}
+
+/// Simulates one seed. The error says what went wrong.
+pub fn simulate(seed: u64, verbose: bool) -> Result<Totals, String> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(async { Simulation::new(seed, verbose).play(seed).await })
+}
+
+impl Simulation {
+    fn new(seed: u64, verbose: bool) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let rules = Rules::invent(&mut rng);
+        let start = "2027-01-04T00:00:00Z".parse().expect("a time");
+        let clock = Clock::at(start);
+        let copy_time = Duration::from_secs(rng.u64(30..20_000));
+        let world = World {
+            copy_time: copy_time.try_into().expect("a few hours"),
+            copy_limit: 10_000,
+            page_size: rng.usize(1..8),
+            ..World::default()
+        };
+        let emulator = Emulator::with_clock(world, move || clock.now());
+        emulator.record_calls(false);
+        let chaos = Arc::new(Mutex::new(Chaos {
+            rng: rng.fork(),
+            per_mille: rng.u32(0..250),
+            down: BTreeSet::new(),
+            crash_at: None,
+            faults: 0,
+            errored: 0,
+            clock,
+            overlap: false,
+            seen_in_error: BTreeMap::new(),
+            broken: None,
+            seen: BTreeSet::new(),
+        }));
+        let crash = Arc::new(Notify::new());
+        let hook = {
+            let (emulator, chaos, crash) = (emulator.clone(), chaos.clone(), crash.clone());
+            let keep = rules.keep;
+            move |call: &Call| {
+                let mut chaos = chaos.lock().unwrap();
+                chaos.watch(&emulator, keep, call);
+                chaos.decide(call, &crash)
+            }
+        };
+        emulator.on_call(hook);
+        Self {
+            emulator,
+            clock,
+            rules,
+            rng,
+            chaos,
+            crash,
+            sources: BTreeMap::new(),
+            foreign: BTreeMap::new(),
+            copy_time,
+            mass_deletion: MassDeletion::Refused,
+            totals: Totals::default(),
+            verbose,
+        }
+    }
+
+    fn say(&self, what: impl FnOnce() -> String) {
+        if self.verbose {
+            println!("{} {}", self.clock.now(), what());
+        }
+    }
+
+    async fn play(mut self, seed: u64) -> Result<Totals, String> {
+        self.say(|| format!("{:?}", self.rules.policy));
+        for _ in 0..self.rng.usize(1..4) {
+            self.new_source();
+        }
+        let mut day = Date::constant(2027, 1, 4);
+        for _ in 0..self.rng.usize(10..24) {
+            self.morning(day);
+            self.run_of_the_day(seed).await?;
+            self.see_copies();
+            day = day.saturating_add(1.day());
+            self.clock.wait_until(midnight(day)).await;
+        }
+        self.say(|| "the faults stop".to_owned());
+        // Weeks of failed deletions can leave more to delete than a run may delete by itself.
+        self.mass_deletion = MassDeletion::Allowed;
+        {
+            let mut chaos = self.chaos.lock().unwrap();
+            chaos.per_mille = 0;
+            chaos.down.clear();
+            chaos.crash_at = None;
+        }
+        // Two runs, or as many more as the room for copies at once makes necessary, each when the
+        // copies of the one before are made.
+        self.morning(day);
+        self.clock
+            .wait_until(midnight(day) + SignedDuration::from_mins(390))
+            .await;
+        let wanted = self.sources.len() * if self.rules.backfill { 7 } else { 1 };
+        for _ in 0..2 + wanted / self.rules.room {
+            let run = self.run(seed).await;
+            self.quiet(&run)?;
+            self.see_copies();
+            tokio::time::sleep(self.copy_time).await;
+        }
+        self.see_copies();
+        self.reckon()?;
+        let chaos = self.chaos.lock().unwrap();
+        self.totals.calls = self.emulator.call_count();
+        self.totals.faults = chaos.faults;
+        self.totals.copies_errored = chaos.errored;
+        match &chaos.broken {
+            Some(broken) => Err(broken.clone()),
+            None => Ok(self.totals.clone()),
+        }
+    }
+
+    async fn run_of_the_day(&mut self, seed: u64) -> Result<(), String> {
+        let minute = self.rng.i64(361..1200);
+        let today = self.clock.now();
+        self.clock
+            .wait_until(today + SignedDuration::from_mins(minute))
+            .await;
+        match self.rng.u8(0..8) {
+            0 => {
+                self.say(|| "two runs at once".to_owned());
+                self.totals.overlaps += 1;
+                let first = self.prepare(seed);
+                let second = self.prepare(seed + 1);
+                self.chaos.lock().unwrap().overlap = true;
+                let (one, two) = tokio::join!(first, second);
+                self.chaos.lock().unwrap().overlap = false;
+                self.took(&one)?;
+                self.took(&two)?;
+            }
+            1 => {
+                let number = self.emulator.call_count() + self.rng.u64(1..40);
+                self.chaos.lock().unwrap().crash_at = Some(number);
+                let crash = self.crash.clone();
+                let run = self.prepare(seed);
+                let crashed = tokio::select! {
+                    // In order: a random one would not come from the seed.
+                    biased;
+                    () = crash.notified() => true,
+                    _ = run => false,
+                };
+                self.chaos.lock().unwrap().crash_at = None;
+                if crashed {
+                    self.say(|| "the run dies".to_owned());
+                    self.totals.crashes += 1;
+                }
+            }
+            _ => {
+                let run = self.run(seed).await;
+                self.took(&run)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A run, not begun yet.
+    fn prepare(&mut self, seed: u64) -> impl Future<Output = RunResults> + use<> {
+        self.totals.runs += 1;
+        let config = in_process::config(&self.emulator).time_source(self.clock);
+        let lightsail = Lightsail::new(config, seed ^ self.totals.runs);
+        let policy = self.rules.policy.clone();
+        let time = Duration::from_secs(self.rng.u64(20..900));
+        let clock = self.clock;
+        let verbose = self.verbose;
+        let mass_deletion = self.mass_deletion;
+        async move {
+            let steps = Cell::new(0);
+            let results = run_policy(
+                &lightsail,
+                &policy,
+                clock.now(),
+                Mode {
+                    dry_run: false,
+                    mass_deletion,
+                },
+                Deadline::for_policy(time),
+                |done| {
+                    steps.set(steps.get() + 1);
+                    if verbose {
+                        println!("{} {done:?}", clock.now());
+                    }
+                },
+            )
+            .await;
+            let reported = results.copies.len() + results.deletions.len() + results.coverage.len();
+            assert!(steps.get() >= reported, "a step was not reported");
+            results
+        }
+    }
+
+    async fn run(&mut self, seed: u64) -> RunResults {
+        self.prepare(seed).await
+    }
+}
+
+fn midnight(day: Date) -> Timestamp {
+    day.to_zoned(TimeZone::UTC).expect("a day").timestamp()
+}
