@@ -1,5 +1,5 @@
 //! Situations that a test can cause: slow and failing copies, failed operations, unreadable Regions,
-//! late lookups, forgotten operations, changed snapshots.
+//! late lookups, forgotten operations, changed and removed snapshots.
 
 mod support;
 
@@ -264,6 +264,21 @@ async fn snapshots_can_be_in_any_state() {
     assert_eq!(answer["instanceSnapshot"]["createdAt"], 1767323045.0);
     let error = emulator.set_snapshot_state(THERE, "Nowhere", SnapshotState::Error);
     assert!(error.is_err());
+}
+
+#[tokio::test]
+async fn somebody_can_remove_a_snapshot() {
+    let lightsail = InProcess::new(WORLD);
+    let started = copy(&lightsail, manual("Copy-1")).await;
+    let emulator = &lightsail.emulator;
+    emulator.remove_snapshot(THERE, "Copy-1").unwrap();
+    let body = json!({ "instanceSnapshotName": "Copy-1" });
+    let refused = lightsail.refusal(THERE, GetInstanceSnapshot, body).await;
+    assert_eq!(refused.code, "NotFoundException");
+    let body = json!({ "operationId": started["id"] });
+    let answer = lightsail.call(THERE, GetOperation, body).await.unwrap();
+    assert_eq!(answer["operation"]["status"], "Failed");
+    assert!(emulator.remove_snapshot(THERE, "Copy-1").is_err());
 }
 
 #[tokio::test]

@@ -247,6 +247,23 @@ impl Emulator {
         Ok(())
     }
 
+    /// Removes a manual snapshot, as somebody else's call would. The operation of a copy in progress
+    /// fails.
+    ///
+    /// # Errors
+    /// [`EditError::NotFound`].
+    pub fn remove_snapshot(&self, region: Region, name: &str) -> Result<(), EditError> {
+        let now = self.now();
+        let mut state = self.state();
+        if state.region_mut(region).remove_snapshot(name, now) {
+            return Ok(());
+        }
+        Err(EditError::NotFound {
+            region,
+            name: name.to_owned(),
+        })
+    }
+
     /// Sets how all later copies of an instance, disk or manual snapshot proceed, until it is set
     /// again. [`CopyBehavior::default`] is normal. It outlives the source, and a fault of a call
     /// overrides its duration.

@@ -1,15 +1,12 @@
 //! [DeleteInstanceSnapshot](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_DeleteInstanceSnapshot.html)
 //! and [DeleteDiskSnapshot](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_DeleteDiskSnapshot.html).
 
-use std::collections::btree_map::Entry;
-
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::describe;
 use super::fault::CallFault;
 use super::ledger::{Outcome, Record};
-use super::snapshot::Progress;
 use super::state::State;
 use crate::api::error::ServiceError;
 use crate::api::operation::Operation;
@@ -33,18 +30,14 @@ pub(crate) fn delete_snapshot(
     let name = parameters::name(body, parameter)?;
     let id = state.ids.next();
     let resources = state.region_mut(region);
-    let entry = match resources.snapshots.entry(name.to_owned()) {
-        Entry::Occupied(entry) if entry.get().kind() == kind => entry,
-        _ => {
-            let what = kind.snapshot_type().as_str();
-            return Err(ServiceError::not_found(what, name));
-        }
-    };
+    let snapshot = resources.snapshots.get(name);
+    if snapshot.is_none_or(|snapshot| snapshot.kind() != kind) {
+        let what = kind.snapshot_type().as_str();
+        return Err(ServiceError::not_found(what, name));
+    }
     let outcome = fault.outcome();
-    if matches!(outcome, Outcome::Done)
-        && let Progress::Copying(copying) = entry.remove().progress
-    {
-        resources.ledger.end_deleted_copy(copying.operation, now);
+    if matches!(outcome, Outcome::Done) {
+        resources.remove_snapshot(name, now);
     }
     let record = Record {
         id,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::catalog::Bundle;
 use super::fault::CallFault;
 use super::ledger::Ledger;
-use super::snapshot::{CopyBehavior, Snapshot};
+use super::snapshot::{CopyBehavior, Progress, Snapshot};
 use super::source::{AttachedDisk, Disk, Source, SourceDetail};
 use crate::api::id::Ids;
 use crate::api::region::Region;
@@ -125,6 +125,16 @@ impl RegionState {
     /// Whether a resource of any type has this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.sources.contains_key(name) || self.snapshots.contains_key(name)
+    }
+
+    /// Removes a manual snapshot, and returns whether it existed. The operation of a copy in
+    /// progress fails.
+    pub(crate) fn remove_snapshot(&mut self, name: &str, now: Timestamp) -> bool {
+        let removed = self.snapshots.remove(name);
+        if let Some(Progress::Copying(copying)) = removed.as_ref().map(|removed| removed.progress) {
+            self.ledger.end_deleted_copy(copying.operation, now);
+        }
+        removed.is_some()
     }
 
     /// The disks attached to an instance, with their names.
