@@ -18,6 +18,8 @@ use crate::model::restore_date::utc_date;
 use crate::model::snapshot_name::SnapshotName;
 use crate::model::verdict::Verdict;
 
+const STARTS_FIRST_COPY: &str = "this run starts the first copy";
+
 /// The coverage of one instance or disk in one destination.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Coverage {
@@ -35,7 +37,8 @@ pub struct Coverage {
     pub reason: Option<String>,
     /// The instance whose copies contain the disk.
     pub through: Option<String>,
-    /// The first copy, which this run starts. The status is `Pending` only if it does.
+    /// The first copy, which this run starts if there is room for it. The status is `Pending` only
+    /// if it does.
     pub first_copy: Option<SnapshotName>,
     /// How the last drill of the source's copies in this destination ended.
     pub last_drill: Option<Verdict>,
@@ -59,6 +62,13 @@ pub enum CoverageStatus {
 }
 
 impl Coverage {
+    /// Corrects the coverage after the first copy started. It had no slot in the plan, but another
+    /// copy did not use its own.
+    pub fn first_copy_started(&mut self) {
+        self.status = CoverageStatus::Pending;
+        self.reason = Some(STARTS_FIRST_COPY.to_owned());
+    }
+
     /// Corrects the coverage after the first copy did not start.
     pub fn first_copy_failed(&mut self, why: &str) {
         self.status = CoverageStatus::Unprotected;
@@ -164,7 +174,8 @@ impl Planner<'_> {
         let is_slow = oldest_start.is_some_and(|start| self.is_older(start));
         let first = planned
             .iter()
-            .find(|(copy, has_slot)| *has_slot && copy.step == CopyStep::Start);
+            .find(|(copy, _)| copy.step == CopyStep::Start)
+            .filter(|_| !has(SnapshotState::Pending) && !has(SnapshotState::Error));
         let (status, reason) = if is_slow {
             let hours = self.max_age_hours();
             unprotected(format!(
@@ -172,18 +183,16 @@ impl Planner<'_> {
             ))
         } else if has(SnapshotState::Pending) {
             pending("the first copy is in progress")
-        } else if let Some((first, _)) = first
-            && !has(SnapshotState::Error)
-        {
-            let (status, reason) = pending("this run starts the first copy");
-            return (status, reason, Some(first.copy.target.clone()));
+        } else if first.is_some_and(|(_, has_slot)| *has_slot) {
+            pending(STARTS_FIRST_COPY)
         } else if self.waits_for_first_snapshot(source) {
             pending("the source is new and has no automatic snapshot yet")
         } else {
             let obstacle = self.obstacle(source, planned);
             unprotected(obstacle.unwrap_or_else(|| "there is no copy".to_owned()))
         };
-        (status, reason, None)
+        let first_copy = first.map(|(first, _)| first.copy.target.clone());
+        (status, reason, first_copy)
     }
 
     /// Whether a source is too young for its first automatic snapshot.

@@ -35,7 +35,7 @@ use crate::lightsail::{CALLS_AT_ONCE, Lightsail};
 use crate::model::copy::SnapshotCopy;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::plan::{Coverage, MassDeletion, Plan, plan, rules_selecting_nothing};
+use crate::plan::{Coverage, CoverageStatus, MassDeletion, Plan, plan, rules_selecting_nothing};
 
 /// Starts an event's copies, at most [`CALLS_AT_ONCE`] at once in a destination, and reports each
 /// to `report` when it ends. The results are in the order of `copies`. A dry run only looks.
@@ -133,21 +133,29 @@ pub async fn policy(
     }
 }
 
-/// Corrects the coverage of sources whose first copy should have started in this run.
+/// Corrects the coverage of sources whose first copy should have started in this run and did not,
+/// or should have waited for room and started.
 fn check_first_copies(coverage: &mut [Coverage], copies: &[CopyResult]) {
-    let not_started: BTreeMap<_, _> = copies
+    let results: BTreeMap<_, _> = copies
         .iter()
-        .filter(|result| matches!(result.outcome, Outcome::Deferred | Outcome::Failed))
         .map(|result| ((result.copy.destination, &result.copy.target), result))
         .collect();
     for coverage in coverage {
         let Some(first_copy) = &coverage.first_copy else {
             continue;
         };
-        if let Some(result) = not_started.get(&(coverage.destination, first_copy)) {
-            let error = result.error.as_ref();
-            let why = error.map_or_else(String::new, ToString::to_string);
-            coverage.first_copy_failed(&why);
+        let Some(result) = results.get(&(coverage.destination, first_copy)) else {
+            continue;
+        };
+        let is_started = !matches!(result.outcome, Outcome::Deferred | Outcome::Failed);
+        match (coverage.status, is_started) {
+            (CoverageStatus::Pending, false) => {
+                let error = result.error.as_ref();
+                let why = error.map_or_else(String::new, ToString::to_string);
+                coverage.first_copy_failed(&why);
+            }
+            (CoverageStatus::Unprotected, true) => coverage.first_copy_started(),
+            _ => {}
         }
     }
 }

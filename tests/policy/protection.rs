@@ -566,6 +566,32 @@ async fn a_first_copy_that_lightsail_refuses_is_unprotected() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_first_copy_is_pending_that_gets_the_slot_of_a_refused_one() {
+    let source = |name: &str| json!({ "name": name, "autoSnapshots": [ { "date": "today" } ] });
+    let world = json!({ "regions": {
+        "us-west-2": { "instances": [source("a-refused"), source("web")] },
+    } });
+    let policy = r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1"],
+        "maxCopiesInProgress": 1 }"#;
+    let function = InProcess::new(&world.to_string(), Some(policy));
+    let refused = lightsail_emulator::Fault::error(
+        lightsail_emulator::StatusCode::BAD_REQUEST,
+        "NotFoundException",
+        "The Instance does not exist: a-refused",
+    );
+    function
+        .emulator
+        .fault_next(Operation::CopySnapshot, 1, refused);
+    let run = function.run().await;
+    assert_eq!(
+        run.rows("copies", &["outcome"]),
+        [["deferred"], ["started"]]
+    );
+    let coverage = run.rows("coverage", &["sourceResourceName", "status"]);
+    assert_eq!(coverage, [["a-refused", "unprotected"], ["web", "pending"]]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_disappears_during_the_run_is_deferred() {
     let (function, _) = function_with_copies(0);
     function.emulator.fault_next(
