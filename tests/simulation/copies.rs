@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use lightsail_emulator::SnapshotView;
 use lightsail_snapshot_copier::{RECOVERY_POINT_TAG, Retention, SOURCE_TAG};
 use test_support::retention_model;
@@ -17,19 +19,48 @@ pub fn kept(keep: Option<Retention>, dates: &BTreeSet<Date>) -> BTreeSet<Date> {
         .collect()
 }
 
-/// What a snapshot, which is nobody else's, is a copy of: by its tags, or by origin and name where
-/// a run died before it set them.
+/// What a snapshot is a copy of: by its tags, or by origin and name where a run died before it set
+/// them. `None`: it is a snapshot of something else.
 pub fn copy_of(snapshot: &SnapshotView) -> Option<(String, Date)> {
-    tagged(snapshot).or_else(|| {
-        let source = format!("{}/{}", snapshot.from_region?, snapshot.from_name.as_ref()?);
-        let date = snapshot.name.get(snapshot.name.len().checked_sub(10)?..)?;
-        Some((source, date.parse().ok()?))
-    })
+    if has_both_tags(snapshot) {
+        return tagged(snapshot);
+    }
+    let (region, from) = (snapshot.from_region?, snapshot.from_name.as_ref()?);
+    let start = snapshot.name.len().checked_sub("YYYY-MM-DD".len())?;
+    let (rest, date) = snapshot.name.split_at_checked(start)?;
+    // A snapshot's name has no dots.
+    let named = format!("{}-{region}-", from.replace('.', "_2E_"));
+    (rest == named).then_some((format!("{region}/{from}"), date.parse().ok()?))
 }
 
-/// The source and date in a snapshot's tags.
+/// The source and date in a snapshot's tags, unless it is a snapshot of something else.
 pub fn tagged(snapshot: &SnapshotView) -> Option<(String, Date)> {
     let source = snapshot.tags.get(SOURCE_TAG)?;
     let date = snapshot.tags.get(RECOVERY_POINT_TAG)?;
-    Some((source.clone(), date.parse().ok()?))
+    let (_, name) = source.split_once('/')?;
+    let is_of_source = snapshot
+        .from_name
+        .as_deref()
+        .is_none_or(|from| from == name);
+    is_of_source.then_some((source.clone(), date.parse().ok()?))
+}
+
+fn has_both_tags(snapshot: &SnapshotView) -> bool {
+    let has = |tag| snapshot.tags.contains_key(tag);
+    has(SOURCE_TAG) && has(RECOVERY_POINT_TAG)
+}
+
+/// The last date that is valid as a recovery point: tomorrow.
+pub fn last_valid_date(now: Timestamp) -> Date {
+    day(now) + 1.days()
+}
+
+/// The UTC day of a time.
+pub fn day(time: Timestamp) -> Date {
+    time.to_zoned(TimeZone::UTC).date()
+}
+
+/// When a UTC day starts.
+pub fn midnight(day: Date) -> Timestamp {
+    day.to_zoned(TimeZone::UTC).expect("a day").timestamp()
 }

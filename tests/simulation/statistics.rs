@@ -1,51 +1,59 @@
 //! What happened in a simulation.
 
-/// Counts over all seeds. They show that the faults occur.
-#[derive(Clone, Debug, Default)]
-pub struct Totals {
-    pub calls: u64,
-    pub runs: u64,
-    pub crashes: u64,
-    pub overlaps: u64,
-    pub faults: u64,
-    pub outages: u64,
-    pub copies_started: u64,
-    pub copies_errored: u64,
-    pub copies_deferred: u64,
-    pub deletions: u64,
-    pub sources_removed: u64,
-}
+use std::collections::BTreeMap;
+use std::fmt;
 
-impl Totals {
-    /// Adds the counts of another seed.
-    pub fn add(&mut self, other: &Self) {
-        self.calls += other.calls;
-        self.runs += other.runs;
-        self.crashes += other.crashes;
-        self.overlaps += other.overlaps;
-        self.faults += other.faults;
-        self.outages += other.outages;
-        self.copies_started += other.copies_started;
-        self.copies_errored += other.copies_errored;
-        self.copies_deferred += other.copies_deferred;
-        self.deletions += other.deletions;
-        self.sources_removed += other.sources_removed;
+/// How often each situation of a scenario occurred.
+#[derive(Clone, Debug)]
+pub struct Counts(BTreeMap<&'static str, u64>);
+
+impl Counts {
+    /// None of these situations has occurred yet.
+    pub fn of(situations: &[&'static str]) -> Self {
+        Self(situations.iter().map(|situation| (*situation, 0)).collect())
     }
 
-    /// Each count with its name.
-    pub fn named(&self) -> [(&'static str, u64); 11] {
-        [
-            ("calls", self.calls),
-            ("runs", self.runs),
-            ("crashes", self.crashes),
-            ("overlapping runs", self.overlaps),
-            ("faults", self.faults),
-            ("outages", self.outages),
-            ("copies", self.copies_started),
-            ("copies that ended in error", self.copies_errored),
-            ("deferred copies", self.copies_deferred),
-            ("deletions", self.deletions),
-            ("removed sources", self.sources_removed),
-        ]
+    /// Counts a situation once.
+    pub fn count(&mut self, situation: &'static str) {
+        self.add(situation, 1);
+    }
+
+    /// Counts a situation several times.
+    pub fn add(&mut self, situation: &'static str, times: u64) {
+        let count = self.0.get_mut(situation);
+        *count.unwrap_or_else(|| panic!("{situation:?} is not in the scenario's list")) += times;
+    }
+
+    /// Adds the counts of another seed.
+    pub fn merge(&mut self, other: &Self) {
+        for (situation, times) in &other.0 {
+            self.add(situation, *times);
+        }
+    }
+
+    /// Returns the counts so far, and starts again at 0.
+    pub fn take(&mut self) -> Self {
+        let zeros = self.0.keys().map(|situation| (*situation, 0)).collect();
+        Self(std::mem::replace(&mut self.0, zeros))
+    }
+
+    /// How often a situation occurred.
+    pub fn get(&self, situation: &str) -> u64 {
+        self.0.get(situation).copied().unwrap_or_default()
+    }
+
+    /// The situations that never occurred.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let missing = self.0.iter().filter(|(_, times)| **times == 0);
+        missing.map(|(situation, _)| *situation).collect()
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (situation, times) in &self.0 {
+            write!(f, "\n  {times:>9} {situation}")?;
+        }
+        Ok(())
     }
 }

@@ -1,109 +1,100 @@
-//! What happens in the account: sources, their automatic snapshots, and what people do.
+//! What happens in the account by itself: automatic snapshots, recoveries, new sources, another
+//! retention.
 
-use std::collections::BTreeMap;
+use lightsail_emulator::{AutoSnapshotStatus, CopyBehavior, SourceKind, world};
 
-use jiff::SignedDuration;
-use lightsail_emulator::world::Source;
-use lightsail_emulator::{AutoSnapshotStatus, CopyBehavior, SnapshotState};
-use lightsail_snapshot_copier::{RECOVERY_POINT_TAG, SOURCE_TAG};
+use super::sources::Health;
+use super::{CALM_DAYS, DAYS, Fleet, HOME};
 
-use super::{AWAY, Fleet, HOME};
+/// When things happen once, in hours after the start.
+const RECREATED: i64 = 4 * 24;
+const OTHER_RETENTION: i64 = 5 * 24;
+const NEW_SOURCE: i64 = 2 * 24 + 12;
+const DISK_ATTACHED: i64 = 3 * 24 + 12;
 
 impl Fleet {
-    pub(super) fn add_sources(&mut self) {
-        let healthy = self.rng.usize(1..6);
-        let failing = self.rng.usize(1..8);
-        let stuck = self.rng.usize(0..2);
-        for (kind, count) in [("good", healthy), ("bad", failing), ("stuck", stuck)] {
-            for number in 0..count {
-                let name = format!("{kind}-{number}");
-                let source = Source::named(&name);
-                self.emulator
-                    .add_instance(HOME, &source)
-                    .expect("a new name");
-                self.emulator
-                    .set_auto_snapshots_enabled(HOME, &name, true)
-                    .expect("it exists");
-                let behavior = match kind {
-                    "bad" => CopyBehavior::FAILS,
-                    "stuck" => CopyBehavior::takes(SignedDuration::from_hours(80)),
-                    _ => CopyBehavior::default(),
-                };
-                self.emulator.set_copy_behavior(HOME, &name, behavior);
-                self.count(match kind {
-                    "good" => "healthy sources",
-                    "bad" => "sources whose copies fail",
-                    _ => "sources whose copies take days",
-                });
-                self.sources.push(name);
+    /// The start of a day: trouble or calm, and the automatic snapshots.
+    pub(super) fn morning(&mut self, day: i64) {
+        if day == self.next_change || day == DAYS - CALM_DAYS {
+            let was_calm = !self.trouble;
+            self.trouble = was_calm && day < DAYS - CALM_DAYS;
+            self.next_change = day + self.rng.i64(1..4);
+            if !self.trouble && !was_calm {
+                self.calm_since = self.clock.now();
             }
         }
-        let windows = Source {
-            blueprint_id: Some("windows_server_2022".to_owned()),
-            ..Source::named("windows")
-        };
-        self.emulator
-            .add_instance(HOME, &windows)
-            .expect("a new name");
-        self.count("Windows instances");
-        let data = Source::named("data");
-        self.emulator.add_disk(HOME, &data).expect("a new name");
-        self.emulator
-            .attach_disk(HOME, "data", "good-0")
-            .expect("both exist");
-        self.count("attached disks");
-    }
-
-    pub(super) fn morning(&mut self, day: i64) {
-        if day == 4 {
-            // The healthy source comes back under its old name.
-            let source = Source::named("good-0");
-            self.emulator
-                .replace_source(HOME, &source)
-                .expect("it exists");
-            self.emulator
-                .set_auto_snapshots_enabled(HOME, "good-0", true)
-                .expect("it exists");
-            self.emulator
-                .attach_disk(HOME, "data", "good-0")
-                .expect("both exist");
-            self.silent_since.remove("good-0");
-            self.silent_since.remove("data");
-            self.count("re-created sources");
+        if day * 24 == RECREATED {
+            self.recreate();
         }
-        if day == 5 {
-            self.retention = [1, 2][self.rng.usize(0..2)];
-            self.count("changes of the retention");
-        }
-        let today = self.today();
-        for name in &self.sources {
+        let (today, now) = (self.today(), self.clock.now());
+        for source in &mut self.sources {
+            if source.health == Health::NoSnapshots {
+                continue;
+            }
+            let name = &source.selected.name;
+            if self.emulator.auto_snapshots(HOME, name).is_empty() {
+                source.healthy_since = now;
+            }
             self.emulator
                 .add_auto_snapshot(HOME, name, today, AutoSnapshotStatus::Success)
                 .expect("it exists");
-            let now = self.clock.now();
-            self.silent_since.entry(name.clone()).or_insert(now);
+            for destination in &self.destinations {
+                let key = (*destination, name.clone());
+                self.silent_since.entry(key).or_insert(now);
+            }
         }
     }
 
-    /// What people do to snapshots: wrong tags, and a deleted newest copy.
-    pub(super) fn interfere(&mut self) {
-        let copies: Vec<String> = self
-            .emulator
-            .snapshots(AWAY)
-            .into_iter()
-            .filter(|copy| copy.state == SnapshotState::Available)
-            .filter(|copy| copy.name.starts_with("stuck") || copy.name.starts_with("bad"))
-            .map(|copy| copy.name)
+    /// What happens once, at the first run after its hour.
+    pub(super) fn change_sources(&mut self, hour: i64) {
+        let is_due = |at: i64| at <= hour && hour < at + self.between_runs;
+        let (new_source, attached) = (is_due(NEW_SOURCE), is_due(DISK_ATTACHED));
+        if is_due(OTHER_RETENTION) {
+            self.retention = [1, 2][self.rng.usize(0..2)];
+            self.counts.count("changes of the retention");
+        }
+        if new_source {
+            let now = self.clock.now();
+            self.create(SourceKind::Instance, "good-new", Health::Good, Some(now));
+            self.counts.count("new sources");
+        }
+        if attached {
+            self.attach("late");
+            self.counts.count("disks attached later");
+        }
+        let now = self.clock.now();
+        for source in &mut self.sources {
+            if source.recovers.take_if(|at| *at <= hour).is_some() {
+                let name = &source.selected.name;
+                self.emulator
+                    .set_copy_behavior(HOME, name, CopyBehavior::default());
+                source.health = Health::Recovered;
+                source.healthy_since = now;
+                self.counts.count("sources that recovered");
+            }
+        }
+    }
+
+    /// The first healthy source comes back under its old name.
+    fn recreate(&mut self) {
+        let new = world::Source {
+            auto_snapshots: Some(Vec::new()),
+            ..world::Source::named("good-0")
+        };
+        self.emulator.replace_source(HOME, &new).expect("it exists");
+        let now = self.clock.now();
+        self.source("good-0").selected.created_at = now;
+        let attached: Vec<String> = self
+            .sources
+            .iter()
+            .filter(|source| source.selected.attached_to.is_some())
+            .map(|source| source.selected.name.clone())
             .collect();
-        if copies.is_empty() || self.rng.u8(0..6) != 0 {
-            return;
+        for disk in &attached {
+            self.attach(disk);
         }
-        let name = &copies[self.rng.usize(0..copies.len())];
-        let mut tags = BTreeMap::from([(SOURCE_TAG.to_owned(), "us-west-2/good-0".to_owned())]);
-        if self.rng.bool() {
-            tags.insert(RECOVERY_POINT_TAG.to_owned(), "2062-01-01".to_owned());
-        }
-        self.emulator.set_tags(AWAY, name, tags).expect("it exists");
-        self.count("wrong tags");
+        self.silent_since
+            .retain(|(_, name), _| name != "good-0" && !attached.contains(name));
+        self.counts.count("re-created sources");
     }
 }

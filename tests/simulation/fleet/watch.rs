@@ -1,96 +1,145 @@
-//! What is checked in each call, and the calls that fail.
+//! What is checked in each call, the calls that fail, and the copy that disappears during a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use lightsail_emulator::{Call, Emulator, Fault, Operation, Region, SnapshotState};
-use lightsail_snapshot_copier::{RECOVERY_POINT_TAG, SOURCE_TAG};
+use fastrand::Rng;
+use lightsail_emulator::{Call, Emulator, Fault, Operation, Region, SnapshotState, StatusCode};
+use lightsail_snapshot_copier::MassDeletion;
 
-use super::invariants::expect;
-use super::{AWAY, Fleet};
+use super::sources::Health;
+use super::{Fleet, SITUATIONS};
+use crate::clock::Clock;
+use crate::invariants::deletions::Deletions;
+use crate::invariants::expect;
+use crate::invariants::retries::{FailedCopies, deleted_name};
+use crate::statistics::Counts;
 
-/// The available copies of each source when a run starts, and how many of them it deletes.
-#[derive(Default)]
-pub(super) struct Deletions {
-    pub(super) available: BTreeMap<String, usize>,
-    pub(super) deleted: BTreeMap<String, usize>,
+/// State that the emulator's hook shares with the scenario.
+pub(super) struct Watch {
+    clock: Clock,
+    rng: Rng,
+    pub(super) deletions: Deletions,
+    failed_copies: FailedCopies,
+    /// The sources whose automatic snapshots this run asked for.
+    pub(super) queried: BTreeSet<(Region, String)>,
+    /// The health of each source.
+    health: BTreeMap<String, Health>,
+    trouble: bool,
+    /// A newest copy that somebody deletes once this run has read its Region's lists.
+    doomed: Option<(Region, String)>,
+    /// The first thing seen that must never happen.
     pub(super) broken: Option<String>,
+    /// What the hook has done.
+    pub(super) counts: Counts,
+}
+
+impl Watch {
+    pub(super) fn new(emulator: &Emulator, clock: Clock, rng: Rng) -> Self {
+        Self {
+            deletions: Deletions::of_run(emulator, clock.now(), &[], MassDeletion::Refused),
+            failed_copies: FailedCopies::default(),
+            queried: BTreeSet::new(),
+            health: BTreeMap::new(),
+            trouble: false,
+            doomed: None,
+            broken: None,
+            counts: Counts::of(SITUATIONS),
+            clock,
+            rng,
+        }
+    }
+
+    /// Sees a call before it takes effect, and decides its fault.
+    fn call(&mut self, emulator: &Emulator, call: &Call) -> Fault {
+        let is_list = Operation::LISTS.contains(&call.operation);
+        let doomed = self
+            .doomed
+            .take_if(|(at, _)| *at == call.region && !is_list);
+        if let Some((region, name)) = doomed
+            && emulator.remove_snapshot(region, &name).is_ok()
+        {
+            self.counts.count("newest copies deleted during a run");
+        }
+        if let Err(problem) = self.check(emulator, call) {
+            self.broken.get_or_insert(problem);
+        }
+        self.fault(call)
+    }
+
+    fn check(&mut self, emulator: &Emulator, call: &Call) -> Result<(), String> {
+        let now = self.clock.now();
+        if call.operation == Operation::GetAutoSnapshots {
+            let name = call.body["resourceName"].as_str().unwrap_or_default();
+            self.queried.insert((call.region, name.to_owned()));
+        }
+        if let Some(name) = deleted_name(call) {
+            let state = emulator.snapshot(call.region, name).map(|copy| copy.state);
+            expect(state != Some(SnapshotState::Pending), || {
+                format!("deletes {name}, which is in progress")
+            })?;
+        }
+        self.deletions.check(emulator, now, call)?;
+        if self.failed_copies.check(emulator, now, call)? {
+            self.counts.count("replaced failed copies");
+        }
+        Ok(())
+    }
+
+    fn fault(&mut self, call: &Call) -> Fault {
+        let health = match call.operation {
+            Operation::CopySnapshot => call.body["sourceResourceName"].as_str(),
+            _ => None,
+        };
+        let health = health.and_then(|name| self.health.get(name));
+        match (call.operation, health) {
+            (_, Some(Health::Refused)) => Fault::error(
+                StatusCode::BAD_REQUEST,
+                "InvalidInputException",
+                "Snapshots of this resource cannot be copied.",
+            ),
+            (_, Some(Health::OperationFails)) => Fault::operation_fails("InternalError", "no copy"),
+            (
+                Operation::TagResource
+                | Operation::DeleteInstanceSnapshot
+                | Operation::DeleteDiskSnapshot,
+                _,
+            ) if self.trouble && self.rng.u8(0..10) == 0 => {
+                self.counts.count("failed Operations of tags and deletions");
+                Fault::operation_fails("InternalError", "not today")
+            }
+            _ => Fault::None,
+        }
+    }
 }
 
 impl Fleet {
-    /// Checks every deletion against the bound and the tags.
+    /// Installs the hook that sees every call.
     pub(super) fn watch_calls(&self) {
-        let (emulator, deletions) = (self.emulator.clone(), self.deletions.clone());
-        let mut rng = self.rng.clone();
-        self.emulator.on_call(move |call: &Call| {
-            if call.operation == Operation::DeleteInstanceSnapshot {
-                let name = call.body["instanceSnapshotName"]
-                    .as_str()
-                    .unwrap_or_default();
-                let mut deletions = deletions.lock().unwrap();
-                if let Err(problem) = check_deletion(&emulator, call.region, name, &mut deletions) {
-                    deletions.broken.get_or_insert(problem);
-                }
-            }
-            // An Operation that Lightsail reports as failed, now and then.
-            let may_fail = matches!(
-                call.operation,
-                Operation::TagResource | Operation::DeleteInstanceSnapshot
-            );
-            match may_fail && rng.u8(0..40) == 0 {
-                true => Fault::operation_fails("InternalError", "not today"),
-                false => Fault::None,
-            }
-        });
+        let (emulator, watch) = (self.emulator.clone(), self.watch.clone());
+        self.emulator
+            .on_call(move |call: &Call| watch.lock().unwrap().call(&emulator, call));
     }
-}
 
-/// The number of available copies by the value of their source tag.
-pub(super) fn available_copies(emulator: &Emulator) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for snapshot in emulator.snapshots(AWAY) {
-        if let Some(source) = snapshot.tags.get(SOURCE_TAG)
-            && snapshot.state == SnapshotState::Available
-        {
-            *counts.entry(source.clone()).or_default() += 1;
+    /// Prepares the watch for a run that starts now.
+    pub(super) fn start_watching(&mut self, mass_deletion: MassDeletion) {
+        let now = self.clock.now();
+        let mut watch = self.watch.lock().unwrap();
+        watch.deletions = Deletions::of_run(&self.emulator, now, &self.destinations, mass_deletion);
+        watch.queried.clear();
+        watch.trouble = self.trouble;
+        let health = self.sources.iter();
+        watch.health = health
+            .map(|source| (source.selected.name.clone(), source.health))
+            .collect();
+        watch.doomed = None;
+        if self.trouble && self.rng.bool() {
+            // Of a source of which this run deletes copies.
+            let mut available = watch.deletions.available().iter();
+            let found = available.find(|(_, copies)| copies.len() > self.retention as usize);
+            watch.doomed = found.and_then(|((region, ..), copies)| {
+                let newest = copies.iter().max_by_key(|(_, date)| **date)?;
+                Some((*region, newest.0.clone()))
+            });
         }
     }
-    counts
-}
-
-/// A deleted copy has both tags, is not the newest available one, and is within the bound.
-fn check_deletion(
-    emulator: &Emulator,
-    region: Region,
-    name: &str,
-    deletions: &mut Deletions,
-) -> Result<(), String> {
-    let Some(snapshot) = emulator.snapshot(region, name) else {
-        return Ok(());
-    };
-    let tags = (
-        snapshot.tags.get(SOURCE_TAG),
-        snapshot.tags.get(RECOVERY_POINT_TAG),
-    );
-    let (Some(source), Some(date)) = tags else {
-        return Err(format!("deletes {name}, which lacks a tag"));
-    };
-    if snapshot.state != SnapshotState::Available {
-        return Ok(());
-    }
-    let has_newer = emulator.snapshots(region).iter().any(|other| {
-        other.state == SnapshotState::Available
-            && other.tags.get(SOURCE_TAG) == Some(source)
-            && other
-                .tags
-                .get(RECOVERY_POINT_TAG)
-                .is_some_and(|other| other > date)
-    });
-    expect(has_newer, || format!("deletes {name}, the newest copy"))?;
-    let deleted = deletions.deleted.entry(source.clone()).or_default();
-    *deleted += 1;
-    let available = deletions.available.get(source).copied().unwrap_or_default();
-    let deleted = *deleted;
-    expect(deleted <= 3.max(available / 2), || {
-        format!("deletes {deleted} of {available} copies of {source}")
-    })
 }

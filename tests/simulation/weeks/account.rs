@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use lightsail_emulator::world::{InstanceSnapshot, Source};
 use lightsail_emulator::{AutoSnapshotStatus, Region, SnapshotState, SourceKind};
+use lightsail_snapshot_copier::{RECOVERY_POINT_TAG, SOURCE_TAG};
 
 use super::{AWAY, HOME, Simulation};
 
@@ -60,29 +61,52 @@ impl Simulation {
                 _ => self.emulator.remove_instance(key.region, &key.name),
             }
             .expect("it is there");
-            self.totals.sources_removed += 1;
+            self.counts.count("removed sources");
         }
         if self.rng.u8(0..4) == 0 {
-            let region = AWAY[self.rng.usize(0..AWAY.len())];
-            let name = format!("manual-{}", self.rng.u32(0..1000));
-            let snapshot = InstanceSnapshot {
-                name: name.clone(),
-                from_instance_name: Some("shop-1".to_owned()),
-                from_instance_arn: Some(
-                    "arn:aws:lightsail:us-west-2:111122223333:Instance/somebody-elses".to_owned(),
-                ),
-                tags: [("owner".to_owned(), "somebody".to_owned())].into(),
-                state: [SnapshotState::Available, SnapshotState::Error][self.rng.usize(0..2)],
-                ..InstanceSnapshot::default()
-            };
-            if self
-                .emulator
-                .add_instance_snapshot(region, &snapshot)
-                .is_ok()
-            {
-                self.foreign.insert((region, name), snapshot.tags);
-            }
+            self.add_foreign_snapshot();
         }
+        self.make_auto_snapshots(day, faults);
+        if faults {
+            self.change_outages();
+        }
+    }
+
+    /// Somebody makes a snapshot of something else, some with this function's tags.
+    fn add_foreign_snapshot(&mut self) {
+        let region = AWAY[self.rng.usize(0..AWAY.len())];
+        let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let source = tag(SOURCE_TAG, "us-west-2/shop-1");
+        let date = tag(RECOVERY_POINT_TAG, "2027-01-01");
+        let owner = tag("owner", "somebody");
+        // With both tags, it is a snapshot of another instance than they say.
+        let (from, tags) = match self.rng.u8(0..6) {
+            0 => ("somebody-elses", vec![source, date]),
+            1 => ("shop-1", vec![owner, source]),
+            2 => ("shop-1", vec![date]),
+            _ => ("shop-1", vec![owner]),
+        };
+        let arn = "arn:aws:lightsail:us-west-2:111122223333:Instance/somebody-elses";
+        let snapshot = InstanceSnapshot {
+            name: format!("manual-{}", self.rng.u32(0..1000)),
+            from_instance_name: Some(from.to_owned()),
+            from_instance_arn: Some(arn.to_owned()),
+            tags: tags.into_iter().collect(),
+            state: [SnapshotState::Available, SnapshotState::Error][self.rng.usize(0..2)],
+            ..InstanceSnapshot::default()
+        };
+        let added = self.emulator.add_instance_snapshot(region, &snapshot);
+        if added.is_ok() {
+            let has_own_tag = snapshot.tags.keys().any(|tag| tag != "owner");
+            self.counts.count(match has_own_tag {
+                true => "foreign snapshots with this function's tags",
+                false => "foreign snapshots",
+            });
+            self.foreign.insert((region, snapshot.name), snapshot.tags);
+        }
+    }
+
+    fn make_auto_snapshots(&mut self, day: Date, faults: bool) {
         for key in self.sources.keys() {
             // What was in progress or failed yesterday stays so; most succeed.
             let status = match self.rng.u8(0..20) {
@@ -95,14 +119,16 @@ impl Simulation {
                 .add_auto_snapshot(key.region, &key.name, day, status)
                 .expect("it is there");
         }
-        if faults {
-            let mut chaos = self.chaos.lock().unwrap();
-            for region in HOME.into_iter().chain(AWAY) {
-                if chaos.rng.u8(0..12) == 0 && chaos.down.insert(region) {
-                    self.totals.outages += 1;
-                } else if chaos.rng.u8(0..3) == 0 {
-                    chaos.down.remove(&region);
-                }
+    }
+
+    /// Regions fail, and work again.
+    fn change_outages(&mut self) {
+        let mut chaos = self.chaos.lock().unwrap();
+        for region in HOME.into_iter().chain(AWAY) {
+            if chaos.rng.u8(0..12) == 0 && chaos.down.insert(region) {
+                self.counts.count("outages");
+            } else if chaos.rng.u8(0..3) == 0 {
+                chaos.down.remove(&region);
             }
         }
     }
@@ -110,4 +136,9 @@ impl Simulation {
 
 pub(super) fn id(source: &SourceKey) -> String {
     format!("{}/{}", source.region, source.name)
+}
+
+/// Whether the policy selects a source.
+pub(super) fn is_selected(source: &SourceKey) -> bool {
+    source.name.starts_with("shop-") || source.name.starts_with("data-")
 }

@@ -20,7 +20,7 @@ impl Chaos {
             };
         }
         if self.down.contains(&call.region) {
-            self.faults += 1;
+            self.counts.count("faults");
             return match self.rng.u8(0..3) {
                 0 => Fault::internal(),
                 1 => Fault::Drop,
@@ -30,9 +30,9 @@ impl Chaos {
         if self.rng.u32(0..1000) >= self.per_mille {
             return Fault::None;
         }
-        self.faults += 1;
+        self.counts.count("faults");
         let refused = |code, message| Fault::error(StatusCode::BAD_REQUEST, code, message);
-        match self.rng.u8(0..10) {
+        match self.rng.u8(0..12) {
             0 => Fault::throttled(),
             1 => Fault::internal(),
             2 => Fault::LoseAnswer,
@@ -42,14 +42,28 @@ impl Chaos {
             6 => Fault::GarbledAnswer,
             7 => Fault::answer(StatusCode::BAD_GATEWAY, "text/html", "<html>no</html>"),
             8 if call.operation == Operation::CopySnapshot => {
-                self.errored += 1;
+                self.counts.count("copies that ended in error");
                 Fault::CopyFails
             }
             9 if call.operation == Operation::CopySnapshot => refused(
                 "InvalidInputException",
                 "Too many snapshot copies in progress. The limit is 5 for this destination region.",
             ),
+            10 => self.failed_operation(call.operation),
             _ => refused("AccessDeniedException", "not today"),
         }
+    }
+
+    fn failed_operation(&mut self, operation: Operation) -> Fault {
+        match operation {
+            Operation::CopySnapshot => self.counts.count("copies with failed Operations"),
+            Operation::TagResource
+            | Operation::DeleteInstanceSnapshot
+            | Operation::DeleteDiskSnapshot => {
+                self.counts.count("failed Operations of tags and deletions");
+            }
+            _ => {}
+        }
+        Fault::operation_fails("InternalError", "not today")
     }
 }

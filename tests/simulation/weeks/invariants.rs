@@ -2,26 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use lightsail_emulator::{AutoSnapshotStatus, Region, SnapshotState};
 use lightsail_snapshot_copier::{Outcome, ResourceKind, RunResults};
 
 use super::Simulation;
-use super::account::{SourceKey, id};
+use super::account::{SourceKey, id, is_selected};
 use crate::copies::{copy_of, kept, tagged};
+use crate::invariants::coverage::{Found, Selected};
 
 impl Simulation {
     /// What a run says must fit what it may do.
     pub(super) fn took(&mut self, run: &RunResults) -> Result<(), String> {
         for copy in &run.copies {
             match copy.outcome {
-                Outcome::Started => self.totals.copies_started += 1,
-                Outcome::Deferred => self.totals.copies_deferred += 1,
+                Outcome::Started => self.counts.count("copies"),
+                Outcome::Deferred => self.counts.count("deferred copies"),
                 _ => {}
             }
         }
         for deletion in &run.deletions {
-            self.totals.deletions += u64::from(deletion.outcome == Outcome::Deleted);
+            if deletion.outcome == Outcome::Deleted {
+                self.counts.count("deletions");
+            }
             let source = &deletion.copy.source;
             // A Region can be source and destination: only what was read of it as a source counts.
             let lists = run.read_failures.iter().any(|unread| {
@@ -67,6 +71,27 @@ impl Simulation {
             return Err(format!("unread without a fault: {unread:?}"));
         }
         Ok(())
+    }
+
+    /// The coverage of a run without faults is the contract's.
+    pub(super) fn check_coverage(&mut self, found: &Found, run: &RunResults) -> Result<(), String> {
+        let selected: Vec<Selected> = self
+            .sources
+            .iter()
+            .filter(|(source, _)| is_selected(source))
+            .map(|(source, kind)| Selected {
+                region: source.region,
+                name: source.name.clone(),
+                kind: *kind,
+                created_at: Timestamp::UNIX_EPOCH,
+                auto_snapshots: true,
+                attached_to: None,
+            })
+            .collect();
+        self.counts.count("runs with checked coverage");
+        let queried = &self.chaos.lock().unwrap().queried;
+        let unread = BTreeSet::new();
+        found.check_coverage(&self.emulator, &selected, queried, &unread, &run.coverage)
     }
 
     pub(super) fn see_copies(&self) {
@@ -126,13 +151,12 @@ impl Simulation {
         there: &BTreeMap<(String, Date), usize>,
     ) -> Result<(), String> {
         for source in self.sources.keys() {
-            let selected = source.name.starts_with("shop-") || source.name.starts_with("data-");
             let copies: BTreeSet<Date> = there
                 .keys()
                 .filter(|(of, _)| *of == id(source))
                 .map(|(_, date)| *date)
                 .collect();
-            if !selected {
+            if !is_selected(source) {
                 if !copies.is_empty() {
                     return Err(format!(
                         "{source:?} is not selected and has copies of {copies:?}"

@@ -13,8 +13,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::{SignedDuration, ToSpan};
 use lightsail_emulator::{Call, Emulator, Region, SourceKind, World};
 use lightsail_snapshot_copier::{Deadline, Lightsail, MassDeletion, Mode, RunResults, run_policy};
 use test_support::in_process;
@@ -24,10 +23,35 @@ use self::account::SourceKey;
 use self::policy::Rules;
 use self::watch::Chaos;
 use crate::clock::Clock;
-use crate::statistics::Totals;
+use crate::copies::midnight;
+use crate::invariants::coverage::Found;
+use crate::invariants::deletions::Deletions;
+use crate::invariants::retries::FailedCopies;
+use crate::statistics::Counts;
 
 const HOME: [Region; 2] = [Region::UsWest2, Region::EuCentral1];
 const AWAY: [Region; 3] = [Region::UsEast1, Region::EuWest1, Region::UsWest2];
+
+/// What happens in this scenario.
+pub const SITUATIONS: &[&str] = &[
+    "runs",
+    "calls",
+    "faults",
+    "outages",
+    "crashes",
+    "overlapping runs",
+    "copies",
+    "copies that ended in error",
+    "copies with failed Operations",
+    "replaced failed copies",
+    "deferred copies",
+    "deletions",
+    "failed Operations of tags and deletions",
+    "removed sources",
+    "foreign snapshots",
+    "foreign snapshots with this function's tags",
+    "runs with checked coverage",
+];
 
 struct Simulation {
     emulator: Emulator,
@@ -40,12 +64,12 @@ struct Simulation {
     foreign: BTreeMap<(Region, String), BTreeMap<String, String>>,
     copy_time: Duration,
     mass_deletion: MassDeletion,
-    totals: Totals,
+    counts: Counts,
     verbose: bool,
 }
 
 /// Simulates one seed. The error says what went wrong.
-pub fn simulate(seed: u64, verbose: bool) -> Result<Totals, String> {
+pub fn simulate(seed: u64, verbose: bool) -> Result<Counts, String> {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -74,8 +98,10 @@ impl Simulation {
             per_mille: rng.u32(0..250),
             down: BTreeSet::new(),
             crash_at: None,
-            faults: 0,
-            errored: 0,
+            counts: Counts::of(SITUATIONS),
+            deletions: Deletions::of_run(&emulator, start, &[], MassDeletion::Refused),
+            failed_copies: FailedCopies::default(),
+            queried: BTreeSet::new(),
             clock,
             overlap: false,
             seen_in_error: BTreeMap::new(),
@@ -104,7 +130,7 @@ impl Simulation {
             foreign: BTreeMap::new(),
             copy_time,
             mass_deletion: MassDeletion::Refused,
-            totals: Totals::default(),
+            counts: Counts::of(SITUATIONS),
             verbose,
         }
     }
@@ -115,7 +141,7 @@ impl Simulation {
         }
     }
 
-    async fn play(mut self, seed: u64) -> Result<Totals, String> {
+    async fn play(mut self, seed: u64) -> Result<Counts, String> {
         self.say(|| format!("{:?}", self.rules.policy));
         for _ in 0..self.rng.usize(1..4) {
             self.new_source();
@@ -145,20 +171,22 @@ impl Simulation {
             .await;
         let wanted = self.sources.len() * if self.rules.backfill { 7 } else { 1 };
         for _ in 0..2 + wanted / self.rules.room {
+            let destinations = &self.rules.destinations;
+            let found = Found::before_run(&self.emulator, self.clock.now(), destinations);
             let run = self.run(seed).await;
             self.quiet(&run)?;
+            self.check_coverage(&found, &run)?;
             self.see_copies();
             tokio::time::sleep(self.copy_time).await;
         }
         self.see_copies();
         self.reckon()?;
         let chaos = self.chaos.lock().unwrap();
-        self.totals.calls = self.emulator.call_count();
-        self.totals.faults = chaos.faults;
-        self.totals.copies_errored = chaos.errored;
+        self.counts.merge(&chaos.counts);
+        self.counts.add("calls", self.emulator.call_count());
         match &chaos.broken {
             Some(broken) => Err(broken.clone()),
-            None => Ok(self.totals.clone()),
+            None => Ok(self.counts.clone()),
         }
     }
 
@@ -171,7 +199,9 @@ impl Simulation {
         match self.rng.u8(0..8) {
             0 => {
                 self.say(|| "two runs at once".to_owned());
-                self.totals.overlaps += 1;
+                self.counts.count("overlapping runs");
+                // Each may delete as many copies as one alone.
+                self.watch_run(MassDeletion::Allowed);
                 let first = self.prepare(seed);
                 let second = self.prepare(seed + 1);
                 self.chaos.lock().unwrap().overlap = true;
@@ -184,6 +214,7 @@ impl Simulation {
                 let number = self.emulator.call_count() + self.rng.u64(1..40);
                 self.chaos.lock().unwrap().crash_at = Some(number);
                 let crash = self.crash.clone();
+                self.watch_run(self.mass_deletion);
                 let run = self.prepare(seed);
                 let crashed = tokio::select! {
                     // In order: a random one would not come from the seed.
@@ -194,7 +225,7 @@ impl Simulation {
                 self.chaos.lock().unwrap().crash_at = None;
                 if crashed {
                     self.say(|| "the run dies".to_owned());
-                    self.totals.crashes += 1;
+                    self.counts.count("crashes");
                 }
             }
             _ => {
@@ -207,9 +238,9 @@ impl Simulation {
 
     /// A run, not begun yet.
     fn prepare(&mut self, seed: u64) -> impl Future<Output = RunResults> + use<> {
-        self.totals.runs += 1;
+        self.counts.count("runs");
         let config = in_process::config(&self.emulator).time_source(self.clock);
-        let lightsail = Lightsail::new(config, seed ^ self.totals.runs);
+        let lightsail = Lightsail::new(config, seed ^ self.counts.get("runs"));
         let policy = self.rules.policy.clone();
         let time = Duration::from_secs(self.rng.u64(20..900));
         let clock = self.clock;
@@ -241,10 +272,16 @@ impl Simulation {
     }
 
     async fn run(&mut self, seed: u64) -> RunResults {
+        self.watch_run(self.mass_deletion);
         self.prepare(seed).await
     }
-}
 
-fn midnight(day: Date) -> Timestamp {
-    day.to_zoned(TimeZone::UTC).expect("a day").timestamp()
+    /// Starts to watch one run, or two at once.
+    fn watch_run(&self, mass_deletion: MassDeletion) {
+        let now = self.clock.now();
+        let destinations = &self.rules.destinations;
+        let mut chaos = self.chaos.lock().unwrap();
+        chaos.deletions = Deletions::of_run(&self.emulator, now, destinations, mass_deletion);
+        chaos.queried.clear();
+    }
 }

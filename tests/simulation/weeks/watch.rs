@@ -10,6 +10,9 @@ use lightsail_snapshot_copier::Retention;
 
 use crate::clock::Clock;
 use crate::copies::{copy_of, kept, tagged};
+use crate::invariants::deletions::Deletions;
+use crate::invariants::retries::FailedCopies;
+use crate::statistics::Counts;
 
 /// How long before a deletion a run may have looked at the snapshot for the last time: an answer
 /// and the next call, each of which takes 10 s at most.
@@ -24,8 +27,11 @@ pub(super) struct Chaos {
     pub(super) down: BTreeSet<Region>,
     /// The number of the call at which a run dies, once.
     pub(super) crash_at: Option<u64>,
-    pub(super) faults: u64,
-    pub(super) errored: u64,
+    pub(super) counts: Counts,
+    pub(super) deletions: Deletions,
+    pub(super) failed_copies: FailedCopies,
+    /// The sources whose automatic snapshots this run asked for.
+    pub(super) queried: BTreeSet<(Region, String)>,
     pub(super) clock: Clock,
     /// Whether two runs are at it.
     pub(super) overlap: bool,
@@ -40,6 +46,9 @@ pub(super) struct Chaos {
 impl Chaos {
     /// Looks at what is about to happen: some things must never be asked for.
     pub(super) fn watch(&mut self, emulator: &Emulator, keep: Option<Retention>, call: &Call) {
+        if let Err(problem) = self.check(emulator, call) {
+            self.broken.get_or_insert(problem);
+        }
         let name = match call.operation {
             Operation::DeleteInstanceSnapshot => call.body.get("instanceSnapshotName"),
             Operation::GetInstanceSnapshot => call.body.get("instanceSnapshotName"),
@@ -94,6 +103,19 @@ impl Chaos {
                 "deletes {snapshot:?}; available are {available:?}, kept are {kept:?}"
             ));
         }
+    }
+
+    /// Checks what must hold in every run of every scenario.
+    fn check(&mut self, emulator: &Emulator, call: &Call) -> Result<(), String> {
+        let now = self.clock.now();
+        if call.operation == Operation::GetAutoSnapshots {
+            let name = call.body["resourceName"].as_str().unwrap_or_default();
+            self.queried.insert((call.region, name.to_owned()));
+        }
+        if self.failed_copies.check(emulator, now, call)? {
+            self.counts.count("replaced failed copies");
+        }
+        self.deletions.check(emulator, now, call)
     }
 
     /// Remembers which copies are available.
