@@ -14,7 +14,7 @@ const DISK_ATTACHED: i64 = 3 * 24 + 12;
 
 impl Fleet {
     /// The start of a day: trouble or calm, and the automatic snapshots.
-    pub(super) fn morning(&mut self, day: i64) {
+    pub(super) fn start_day(&mut self, day: i64) {
         if day == self.next_change || day == DAYS - CALM_DAYS {
             let was_calm = !self.trouble;
             self.trouble = was_calm && day < DAYS - CALM_DAYS;

@@ -124,7 +124,7 @@ pub fn simulate(seed: u64, verbose: bool) -> Result<Counts, String> {
         .start_paused(true)
         .build()
         .expect("a runtime")
-        .block_on(async { Fleet::new(seed).play(seed, verbose).await })
+        .block_on(async { Fleet::new(seed).run_seed(seed, verbose).await })
 }
 
 impl Fleet {
@@ -173,7 +173,7 @@ impl Fleet {
         parse_policy(&policy.to_string()).expect("a valid policy")
     }
 
-    async fn play(mut self, seed: u64, verbose: bool) -> Result<Counts, String> {
+    async fn run_seed(mut self, seed: u64, verbose: bool) -> Result<Counts, String> {
         let start = self.clock.now();
         // Until each source was tried once, nobody knows which ones fail.
         let tries = self.sources.len().div_ceil(self.limit()) as i64;
@@ -183,7 +183,7 @@ impl Fleet {
                 .wait_until(start + SignedDuration::from_hours(hour))
                 .await;
             if hour % 24 == 0 {
-                self.morning(hour / 24);
+                self.start_day(hour / 24);
             }
             self.change_sources(hour);
             let down = self.interfere();

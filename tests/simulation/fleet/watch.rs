@@ -25,8 +25,8 @@ pub(super) struct Watch {
     /// The health of each source.
     health: BTreeMap<String, Health>,
     trouble: bool,
-    /// A newest copy that somebody deletes once this run has read its Region's lists.
-    doomed: Option<(Region, String)>,
+    /// A newest copy that somebody deletes after this run has read its Region's lists.
+    to_remove: Option<(Region, String)>,
     /// The first thing seen that must never happen.
     pub(super) broken: Option<String>,
     /// What the hook has done.
@@ -41,7 +41,7 @@ impl Watch {
             queried: BTreeSet::new(),
             health: BTreeMap::new(),
             trouble: false,
-            doomed: None,
+            to_remove: None,
             broken: None,
             counts: Counts::of(SITUATIONS),
             clock,
@@ -52,10 +52,10 @@ impl Watch {
     /// Sees a call before it takes effect, and decides its fault.
     fn call(&mut self, emulator: &Emulator, call: &Call) -> Fault {
         let is_list = Operation::LISTS.contains(&call.operation);
-        let doomed = self
-            .doomed
+        let to_remove = self
+            .to_remove
             .take_if(|(at, _)| *at == call.region && !is_list);
-        if let Some((region, name)) = doomed
+        if let Some((region, name)) = to_remove
             && emulator.remove_snapshot(region, &name).is_ok()
         {
             self.counts.count("newest copies deleted during a run");
@@ -131,12 +131,12 @@ impl Fleet {
         watch.health = health
             .map(|source| (source.selected.name.clone(), source.health))
             .collect();
-        watch.doomed = None;
+        watch.to_remove = None;
         if self.trouble && self.rng.bool() {
             // Of a source of which this run deletes copies.
             let mut available = watch.deletions.available().iter();
             let found = available.find(|(_, copies)| copies.len() > self.retention as usize);
-            watch.doomed = found.and_then(|((region, ..), copies)| {
+            watch.to_remove = found.and_then(|((region, ..), copies)| {
                 let newest = copies.iter().max_by_key(|(_, date)| **date)?;
                 Some((*region, newest.0.clone()))
             });

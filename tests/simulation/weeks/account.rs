@@ -5,16 +5,17 @@ use lightsail_emulator::world::{InstanceSnapshot, Source};
 use lightsail_emulator::{AutoSnapshotStatus, Region, SnapshotState, SourceKind};
 use lightsail_snapshot_copier::{RECOVERY_POINT_TAG, SOURCE_TAG};
 
-use super::{AWAY, HOME, Simulation};
+use super::{AWAY, HOME, Weeks};
 
-/// A source that the simulation has created.
+/// A source that exists.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct SourceKey {
     pub(super) region: Region,
     pub(super) name: String,
 }
 
-impl Simulation {
+impl Weeks {
+    /// Creates a source, unless its name is in use.
     pub(super) fn new_source(&mut self) {
         let region = HOME[self.rng.usize(0..HOME.len())];
         let disk = self.rng.bool();
@@ -33,7 +34,7 @@ impl Simulation {
             self.emulator.add_instance(region, &source)
         };
         if added.is_ok() {
-            self.say(|| format!("{name} in {region} is made"));
+            self.log(|| format!("{name} in {region} is created"));
             let kind = if disk {
                 SourceKind::Disk
             } else {
@@ -41,26 +42,26 @@ impl Simulation {
             };
             self.emulator
                 .set_auto_snapshots_enabled(region, &name, true)
-                .expect("it is there");
+                .expect("it exists");
             self.sources.insert(SourceKey { region, name }, kind);
         }
     }
 
-    /// What happens in the account before the day's run.
-    pub(super) fn morning(&mut self, day: Date) {
-        let faults = self.chaos.lock().unwrap().per_mille > 0;
+    /// Changes the account before the day's run.
+    pub(super) fn start_day(&mut self, day: Date) {
+        let faults = self.watch.lock().unwrap().per_mille > 0;
         if self.rng.u8(0..6) == 0 && self.sources.len() < 6 {
             self.new_source();
         }
         if self.rng.u8(0..12) == 0 && self.sources.len() > 1 {
             let keys: Vec<_> = self.sources.keys().cloned().collect();
             let key = keys[self.rng.usize(0..keys.len())].clone();
-            self.say(|| format!("{} in {} is deleted", key.name, key.region));
+            self.log(|| format!("{} in {} is deleted", key.name, key.region));
             match self.sources.remove(&key) {
                 Some(SourceKind::Disk) => self.emulator.remove_disk(key.region, &key.name),
                 _ => self.emulator.remove_instance(key.region, &key.name),
             }
-            .expect("it is there");
+            .expect("it exists");
             self.counts.count("removed sources");
         }
         if self.rng.u8(0..4) == 0 {
@@ -108,7 +109,7 @@ impl Simulation {
 
     fn make_auto_snapshots(&mut self, day: Date, faults: bool) {
         for key in self.sources.keys() {
-            // What was in progress or failed yesterday stays so; most succeed.
+            // Those that failed or are in progress stay so.
             let status = match self.rng.u8(0..20) {
                 0 if faults => AutoSnapshotStatus::Failed,
                 1 if faults => AutoSnapshotStatus::InProgress,
@@ -117,23 +118,24 @@ impl Simulation {
             };
             self.emulator
                 .add_auto_snapshot(key.region, &key.name, day, status)
-                .expect("it is there");
+                .expect("it exists");
         }
     }
 
     /// Regions fail, and work again.
     fn change_outages(&mut self) {
-        let mut chaos = self.chaos.lock().unwrap();
+        let mut watch = self.watch.lock().unwrap();
         for region in HOME.into_iter().chain(AWAY) {
-            if chaos.rng.u8(0..12) == 0 && chaos.down.insert(region) {
+            if watch.rng.u8(0..12) == 0 && watch.down.insert(region) {
                 self.counts.count("outages");
-            } else if chaos.rng.u8(0..3) == 0 {
-                chaos.down.remove(&region);
+            } else if watch.rng.u8(0..3) == 0 {
+                watch.down.remove(&region);
             }
         }
     }
 }
 
+/// `{region}/{name}`, as in the tag of a copy.
 pub(super) fn id(source: &SourceKey) -> String {
     format!("{}/{}", source.region, source.name)
 }

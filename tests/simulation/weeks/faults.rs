@@ -5,14 +5,14 @@ use std::time::Duration;
 use lightsail_emulator::{Call, Fault, Operation, StatusCode};
 use tokio::sync::Notify;
 
-use super::watch::Chaos;
+use super::watch::Watch;
 
-impl Chaos {
-    pub(super) fn decide(&mut self, call: &Call, crash: &Notify) -> Fault {
+impl Watch {
+    pub(super) fn fault(&mut self, call: &Call, crash: &Notify) -> Fault {
         if self.crash_at.is_some_and(|at| call.number >= at) {
             self.crash_at = None;
             crash.notify_one();
-            // Whether the last call had its effect is a coin's toss.
+            // The last call may have taken effect or not.
             return if self.rng.bool() {
                 Fault::Hang
             } else {

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use lightsail_emulator::{AutoSnapshotStatus, Region, SnapshotState};
+use lightsail_emulator::{AutoSnapshotStatus, Region, SnapshotState, SnapshotView};
 use lightsail_snapshot_copier::{Outcome, ResourceKind, RunResults};
 
-use super::Simulation;
+use super::Weeks;
 use super::account::{SourceKey, id, is_selected};
 use crate::copies::{copy_of, kept, tagged};
 use crate::invariants::coverage::{Found, Selected};
 
-impl Simulation {
-    /// What a run says must fit what it may do.
-    pub(super) fn took(&mut self, run: &RunResults) -> Result<(), String> {
+impl Weeks {
+    /// Checks that a run deleted nothing in a Region or of a source that it could not read.
+    pub(super) fn check_results(&mut self, run: &RunResults) -> Result<(), String> {
         for copy in &run.copies {
             match copy.outcome {
                 Outcome::Started => self.counts.count("copies"),
@@ -27,7 +27,7 @@ impl Simulation {
                 self.counts.count("deletions");
             }
             let source = &deletion.copy.source;
-            // A Region can be source and destination: only what was read of it as a source counts.
+            // A Region can be source and destination. Here its lists as a source count.
             let lists = run.read_failures.iter().any(|unread| {
                 unread.region == source.region
                     && unread.operation.ends_with(match source.kind {
@@ -44,15 +44,15 @@ impl Simulation {
                     && unread.source.is_none()
             });
             if lists || asked || destination {
-                return Err(format!("deleted what could not be read: {deletion:?}"));
+                return Err(format!("deleted what was not read: {deletion:?}"));
             }
         }
         Ok(())
     }
 
-    /// A run without faults fails nothing.
-    pub(super) fn quiet(&mut self, run: &RunResults) -> Result<(), String> {
-        self.took(run)?;
+    /// Checks that nothing fails in a run without faults.
+    pub(super) fn check_without_faults(&mut self, run: &RunResults) -> Result<(), String> {
+        self.check_results(run)?;
         let failed = run
             .copies
             .iter()
@@ -89,25 +89,28 @@ impl Simulation {
             })
             .collect();
         self.counts.count("runs with checked coverage");
-        let queried = &self.chaos.lock().unwrap().queried;
+        let queried = &self.watch.lock().unwrap().queried;
         let unread = BTreeSet::new();
         found.check_coverage(&self.emulator, &selected, queried, &unread, &run.coverage)
     }
 
-    pub(super) fn see_copies(&self) {
-        let mut chaos = self.chaos.lock().unwrap();
+    pub(super) fn remember_copies(&self) {
+        let mut watch = self.watch.lock().unwrap();
         for region in &self.rules.destinations {
-            chaos.see(&self.emulator, *region);
+            watch.remember_available(&self.emulator, *region);
         }
     }
 
-    /// The reckoning, after the faults have stopped.
-    pub(super) fn reckon(&self) -> Result<(), String> {
-        let chaos = self.chaos.lock().unwrap();
+    /// Checks all snapshots after the faults have stopped.
+    pub(super) fn check_end_state(&self) -> Result<(), String> {
         for ((region, name), tags) in &self.foreign {
             match self.emulator.snapshot(*region, name) {
                 Some(snapshot) if snapshot.tags == *tags => {}
-                other => return Err(format!("{name} in {region}, somebody else's, is {other:?}")),
+                other => {
+                    return Err(format!(
+                        "{name} in {region}, a foreign snapshot, is now {other:?}"
+                    ));
+                }
             }
         }
         for region in Region::ALL.iter().copied() {
@@ -123,28 +126,33 @@ impl Simulation {
                 }
                 continue;
             }
-            let mut there: BTreeMap<(String, Date), usize> = BTreeMap::new();
-            for snapshot in &ours {
-                let key = copy_of(snapshot).ok_or(format!("not a copy: {snapshot:?}"))?;
-                let gone = !self.sources.keys().any(|source| id(source) == key.0);
-                if tagged(snapshot).is_none() && !gone {
-                    return Err(format!("without tags: {snapshot:?}"));
-                }
-                if snapshot.state == SnapshotState::Error && !gone {
-                    return Err(format!("left in error: {snapshot:?}"));
-                }
-                *there.entry(key).or_default() += 1;
-            }
-            if let Some((key, count)) = there.iter().find(|(_, count)| **count > 1) {
-                return Err(format!("{key:?} is there {count} times in {region}"));
-            }
-            self.check_wanted(region, &there)?;
-            self.check_kept(region, &there, &chaos.seen)?;
+            self.check_copies(region, &ours)?;
         }
         Ok(())
     }
 
-    /// Every recovery point that the policy wants is there.
+    /// Checks the copies in one destination.
+    fn check_copies(&self, region: Region, snapshots: &[SnapshotView]) -> Result<(), String> {
+        let mut there: BTreeMap<(String, Date), usize> = BTreeMap::new();
+        for snapshot in snapshots {
+            let key = copy_of(snapshot).ok_or(format!("not a copy: {snapshot:?}"))?;
+            let is_gone = !self.sources.keys().any(|source| id(source) == key.0);
+            if tagged(snapshot).is_none() && !is_gone {
+                return Err(format!("no tags: {snapshot:?}"));
+            }
+            if snapshot.state == SnapshotState::Error && !is_gone {
+                return Err(format!("left in error: {snapshot:?}"));
+            }
+            *there.entry(key).or_default() += 1;
+        }
+        if let Some((key, count)) = there.iter().find(|(_, count)| **count > 1) {
+            return Err(format!("{region} has {count} copies of {key:?}"));
+        }
+        self.check_wanted(region, &there)?;
+        self.check_kept(region, &there, &self.watch.lock().unwrap().seen)
+    }
+
+    /// Checks that every recovery point that the policy wants has a copy.
     fn check_wanted(
         &self,
         region: Region,
@@ -183,7 +191,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Every copy that was ever available and that retention keeps is there.
+    /// Checks that every copy that was ever available and that retention keeps exists.
     fn check_kept(
         &self,
         region: Region,
@@ -207,7 +215,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// The automatic snapshots that can be restored, as GetAutoSnapshots has them.
+    /// The dates of the automatic snapshots that can be copied.
     fn restorable(&self, source: &SourceKey) -> BTreeSet<Date> {
         self.emulator
             .auto_snapshots(source.region, &source.name)

@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 
 use self::account::SourceKey;
 use self::policy::Rules;
-use self::watch::Chaos;
+use self::watch::Watch;
 use crate::clock::Clock;
 use crate::copies::midnight;
 use crate::invariants::coverage::Found;
@@ -53,12 +53,12 @@ pub const SITUATIONS: &[&str] = &[
     "runs with checked coverage",
 ];
 
-struct Simulation {
+struct Weeks {
     emulator: Emulator,
     clock: Clock,
     rules: Rules,
     rng: Rng,
-    chaos: Arc<Mutex<Chaos>>,
+    watch: Arc<Mutex<Watch>>,
     crash: Arc<Notify>,
     sources: BTreeMap<SourceKey, SourceKind>,
     foreign: BTreeMap<(Region, String), BTreeMap<String, String>>,
@@ -75,13 +75,13 @@ pub fn simulate(seed: u64, verbose: bool) -> Result<Counts, String> {
         .start_paused(true)
         .build()
         .expect("a runtime")
-        .block_on(async { Simulation::new(seed, verbose).play(seed).await })
+        .block_on(async { Weeks::new(seed, verbose).run_seed(seed).await })
 }
 
-impl Simulation {
+impl Weeks {
     fn new(seed: u64, verbose: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let rules = Rules::invent(&mut rng);
+        let rules = Rules::random(&mut rng);
         let start = "2027-01-04T00:00:00Z".parse().expect("a time");
         let clock = Clock::at(start);
         let copy_time = Duration::from_secs(rng.u64(30..20_000));
@@ -93,7 +93,7 @@ impl Simulation {
         };
         let emulator = Emulator::with_clock(world, move || clock.now());
         emulator.record_calls(false);
-        let chaos = Arc::new(Mutex::new(Chaos {
+        let watch = Arc::new(Mutex::new(Watch {
             rng: rng.fork(),
             per_mille: rng.u32(0..250),
             down: BTreeSet::new(),
@@ -110,12 +110,14 @@ impl Simulation {
         }));
         let crash = Arc::new(Notify::new());
         let hook = {
-            let (emulator, chaos, crash) = (emulator.clone(), chaos.clone(), crash.clone());
+            let (emulator, watch, crash) = (emulator.clone(), watch.clone(), crash.clone());
             let keep = rules.keep;
             move |call: &Call| {
-                let mut chaos = chaos.lock().unwrap();
-                chaos.watch(&emulator, keep, call);
-                chaos.decide(call, &crash)
+                let mut watch = watch.lock().unwrap();
+                if let Err(problem) = watch.check(&emulator, keep, call) {
+                    watch.broken.get_or_insert(problem);
+                }
+                watch.fault(call, &crash)
             }
         };
         emulator.on_call(hook);
@@ -124,7 +126,7 @@ impl Simulation {
             clock,
             rules,
             rng,
-            chaos,
+            watch,
             crash,
             sources: BTreeMap::new(),
             foreign: BTreeMap::new(),
@@ -135,37 +137,37 @@ impl Simulation {
         }
     }
 
-    fn say(&self, what: impl FnOnce() -> String) {
+    fn log(&self, what: impl FnOnce() -> String) {
         if self.verbose {
             println!("{} {}", self.clock.now(), what());
         }
     }
 
-    async fn play(mut self, seed: u64) -> Result<Counts, String> {
-        self.say(|| format!("{:?}", self.rules.policy));
+    async fn run_seed(mut self, seed: u64) -> Result<Counts, String> {
+        self.log(|| format!("{:?}", self.rules.policy));
         for _ in 0..self.rng.usize(1..4) {
             self.new_source();
         }
         let mut day = Date::constant(2027, 1, 4);
         for _ in 0..self.rng.usize(10..24) {
-            self.morning(day);
+            self.start_day(day);
             self.run_of_the_day(seed).await?;
-            self.see_copies();
+            self.remember_copies();
             day = day.saturating_add(1.day());
             self.clock.wait_until(midnight(day)).await;
         }
-        self.say(|| "the faults stop".to_owned());
+        self.log(|| "the faults stop".to_owned());
         // Weeks of failed deletions can leave more to delete than a run may delete by itself.
         self.mass_deletion = MassDeletion::Allowed;
         {
-            let mut chaos = self.chaos.lock().unwrap();
-            chaos.per_mille = 0;
-            chaos.down.clear();
-            chaos.crash_at = None;
+            let mut watch = self.watch.lock().unwrap();
+            watch.per_mille = 0;
+            watch.down.clear();
+            watch.crash_at = None;
         }
-        // Two runs, or as many more as the room for copies at once makes necessary, each when the
-        // copies of the one before are made.
-        self.morning(day);
+        // Two runs, and more if the policy's limit needs them. Each starts after the copies of the
+        // previous one have ended.
+        self.start_day(day);
         self.clock
             .wait_until(midnight(day) + SignedDuration::from_mins(390))
             .await;
@@ -174,17 +176,17 @@ impl Simulation {
             let destinations = &self.rules.destinations;
             let found = Found::before_run(&self.emulator, self.clock.now(), destinations);
             let run = self.run(seed).await;
-            self.quiet(&run)?;
+            self.check_without_faults(&run)?;
             self.check_coverage(&found, &run)?;
-            self.see_copies();
+            self.remember_copies();
             tokio::time::sleep(self.copy_time).await;
         }
-        self.see_copies();
-        self.reckon()?;
-        let chaos = self.chaos.lock().unwrap();
-        self.counts.merge(&chaos.counts);
+        self.remember_copies();
+        self.check_end_state()?;
+        let watch = self.watch.lock().unwrap();
+        self.counts.merge(&watch.counts);
         self.counts.add("calls", self.emulator.call_count());
-        match &chaos.broken {
+        match &watch.broken {
             Some(broken) => Err(broken.clone()),
             None => Ok(self.counts.clone()),
         }
@@ -198,45 +200,45 @@ impl Simulation {
             .await;
         match self.rng.u8(0..8) {
             0 => {
-                self.say(|| "two runs at once".to_owned());
+                self.log(|| "two runs at once".to_owned());
                 self.counts.count("overlapping runs");
                 // Each may delete as many copies as one alone.
                 self.watch_run(MassDeletion::Allowed);
                 let first = self.prepare(seed);
                 let second = self.prepare(seed + 1);
-                self.chaos.lock().unwrap().overlap = true;
+                self.watch.lock().unwrap().overlap = true;
                 let (one, two) = tokio::join!(first, second);
-                self.chaos.lock().unwrap().overlap = false;
-                self.took(&one)?;
-                self.took(&two)?;
+                self.watch.lock().unwrap().overlap = false;
+                self.check_results(&one)?;
+                self.check_results(&two)?;
             }
             1 => {
                 let number = self.emulator.call_count() + self.rng.u64(1..40);
-                self.chaos.lock().unwrap().crash_at = Some(number);
+                self.watch.lock().unwrap().crash_at = Some(number);
                 let crash = self.crash.clone();
                 self.watch_run(self.mass_deletion);
                 let run = self.prepare(seed);
                 let crashed = tokio::select! {
-                    // In order: a random one would not come from the seed.
+                    // Tokio's random order would not come from the seed.
                     biased;
                     () = crash.notified() => true,
                     _ = run => false,
                 };
-                self.chaos.lock().unwrap().crash_at = None;
+                self.watch.lock().unwrap().crash_at = None;
                 if crashed {
-                    self.say(|| "the run dies".to_owned());
+                    self.log(|| "the run crashes".to_owned());
                     self.counts.count("crashes");
                 }
             }
             _ => {
                 let run = self.run(seed).await;
-                self.took(&run)?;
+                self.check_results(&run)?;
             }
         }
         Ok(())
     }
 
-    /// A run, not begun yet.
+    /// A run that starts when it is awaited.
     fn prepare(&mut self, seed: u64) -> impl Future<Output = RunResults> + use<> {
         self.counts.count("runs");
         let config = in_process::config(&self.emulator).time_source(self.clock);
@@ -280,8 +282,8 @@ impl Simulation {
     fn watch_run(&self, mass_deletion: MassDeletion) {
         let now = self.clock.now();
         let destinations = &self.rules.destinations;
-        let mut chaos = self.chaos.lock().unwrap();
-        chaos.deletions = Deletions::of_run(&self.emulator, now, destinations, mass_deletion);
-        chaos.queried.clear();
+        let mut watch = self.watch.lock().unwrap();
+        watch.deletions = Deletions::of_run(&self.emulator, now, destinations, mass_deletion);
+        watch.queried.clear();
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{AWAY, HOME};
 
-/// The generated policy, as the function reads it and as the model does.
+/// A random policy, and its values for the checks.
 pub(super) struct Rules {
     pub(super) policy: Policy,
     pub(super) keep: Option<Retention>,
@@ -17,7 +17,7 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn invent(rng: &mut Rng) -> Self {
+    pub(super) fn random(rng: &mut Rng) -> Self {
         let mut retention = serde_json::Map::new();
         if rng.u8(0..5) > 0 {
             while retention.is_empty() {
