@@ -42,14 +42,14 @@ fn no_backup_is_lost_whatever_goes_wrong() {
     run("weeks of faults", weeks::simulate, weeks::SITUATIONS, 1);
 }
 
-/// A fifth of the seeds, because each runs a fleet for twelve days, many of them hour by hour.
+/// A tenth of the seeds, because each runs a fleet for twelve days, many of them hour by hour.
 #[test]
 fn no_source_starves_and_no_gap_stays_hidden() {
     run(
         "a fleet with bad sources",
         fleet::simulate,
         fleet::SITUATIONS,
-        5,
+        10,
     );
 }
 

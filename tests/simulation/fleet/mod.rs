@@ -25,7 +25,7 @@ use lightsail_snapshot_copier::{
 use serde_json::json;
 use test_support::in_process;
 
-use self::sources::Source;
+use self::sources::{Health, Source};
 use self::watch::Watch;
 use crate::clock::Clock;
 use crate::copies::day;
@@ -176,7 +176,9 @@ impl Fleet {
     async fn run_seed(mut self, seed: u64, verbose: bool) -> Result<Counts, String> {
         let start = self.clock.now();
         // Until each source was tried once, nobody knows which ones fail.
-        let tries = self.sources.len().div_ceil(self.limit()) as i64;
+        let sources = self.sources.iter();
+        let sources = sources.filter(|source| source.health != Health::NoSnapshots);
+        let tries = sources.count().div_ceil(self.limit()) as i64;
         let all_tried = 48 + tries * self.between_runs;
         for hour in (0..24 * DAYS).step_by(self.between_runs as usize) {
             self.clock

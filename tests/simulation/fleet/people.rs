@@ -2,10 +2,11 @@
 
 use lightsail_emulator::world::InstanceSnapshot;
 use lightsail_emulator::{Region, SnapshotState, SnapshotView, SourceKind, Tags};
-use lightsail_snapshot_copier::{RECOVERY_POINT_TAG, SOURCE_TAG};
+use lightsail_snapshot_copier::{MassDeletion, RECOVERY_POINT_TAG, SOURCE_TAG};
 
 use super::{Fleet, HOME};
 use crate::copies::copy_of;
+use crate::invariants::deletions::Deletions;
 
 impl Fleet {
     /// What happens before a run on a day of trouble. Returns the Region that cannot be read.
@@ -75,8 +76,14 @@ impl Fleet {
         self.counts.count("tags with another source");
     }
 
-    /// Somebody removes a tag. Name and origin still show what it is a copy of.
+    /// Somebody removes a tag. Name and origin still show what it is a copy of. If possible, from a
+    /// copy that the next run would delete.
     fn remove_tag(&mut self, region: Region, name: &str) {
+        let now = self.clock.now();
+        let copies = Deletions::of_run(&self.emulator, now, &[region], MassDeletion::Refused);
+        let copies = self.expiring(&copies).map(|(_, copies)| copies);
+        let oldest = copies.and_then(|copies| copies.into_iter().min_by_key(|(_, date)| *date));
+        let name = &oldest.map_or(name.to_owned(), |(name, _)| name);
         let copy = self.emulator.snapshot(region, name).expect("it exists");
         let mut tags = copy.tags;
         tags.remove([SOURCE_TAG, RECOVERY_POINT_TAG][self.rng.usize(0..2)]);

@@ -9,7 +9,8 @@ use lightsail_snapshot_copier::MassDeletion;
 use super::sources::Health;
 use super::{Fleet, SITUATIONS};
 use crate::clock::Clock;
-use crate::invariants::deletions::Deletions;
+use crate::copies::tagged;
+use crate::invariants::deletions::{Copies, Deletions};
 use crate::invariants::expect;
 use crate::invariants::retries::{FailedCopies, deleted_name};
 use crate::statistics::Counts;
@@ -20,6 +21,8 @@ pub(super) struct Watch {
     rng: Rng,
     pub(super) deletions: Deletions,
     failed_copies: FailedCopies,
+    /// The available snapshots that lacked a tag when the run started.
+    untagged: BTreeSet<(Region, String)>,
     /// The sources whose automatic snapshots this run asked for.
     pub(super) queried: BTreeSet<(Region, String)>,
     /// The health of each source.
@@ -38,6 +41,7 @@ impl Watch {
         Self {
             deletions: Deletions::of_run(emulator, clock.now(), &[], MassDeletion::Refused),
             failed_copies: FailedCopies::default(),
+            untagged: BTreeSet::new(),
             queried: BTreeSet::new(),
             health: BTreeMap::new(),
             trouble: false,
@@ -76,6 +80,10 @@ impl Watch {
             let state = emulator.snapshot(call.region, name).map(|copy| copy.state);
             expect(state != Some(SnapshotState::Pending), || {
                 format!("deletes {name}, which is in progress")
+            })?;
+            let key = (call.region, name.to_owned());
+            expect(!self.untagged.contains(&key), || {
+                format!("deletes {name}, which lacked a tag when the run started")
             })?;
         }
         self.deletions.check(emulator, now, call)?;
@@ -122,24 +130,46 @@ impl Fleet {
 
     /// Prepares the watch for a run that starts now.
     pub(super) fn start_watching(&mut self, mass_deletion: MassDeletion) {
-        let now = self.clock.now();
+        let (now, destinations) = (self.clock.now(), &self.destinations);
+        let deletions = Deletions::of_run(&self.emulator, now, destinations, mass_deletion);
+        let newest = match self.trouble && self.rng.bool() {
+            true => self.expiring(&deletions),
+            false => None,
+        };
         let mut watch = self.watch.lock().unwrap();
-        watch.deletions = Deletions::of_run(&self.emulator, now, &self.destinations, mass_deletion);
+        watch.to_remove = newest.and_then(|(region, copies)| {
+            let newest = copies.into_iter().max_by_key(|(_, date)| *date)?;
+            Some((region, newest.0))
+        });
+        watch.deletions = deletions;
+        watch.untagged = self.untagged();
         watch.queried.clear();
         watch.trouble = self.trouble;
-        let health = self.sources.iter();
-        watch.health = health
+        let sources = self.sources.iter();
+        watch.health = sources
             .map(|source| (source.selected.name.clone(), source.health))
             .collect();
-        watch.to_remove = None;
-        if self.trouble && self.rng.bool() {
-            // Of a source of which this run deletes copies.
-            let mut available = watch.deletions.available().iter();
-            let found = available.find(|(_, copies)| copies.len() > self.retention as usize);
-            watch.to_remove = found.and_then(|((region, ..), copies)| {
-                let newest = copies.iter().max_by_key(|(_, date)| **date)?;
-                Some((*region, newest.0.clone()))
-            });
+    }
+
+    /// The available copies of a source of which the next run deletes some.
+    pub(super) fn expiring(&mut self, deletions: &Deletions) -> Option<(Region, Copies)> {
+        let copies = deletions.available().iter();
+        let expiring: Vec<_> = copies
+            .filter(|(_, copies)| copies.len() > self.retention as usize)
+            .collect();
+        let index = self.rng.usize(0..expiring.len().max(1));
+        let ((region, ..), copies) = expiring.get(index)?;
+        Some((*region, (*copies).clone()))
+    }
+
+    fn untagged(&self) -> BTreeSet<(Region, String)> {
+        let mut untagged = BTreeSet::new();
+        for region in &self.destinations {
+            let snapshots = self.emulator.snapshots(*region).into_iter();
+            let found = snapshots
+                .filter(|copy| copy.state == SnapshotState::Available && tagged(copy).is_none());
+            untagged.extend(found.map(|copy| (*region, copy.name)));
         }
+        untagged
     }
 }
