@@ -25,21 +25,14 @@ async fn main() -> Result<(), Error> {
     if variable("AWS_LAMBDA_RUNTIME_API").is_none() {
         return Err("this is an AWS Lambda function: it runs where AWS_LAMBDA_RUNTIME_API names a Lambda Runtime API".into());
     }
-    // Certificates are loaded at start-up, when Lambda gives a whole processor, instead of in the
-    // first invocation.
-    let lightsail = Lightsail::new(sdk_config().await, fastrand::u64(..));
-    let region = variable("AWS_REGION").and_then(|name| name.parse().ok());
-    if let Some(region) = region {
-        lightsail.prepare(region);
-    }
     let policy = variable("COPY_POLICY").map(|json| parse_policy(&json));
     if let Some(Err(errors)) = &policy {
         // Logs a broken policy at start-up. Copy events still work.
         tracing::error!(event = "invalid_policy", errorMessage = errors.to_string());
     }
     let handler = Arc::new(Handler {
-        lightsail,
-        region,
+        lightsail: Lightsail::new(sdk_config().await, fastrand::u64(..)),
+        region: variable("AWS_REGION").and_then(|name| name.parse().ok()),
         function_name: variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "local".to_owned()),
         policy,
     });

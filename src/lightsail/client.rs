@@ -66,11 +66,6 @@ impl Lightsail {
         Arc::clone(endpoint)
     }
 
-    /// Creates the client of a Region before its first use.
-    pub fn prepare(&self, region: Region) {
-        self.endpoint(region);
-    }
-
     /// The number of attempts since the last call of this method.
     pub fn take_calls(&self) -> u64 {
         self.calls.swap(0, Ordering::Relaxed)

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 pub use self::client::{CALLS_AT_ONCE, Lightsail};
 pub use self::drills::NewInstance;
 pub use self::retry::Retry;
-pub use self::settings::config;
+pub use self::settings::{TLS_PROVIDER, config};
 
 use self::classify::{accepted, listed};
 use self::paging::{Page, Pages};

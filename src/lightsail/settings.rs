@@ -6,7 +6,7 @@
 //!
 //! [`rustls-native-certs`]: https://docs.rs/rustls-native-certs
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::ecs::EcsCredentialsProvider;
@@ -29,6 +29,9 @@ use aws_smithy_runtime_api::client::identity::{IdentityFuture, SharedIdentityRes
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
+/// The TLS library of all connections.
+pub const TLS_PROVIDER: Provider = Provider::Rustls(CryptoMode::Ring);
+
 /// How long it may take to open a connection, including the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -45,8 +48,7 @@ const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 /// names the missing credentials instead of a timeout.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads the settings for Lightsail's clients from the environment, and loads the trusted
-/// certificates.
+/// Reads the settings for Lightsail's clients from the environment.
 ///
 /// Lambda passes Region and credentials in environment variables, or credentials through the
 /// container endpoint. The SDK's other sources, such as instance metadata, are skipped, because
@@ -70,16 +72,19 @@ pub async fn config() -> Builder {
 }
 
 /// One connector for all clients. The SDK's own HTTP client builds one per client and parses the
-/// trusted certificates again for each.
+/// trusted certificates again for each. This takes as long as the rest of the start, so it waits
+/// for the first call.
 fn http_client() -> SharedHttpClient {
-    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT);
-    let connector = Connector::builder()
-        .connector_settings(settings.build())
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build();
-    let connector = SharedHttpConnector::new(LimitedConnector(connector));
-    http_client_fn(move |_, _| connector.clone())
+    let connector = LazyLock::new(|| {
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT);
+        let connector = Connector::builder()
+            .connector_settings(settings.build())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .tls_provider(TLS_PROVIDER)
+            .build();
+        SharedHttpConnector::new(LimitedConnector(connector))
+    });
+    http_client_fn(move |_, _| SharedHttpConnector::clone(&connector))
 }
 
 /// Fails responses that are larger than [`MAX_RESPONSE_BYTES`].

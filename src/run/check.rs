@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aws_sdk_lightsail::config::http::HttpRequest;
 use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::TlsContext;
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns};
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_types::body::SdkBody;
@@ -20,6 +20,7 @@ use http_body_util::BodyExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::lightsail::TLS_PROVIDER;
 use crate::model::Excerpt;
 use crate::model::drill::{Check, HttpCheck};
 
@@ -125,7 +126,7 @@ async fn check_http(tls: &TlsContext, address: Ipv4Addr, check: &HttpCheck) -> R
 /// A connector that opens each connection to `address`, whatever the host of the request.
 fn connector(tls: &TlsContext, address: Ipv4Addr) -> Connector {
     Connector::builder()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_provider(TLS_PROVIDER)
         .tls_context(tls.clone())
         .build_with_resolver(FixedAddress(address))
 }
