@@ -981,6 +981,23 @@ fn large_payloads() -> Vec<(Vec<u8>, &'static str)> {
             "policy.sources: the names of sources and drills have more than",
         ),
         (
+            format!(
+                r#"{}["a"]}}],"drills":{{"names":["{}"]}}}}}}"#,
+                policy(""),
+                "?".repeat(MAX_PAYLOAD - 200)
+            )
+            .into_bytes(),
+            "policy.sources: the names of sources and drills have more than",
+        ),
+        (
+            same(
+                &format!(r#"{}["a"]}}],"drills":{{"names":[],"checks":["#, policy("")),
+                r#"{"url":"http://{ip}","contains":"a","b":{}}"#,
+                "]}}}",
+            ),
+            "policy.drills.checks: ",
+        ),
+        (
             format!(r#"{{"sourceRegion":"{}"}}"#, "\\u0001".repeat(1_000_000)).into_bytes(),
             "sourceRegion: ",
         ),
