@@ -172,15 +172,15 @@ impl FakeAccount {
             }
         }
         for region in &self.policy.destinations {
+            let drills = self.drill_instances.get(region).cloned();
+            let drills = drills.unwrap_or_default();
+            observed.drill_instances.insert(*region, drills);
             if !self.unread_destinations.contains(region) {
                 let mut destination = DestinationInventory::new(*region);
                 for snapshot in self.snapshots_in(*region) {
                     destination.add(snapshot);
                 }
                 observed.destinations.insert(*region, destination);
-                let drills = self.drill_instances.get(region).cloned();
-                let drills = drills.unwrap_or_default();
-                observed.drill_instances.insert(*region, drills);
             }
         }
         for source in sources_to_query(&self.policy, &observed, self.now) {

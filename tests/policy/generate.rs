@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use lightsail_snapshot_copier::{
-    ApiError, AutoSnapshot, MassDeletion, Policy, RECOVERY_POINT_TAG, Resource, ResourceId,
-    ResourceKind, Retention, SOURCE_TAG, Snapshot, SnapshotState, parse_policy, utc_date,
+    ApiError, AutoSnapshot, DRILLED_TAG, DrillInstance, Drills, InstanceState, MassDeletion,
+    Policy, RECOVERY_POINT_TAG, Resource, ResourceId, ResourceKind, Retention, SOURCE_TAG,
+    Snapshot, SnapshotState, parse_policy, utc_date,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -343,6 +344,100 @@ pub fn account_listed_once() -> impl Strategy<Value = FakeAccount> {
         for snapshots in account.snapshots.values_mut() {
             let mut names = BTreeSet::new();
             snapshots.retain(|snapshot| names.insert(snapshot.name.clone()));
+        }
+        account
+    })
+}
+
+/// An instance that a drill made, or one that looks so. Its name has a source and a day, like those of
+/// copies, so that some of them belong together.
+fn drill_instance(now: Timestamp) -> impl Strategy<Value = DrillInstance> {
+    let states = vec![
+        InstanceState::Pending,
+        InstanceState::Running,
+        InstanceState::Stopped,
+        InstanceState::Ending,
+    ];
+    let minutes = || prop_oneof![3 => 0..300i64, 1 => 0..4000i64];
+    let parts = (
+        source(),
+        days_ago(),
+        select(states),
+        option::weighted(0.9, minutes()),
+        option::weighted(0.9, minutes()),
+        prop::bool::weighted(0.9),
+        prop::bool::weighted(0.9),
+    );
+    parts.prop_map(
+        move |(source, days_ago, state, age, left, has_tag, has_name)| {
+            let source = ResourceId {
+                kind: ResourceKind::Instance,
+                ..source
+            };
+            let day = utc_date(now) - days_ago.days();
+            let name = if has_name { &source.name } else { "other" };
+            DrillInstance {
+                name: format!("drill-{name}-{day}"),
+                created_at: age.map(|minutes| now - SignedDuration::from_mins(minutes)),
+                // Half of them have expired.
+                expires_at: left.map(|minutes| now + SignedDuration::from_mins(150 - minutes)),
+                state,
+                address: None,
+                source: has_tag.then_some(source),
+            }
+        },
+    )
+}
+
+fn drills() -> impl Strategy<Value = Drills> {
+    let globs = vec!["*", "web*", "d?", "shop.*", "shop_2E_example"];
+    let parts = (
+        subsequence(globs, 0..=3),
+        prop_oneof![1..10u32, 1..365u32],
+        1..=5usize,
+        1..=24u32,
+    );
+    parts.prop_map(|(names, every_days, at_once, max_hours)| Drills {
+        names: names
+            .into_iter()
+            .map(|glob| glob.parse().unwrap())
+            .collect(),
+        every_days,
+        at_once,
+        max_hours,
+        checks: Vec::new(),
+    })
+}
+
+/// A verdict as text: of a day in the past, today or in the future.
+fn verdict(today: Date) -> impl Strategy<Value = String> {
+    let days = prop_oneof![4 => 0..40i64, 1 => -3..0i64];
+    (days, select(vec!["passed", "failed"]))
+        .prop_map(move |(days, outcome)| format!("{} {outcome} 7m", today - days.days()))
+}
+
+/// An account whose policy has drills. Instances of drills exist, and copies have verdicts.
+pub fn account_with_drills() -> impl Strategy<Value = FakeAccount> {
+    let account = account_listed_once().prop_flat_map(|account| {
+        let today = utc_date(account.now);
+        let verdicts = vec(option::weighted(0.3, verdict(today)), 75);
+        let instances = vec(vec(drill_instance(account.now), 0..6), 3);
+        (Just(account), drills(), instances, verdicts)
+    });
+    account.prop_map(|(mut account, drills, instances, verdicts)| {
+        account.policy.drills = Some(drills);
+        for (name, instances) in DESTINATIONS.into_iter().zip(instances) {
+            let mut names = BTreeSet::new();
+            let instances = instances.into_iter();
+            let unique = instances.filter(|instance| names.insert(instance.name.clone()));
+            account
+                .drill_instances
+                .insert(region(name), unique.collect());
+        }
+        let snapshots = account.snapshots.values_mut().flatten();
+        for (snapshot, verdict) in snapshots.zip(verdicts) {
+            let tag = verdict.map(|verdict| (DRILLED_TAG.to_owned(), verdict));
+            snapshot.tags.extend(tag);
         }
         account
     })

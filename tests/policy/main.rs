@@ -3,6 +3,7 @@
 
 mod binary;
 mod drills_plan;
+mod drills_properties;
 mod drills_runs;
 mod fake_account;
 mod generate;

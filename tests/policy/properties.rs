@@ -20,11 +20,11 @@ use crate::generate::{self, NAMES, SOURCE_REGIONS};
 
 /// A snapshot that is a copy of the function's.
 #[derive(Debug, Clone)]
-struct Known<'w> {
-    source: ResourceId,
-    date: Date,
+pub struct Known<'w> {
+    pub source: ResourceId,
+    pub date: Date,
     tagged: bool,
-    snapshot: &'w Snapshot,
+    pub snapshot: &'w Snapshot,
 }
 
 fn both_tags(snapshot: &Snapshot) -> bool {
@@ -77,7 +77,7 @@ fn known(snapshot: &Snapshot) -> Option<Known<'_>> {
     })
 }
 
-fn known_in(account: &FakeAccount, region: Region) -> Vec<Known<'_>> {
+pub fn known_in(account: &FakeAccount, region: Region) -> Vec<Known<'_>> {
     let snapshots = account.snapshots_in(region).iter();
     snapshots.filter_map(known).collect()
 }
@@ -103,7 +103,7 @@ fn is_read_completely(account: &FakeAccount, region: Region) -> bool {
 }
 
 /// The sources that the policy selects and that can be seen.
-fn selected(account: &FakeAccount) -> BTreeSet<&ResourceId> {
+pub fn selected(account: &FakeAccount) -> BTreeSet<&ResourceId> {
     let resources = account.resources.iter();
     resources
         .filter(|(source, resource)| {
@@ -235,7 +235,7 @@ fn possible_changes(account: &FakeAccount, plan: &Plan) -> BTreeSet<Change> {
 }
 
 /// As many accounts as `PROPTEST_CASES` says, or 300 for each property.
-fn config() -> ProptestConfig {
+pub fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig {
         cases: std::env::var("PROPTEST_CASES").map_or(300, |_| default.cases),
