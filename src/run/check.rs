@@ -65,9 +65,11 @@ async fn check_with(
     checks: &[Check],
     deadline: Instant,
 ) -> Vec<CheckResult> {
+    let instance = address.map(|address| Instance::new(tls, address));
+    let instance = instance.as_ref();
     let results = stream::iter(checks).map(|check| async move {
-        let result = match address {
-            Some(address) => check_one(tls, address, check, deadline).await,
+        let result = match instance {
+            Some(instance) => check_one(instance, check, deadline).await,
             None => Err("the instance has no public IPv4 address".to_owned()),
         };
         CheckResult {
@@ -78,21 +80,39 @@ async fn check_with(
     results.buffered(CHECKS_AT_ONCE).collect().await
 }
 
-async fn check_one(
-    tls: &TlsContext,
+/// An instance to check.
+struct Instance {
     address: Ipv4Addr,
-    check: &Check,
-    deadline: Instant,
-) -> Result<(), String> {
+    /// Opens each connection to `address`. It reads all trusted certificates, so the checks share it.
+    connector: Connector,
+}
+
+impl Instance {
+    fn new(tls: &TlsContext, address: Ipv4Addr) -> Self {
+        let connector = Connector::builder()
+            .tls_provider(TLS_PROVIDER)
+            .tls_context(tls.clone())
+            // Each check has a connection of its own.
+            .pool_max_idle_per_host(0)
+            .build_with_resolver(FixedAddress(address));
+        Self { address, connector }
+    }
+}
+
+async fn check_one(instance: &Instance, check: &Check, deadline: Instant) -> Result<(), String> {
     let start = Instant::now();
     let end = deadline.min(start + TIMEOUT);
     let answer = async {
         match check {
-            Check::Port(port) => check_port(address, *port).await,
-            Check::Http(check) => check_http(tls, address, check).await,
+            Check::Port(port) => check_port(instance.address, *port).await,
+            Check::Http(check) => check_http(instance, check).await,
         }
     };
-    timeout_at(end, answer).await.unwrap_or_else(|_elapsed| {
+    let answer = match start < end {
+        true => timeout_at(end, answer).await.ok(),
+        false => None,
+    };
+    answer.unwrap_or_else(|| {
         let seconds = end.saturating_duration_since(start).as_secs_f64();
         Err(format!("no answer within {seconds:.1} s"))
     })
@@ -105,13 +125,14 @@ async fn check_port(address: Ipv4Addr, port: u16) -> Result<(), String> {
     }
 }
 
-async fn check_http(tls: &TlsContext, address: Ipv4Addr, check: &HttpCheck) -> Result<(), String> {
-    let host = check.host.clone().unwrap_or_else(|| address.to_string());
+async fn check_http(instance: &Instance, check: &HttpCheck) -> Result<(), String> {
+    let host = check.host.clone();
+    let host = host.unwrap_or_else(|| instance.address.to_string());
     let url = check.url.replacen("{ip}", &host, 1);
     let mut request = HttpRequest::get(url).map_err(|error| cause(&error))?;
     let headers = request.headers_mut();
     headers.insert("user-agent", env!("CARGO_PKG_NAME"));
-    let response = connector(tls, address).call(request).await;
+    let response = instance.connector.call(request).await;
     let response = response.map_err(|error| format!("no response: {}", cause(&error)))?;
     let status = response.status().as_u16();
     if status != check.status {
@@ -121,14 +142,6 @@ async fn check_http(tls: &TlsContext, address: Ipv4Addr, check: &HttpCheck) -> R
         Some(text) => find(text, response.into_body()).await,
         None => Ok(()),
     }
-}
-
-/// A connector that opens each connection to `address`, whatever the host of the request.
-fn connector(tls: &TlsContext, address: Ipv4Addr) -> Connector {
-    Connector::builder()
-        .tls_provider(TLS_PROVIDER)
-        .tls_context(tls.clone())
-        .build_with_resolver(FixedAddress(address))
 }
 
 /// Resolves every name to one address.
@@ -310,6 +323,17 @@ mod tests {
             let waited = start.elapsed().as_secs_f64();
             assert!(waited <= left.min(5.0) + 0.002, "{waited}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_check_after_the_deadline_makes_no_connection() {
+        let listener = TcpListener::bind((LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let results = check(Some(LOCALHOST), &[Check::Port(port)], Instant::now()).await;
+        let expected = "no answer within 0.0 s";
+        assert_eq!(results[0].error.as_deref(), Some(expected));
+        let connected = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+        assert!(connected.is_err(), "{connected:?}");
     }
 
     #[tokio::test]
