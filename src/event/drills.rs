@@ -1,6 +1,7 @@
 //! The `drills` of a policy in JSON.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::Uri;
 use serde_json::Value;
@@ -56,7 +57,7 @@ impl FromJson for Check {
                 port.and_then(|Count(port)| u16::try_from(port).ok())
                     .map(Self::Port)
             }
-            (false, true) => http.map(Self::Http),
+            (false, true) => http.map(|http| Self::Http(Arc::new(http))),
             (true, true) => {
                 object.error("url", "give either port or url, not both");
                 None
@@ -183,12 +184,12 @@ mod tests {
     }
 
     fn http(url: &str, host: Option<&str>) -> Check {
-        Check::Http(HttpCheck {
+        Check::Http(Arc::new(HttpCheck {
             url: url.to_owned(),
             host: host.map(str::to_owned),
             status: 200,
             contains: None,
-        })
+        }))
     }
 
     #[test]
@@ -230,12 +231,12 @@ mod tests {
             [
                 Check::Port(22),
                 http("http://{ip}/", None),
-                Check::Http(HttpCheck {
+                Check::Http(Arc::new(HttpCheck {
                     url: "https://{ip}:8443/status?full=1".to_owned(),
                     host: Some("www.example.com".to_owned()),
                     status: 302,
                     contains: Some("WordPress".to_owned()),
-                }),
+                })),
             ]
         );
     }

@@ -1,5 +1,7 @@
 //! Restore drills: copies are restored on a schedule to prove that they work.
 
+use std::sync::Arc;
+
 use glob::Pattern;
 
 /// Which copies are restored on a schedule, and what a restored instance must answer.
@@ -30,8 +32,8 @@ impl Drills {
 pub enum Check {
     /// The instance accepts a TCP connection at this port.
     Port(u16),
-    /// The instance answers an HTTP or HTTPS request.
-    Http(HttpCheck),
+    /// The instance answers an HTTP or HTTPS request. Each result of the check shares it.
+    Http(Arc<HttpCheck>),
 }
 
 /// A GET request to the instance's public address, and the expected answer. Redirects are not

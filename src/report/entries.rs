@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
+use crate::model::Excerpt;
 use crate::model::copy::CopySource;
 use crate::model::drill::Check;
 use crate::model::failure::ApiError;
@@ -84,7 +85,7 @@ pub(super) struct DrillEntry<'a> {
 #[serde(rename_all = "camelCase")]
 struct CheckEntry<'a> {
     port: Option<u16>,
-    url: Option<&'a str>,
+    url: Option<String>,
     passed: bool,
     message: Option<&'a str>,
 }
@@ -199,7 +200,7 @@ impl<'a> From<&'a CheckResult> for CheckEntry<'a> {
     fn from(result: &'a CheckResult) -> Self {
         let (port, url) = match &result.check {
             Check::Port(port) => (Some(*port), None),
-            Check::Http(check) => (None, Some(check.url.as_str())),
+            Check::Http(check) => (None, Some(Excerpt(&check.url).to_string())),
         };
         Self {
             port,

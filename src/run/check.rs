@@ -46,7 +46,7 @@ impl fmt::Display for CheckResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.check {
             Check::Port(port) => write!(f, "port {port}")?,
-            Check::Http(check) => f.write_str(&check.url)?,
+            Check::Http(check) => write!(f, "{}", Excerpt(&check.url))?,
         }
         write!(f, ": {}", self.error.as_deref().unwrap_or("passed"))
     }
@@ -192,6 +192,8 @@ fn cause(error: &(dyn Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use aws_smithy_http_client::tls::TrustStore;
     use lightsail_emulator::{Emulator, World};
     use test_support::tls::Tls;
@@ -258,7 +260,7 @@ mod tests {
             contains: contains.map(str::to_owned),
             ..http(&format!("http://{{ip}}:{port}/"))
         };
-        error(Check::Http(check)).await
+        error(Check::Http(check.into())).await
     }
 
     fn answer(body: &[u8]) -> Vec<u8> {
@@ -276,7 +278,7 @@ mod tests {
             found.starts_with("no connection: Connection refused"),
             "{found}"
         );
-        let check = Check::Http(http(&format!("http://{{ip}}:{CLOSED}/")));
+        let check = Check::Http(http(&format!("http://{{ip}}:{CLOSED}/")).into());
         let found = error(check).await.unwrap();
         assert!(
             found.starts_with("no response: Connection refused"),
@@ -286,7 +288,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_instance_without_an_address_fails_every_check() {
-        let checks = [Check::Port(22), Check::Http(http("http://{ip}/"))];
+        let checks = [Check::Port(22), Check::Http(http("http://{ip}/").into())];
         for address in [None, Some("::1"), Some("localhost")] {
             let results = check(address, &checks, Instant::now()).await;
             let results: Vec<_> = results
@@ -303,10 +305,10 @@ mod tests {
         let listener = TcpListener::bind((LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let checks = ["http", "https"].map(|scheme| {
-            Check::Http(HttpCheck {
+            Check::Http(Arc::new(HttpCheck {
                 host: Some("www.example.com".to_owned()),
                 ..http(&format!("{scheme}://{{ip}}:{port}/"))
-            })
+            }))
         });
         for (left, expected) in [
             (60.0, "no answer within 5.0 s"),
@@ -347,7 +349,7 @@ mod tests {
                 host: host.map(str::to_owned),
                 ..http(&format!("http://{{ip}}:{port}/a?b=c"))
             };
-            assert_eq!(error(Check::Http(check)).await, None);
+            assert_eq!(error(Check::Http(check.into())).await, None);
             let request = request.await.unwrap().to_ascii_lowercase();
             assert!(request.starts_with("get /a?b=c http/1.1\r\n"), "{request}");
             let line = format!("\r\nhost: {expected}:{port}\r\n");
@@ -369,7 +371,7 @@ mod tests {
             status: 302,
             ..http(&format!("http://{{ip}}:{port}/"))
         };
-        assert_eq!(error(Check::Http(check)).await, None);
+        assert_eq!(error(Check::Http(check.into())).await, None);
         let followed = tokio::time::timeout(Duration::ZERO, elsewhere.accept()).await;
         assert!(followed.is_err(), "{followed:?}");
     }
@@ -428,7 +430,7 @@ mod tests {
             ..http(&url)
         };
         let start = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nThe text";
-        let (found, _connection) = tokio::join!(error(Check::Http(check)), async {
+        let (found, _connection) = tokio::join!(error(Check::Http(check.into())), async {
             let (mut connection, _) = listener.accept().await.unwrap();
             receive(&mut connection).await;
             connection.write_all(start).await.unwrap();
@@ -471,7 +473,7 @@ mod tests {
         // Each server answers only when all connections are there.
         let listener = TcpListener::bind((LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let mut checks = vec![Check::Http(http(&format!("http://{{ip}}:{port}/"))); 4];
+        let mut checks = vec![Check::Http(http(&format!("http://{{ip}}:{port}/")).into()); 4];
         checks.insert(2, Check::Port(CLOSED));
         let deadline = Instant::now() + Duration::from_secs(60);
         let (results, ()) = tokio::join!(check(Some(LOCALHOST), &checks, deadline), async {
@@ -494,12 +496,12 @@ mod tests {
     /// The error of an HTTPS check of a server whose certificate is for `localhost`.
     async fn https_error(server: &Tls, trust: TrustStore, host: &str) -> Option<String> {
         let tls = TlsContext::builder().with_trust_store(trust).build();
-        let check = Check::Http(HttpCheck {
+        let check = Check::Http(Arc::new(HttpCheck {
             host: Some(host.to_owned()),
             // The emulator refuses a request without a signature.
             status: 400,
             ..http(&server.url.replacen("localhost", "{ip}", 1))
-        });
+        }));
         let deadline = Instant::now() + Duration::from_secs(60);
         let address = LOCALHOST.parse().ok();
         let results = check_with(&tls.unwrap(), address, &[check], deadline).await;

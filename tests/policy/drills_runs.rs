@@ -193,6 +193,24 @@ async fn a_check_that_the_deadline_cuts_short_proves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn results_quote_only_the_start_of_long_urls() {
+    let url = format!("http://{{ip}}:1/{}", "a".repeat(5_000));
+    let drills = json!({ "names": ["web"], "checks": vec![json!({ "url": url }); 1000] });
+    for (hours, expected) in [(1, "waiting"), (5, "failed")] {
+        let function = in_process(&json!({ "instances": [ existing(hours) ] }), &drills);
+        let run = function.run().await;
+        assert_eq!(outcomes(&run), [outcome("drill-web-D", expected)]);
+        let line = run.lines("drill_result")[0].to_string();
+        assert!(line.len() < 500_000, "{} bytes", line.len());
+        if let Ok(answer) = &run.result {
+            let checks = answer["drills"][0]["checks"].as_array().unwrap();
+            assert_eq!(checks.len(), 1000);
+            assert!(checks[0]["url"].as_str().unwrap().ends_with("aaa…"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_instance_that_never_runs_fails_at_max_hours() {
     let mut stopped = existing(5);
     stopped["state"] = "stopped".into();
