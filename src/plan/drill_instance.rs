@@ -38,6 +38,7 @@ pub fn drill_tags(source: &ResourceId, drills: &Drills, now: Timestamp) -> [(Str
 /// The source in the value of a drill tag.
 fn source_from_tag(value: &str) -> Option<ResourceId> {
     let (region, name) = value.split_once('/')?;
+    (!name.is_empty()).then_some(())?;
     Some(ResourceId {
         region: region.parse().ok()?,
         name: name.to_owned(),

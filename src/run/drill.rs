@@ -116,9 +116,13 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
                     false => DrillOutcome::Waiting,
                 };
                 let result = self.delete(&drill, self.result(&drill, outcome)).await;
-                match drill.is_overdue && result.error.is_none() {
-                    true => self.remains(&drill),
-                    false => result,
+                match result.error {
+                    Some(_) => result,
+                    None if drill.is_overdue => self.remains(&drill),
+                    None => DrillResult {
+                        error: is_cancelled.then(cancelled),
+                        ..result
+                    },
                 }
             }
             _ if drill.is_overdue => self.remains(&drill),
@@ -268,7 +272,13 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
                     true => result.outcome,
                     false => DrillOutcome::Failed,
                 },
-                error: Some(result.error.clone().unwrap_or(error)),
+                error: Some(match result.error {
+                    Some(first) => ApiError {
+                        message: format!("{}; DeleteInstance: {error}", first.message),
+                        ..first
+                    },
+                    None => error,
+                }),
                 ..result
             },
         }
@@ -299,4 +309,10 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
             error: None,
         }
     }
+}
+
+/// Why a drill ends without a verdict.
+fn cancelled() -> ApiError {
+    let message = "the policy has no such drill (any more), so its instance is deleted";
+    ApiError::found("DrillCancelled", message.to_owned())
 }

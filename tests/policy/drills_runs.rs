@@ -276,6 +276,8 @@ async fn no_names_start_no_drill_and_clean_up() {
     );
     let run = function.run().await;
     assert_eq!(outcomes(&run), [outcome("drill-web-D", "inconclusive")]);
+    let code = &run.answer()["drills"][0]["error"]["code"];
+    assert_eq!(*code, "DrillCancelled");
     assert_eq!(run.changes(), ["us-east-1 DeleteInstance"]);
     function.pass(61);
     let names: Vec<_> = instances(&function).into_iter().map(|i| i.name).collect();
@@ -435,6 +437,24 @@ async fn a_deletion_that_is_refused_fails_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failed_drill_says_that_its_instance_could_not_be_deleted() {
+    let function = in_process(
+        &json!({ "instances": [ existing(5) ] }),
+        &json!({ "names": ["web"], "checks": [ { "port": 1 } ] }),
+    );
+    let call = Operation::DeleteInstance;
+    function
+        .emulator
+        .fault_next(call, 1, refusal("AccessDeniedException", "no"));
+    let run = function.run().await;
+    let (error_type, message) = run.error();
+    assert_eq!(error_type, "DrillFailed");
+    assert!(message.contains("ChecksFailed: after 300 min"), "{message}");
+    let expected = "; DeleteInstance: AccessDeniedException: no";
+    assert!(message.ends_with(expected), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_instance_that_remains_fails_the_run() {
     let mut old = existing(7);
     old["tags"]["snapshot-copier:drill-expires"] = Value::from("2026-01-01T00:00:00Z");
@@ -484,7 +504,7 @@ async fn a_drill_instance_is_never_a_source_even_without_drills() {
 
 #[tokio::test(start_paused = true)]
 async fn a_drill_instance_with_a_garbled_tag_is_no_source_and_is_deleted() {
-    for value in ["", "web", "/web", "moon/web", "us-west-2"] {
+    for value in ["", "web", "/web", "moon/web", "us-west-2", "us-west-2/"] {
         let mut garbled = existing(25);
         garbled["tags"] = json!({ "snapshot-copier:drill": value });
         let world =
