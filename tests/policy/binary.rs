@@ -196,3 +196,32 @@ async fn a_policy_with_mistakes_is_told_at_the_start_and_by_each_run() {
     let (ending, _) = run(&mut deployed, &payload).await;
     assert_eq!(answer(ending)["summary"]["started"], 4);
 }
+
+#[tokio::test]
+async fn drills_write_two_more_metrics() {
+    // It never ran, and its time is over.
+    let world = r#"{ "copySeconds": 0, "regions": {
+        "us-west-2": { "instances": [ { "name": "web", "autoSnapshots": [ { "date": "today" } ] } ] },
+        "us-east-1": { "instances": [ { "name": "drill-web-2026-11-22", "state": "stopped",
+            "createdAt": "2026-11-22T06:00:00Z", "tags": {
+                "snapshot-copier:drill": "us-west-2/web",
+                "snapshot-copier:drill-expires": "2026-11-22T10:00:00Z" } } ] } } }"#;
+    let policy = r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1"],
+        "drills": { "names": ["web"] } }"#;
+    let mut deployed = deployed(world, Some(policy)).await;
+    let (ending, lines) = run(&mut deployed, "{}").await;
+    match ending {
+        Ending::Error { error_type, .. } => assert_eq!(error_type, "DrillFailed"),
+        other => panic!("{other:?}"),
+    }
+    let records = records(&lines);
+    let [record] = records[..] else {
+        panic!("{records:#?}")
+    };
+    let metrics = checked(record);
+    assert_eq!(metrics["DrillsFailed"], 1.0);
+    assert_eq!(metrics["DrillInstances"], 1.0);
+    // The copies are as they should be.
+    assert_eq!(metrics["Failures"], 0.0);
+    assert_eq!(metrics["CopiesStarted"], 1.0);
+}
