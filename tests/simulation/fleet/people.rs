@@ -19,7 +19,7 @@ impl Fleet {
         match (self.rng.u8(0..24), name) {
             (0, Some(name)) => self.set_future_date(region, &name),
             (1, Some(name)) => self.set_other_source(region, &name),
-            (2, Some(name)) => self.remove_tag(region, &name),
+            (2 | 8 | 9, Some(name)) => self.remove_tag(region, &name),
             (3, _) => self.add_foreign_snapshot(region),
             (4 | 5, _) => self.lose_state(region),
             (6, Some(name)) => {

@@ -10,7 +10,7 @@ use super::sources::Health;
 use super::{Fleet, SITUATIONS};
 use crate::clock::Clock;
 use crate::copies::tagged;
-use crate::invariants::deletions::{Copies, Deletions};
+use crate::invariants::deletions::{Copies, Deletions, bound};
 use crate::invariants::expect;
 use crate::invariants::retries::{FailedCopies, deleted_name};
 use crate::statistics::Counts;
@@ -151,11 +151,15 @@ impl Fleet {
             .collect();
     }
 
-    /// The available copies of a source of which the next run deletes some.
+    /// The available copies of a source of which the next run deletes some. It refuses a mass
+    /// deletion.
     pub(super) fn expiring(&mut self, deletions: &Deletions) -> Option<(Region, Copies)> {
         let copies = deletions.available().iter();
         let expiring: Vec<_> = copies
-            .filter(|(_, copies)| copies.len() > self.retention as usize)
+            .filter(|(_, copies)| {
+                let expired = copies.len().saturating_sub(self.retention as usize);
+                (1..=bound(copies.len())).contains(&expired)
+            })
             .collect();
         let index = self.rng.usize(0..expiring.len().max(1));
         let ((region, ..), copies) = expiring.get(index)?;

@@ -11,9 +11,13 @@ use super::expect;
 use super::retries::deleted_name;
 use crate::copies::{copy_of, last_valid_date, tagged};
 
-/// How many available copies of a source a run may delete in a destination without permission, if
-/// half of them is less.
+/// The bound, if half of the copies is less.
 const ALWAYS_ALLOWED: usize = 3;
+
+/// How many of a source's available copies a run may delete in a destination without permission.
+pub fn bound(available: usize) -> usize {
+    ALWAYS_ALLOWED.max(available / 2)
+}
 
 /// A destination, and the kind and `{region}/{name}` of a source.
 pub type Owner = (Region, SourceKind, String);
@@ -56,7 +60,7 @@ impl Deletions {
         let deleted = self.deleted.iter();
         let is_mass = |(owner, deleted): &(&Owner, &BTreeSet<String>)| {
             let available = self.available.get(owner).map_or(0, BTreeMap::len);
-            deleted.len() > ALWAYS_ALLOWED.max(available / 2)
+            deleted.len() > bound(available)
         };
         deleted.filter(is_mass).count()
     }
@@ -114,7 +118,7 @@ impl Deletions {
         deleted.insert(name.clone());
         let bound = match self.mass_deletion {
             MassDeletion::Allowed => usize::MAX,
-            MassDeletion::Refused => ALWAYS_ALLOWED.max(available / 2),
+            MassDeletion::Refused => bound(available),
         };
         expect(deleted.len() <= bound, || {
             format!("deletes {deleted:?} of {available} copies")
