@@ -13,6 +13,7 @@ use crate::lightsail::Lightsail;
 use crate::model::drill::Drills;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
+use crate::model::resource::InstanceState;
 use crate::model::restore_date::utc_date;
 use crate::model::verdict::{Verdict, VerdictOutcome};
 use crate::plan::{DRILLED_TAG, DrillPlan, DrillStep, PlannedDrill};
@@ -265,23 +266,40 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
             .lightsail
             .delete_instance(region, &drill.instance, self.deadline.all)
             .await;
-        match deleted {
-            Ok(()) => result,
-            Err(error) => DrillResult {
-                outcome: match error.retryable() {
-                    true => result.outcome,
-                    false => DrillOutcome::Failed,
-                },
-                error: Some(match result.error {
-                    Some(first) => ApiError {
-                        message: format!("{}; DeleteInstance: {error}", first.message),
-                        ..first
-                    },
-                    None => error,
-                }),
-                ..result
-            },
+        let Err(error) = deleted else {
+            return result;
+        };
+        // Unknown for a failure that passes: the next run looks.
+        let remains = match error.retryable() {
+            true => None,
+            false => self.remains_after_refusal(drill).await,
+        };
+        if remains == Some(false) {
+            return result;
         }
+        DrillResult {
+            outcome: match remains {
+                Some(_) => DrillOutcome::Failed,
+                None => result.outcome,
+            },
+            error: Some(match &result.error {
+                Some(first) => ApiError {
+                    message: format!("{}; DeleteInstance: {error}", first.message),
+                    ..first.clone()
+                },
+                None => error,
+            }),
+            ..result
+        }
+    }
+
+    /// Whether a drill's instance exists and is not being deleted. Lightsail refuses to delete an
+    /// instance again, after a lost answer or if another run has deleted it. `None`: unknown.
+    async fn remains_after_refusal(&self, drill: &PlannedDrill) -> Option<bool> {
+        let existing = self.drill_instances().await.ok()?;
+        let mut existing = existing.iter();
+        let instance = existing.find(|instance| instance.name == drill.instance);
+        Some(instance.is_some_and(|instance| instance.state != InstanceState::Ending))
     }
 
     /// The result of a drill whose instance should be gone.

@@ -140,7 +140,7 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
     }
 
     /// The drill instances that exist at the moment.
-    async fn drill_instances(&self) -> Result<Vec<DrillInstance>, ApiError> {
+    pub(super) async fn drill_instances(&self) -> Result<Vec<DrillInstance>, ApiError> {
         let deadline = self.deadline.all;
         let lightsail = self.lightsail;
         let instances = lightsail.resources(self.region, ResourceKind::Instance, deadline);

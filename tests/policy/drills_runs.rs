@@ -455,6 +455,29 @@ async fn a_failed_drill_says_that_its_instance_could_not_be_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drill_passes_although_its_instance_is_already_being_deleted() {
+    let drills = json!({ "names": ["web"] });
+    let function = in_process(&json!({ "instances": [ existing(1) ] }), &drills);
+    // Lightsail refuses the retry.
+    let call = Operation::DeleteInstance;
+    function.emulator.fault_next(call, 1, Fault::LoseAnswer);
+    let run = function.run().await;
+    assert_eq!(run.calls_of("us-east-1", call.as_str()).len(), 2);
+    assert_eq!(outcomes(&run), [outcome("drill-web-D", "passed")]);
+    assert_eq!(run.answer()["drills"][0].get("error"), None);
+
+    let function = in_process(&json!({ "instances": [ existing(1) ] }), &drills);
+    let slow = Fault::None.after(Duration::from_secs(1));
+    function
+        .emulator
+        .fault_next(Operation::TagResource, 2, slow);
+    let time = crate::in_process::A_QUARTER_OF_AN_HOUR;
+    let (a, b) = tokio::join!(function.serve("{}", time), function.serve("{}", time));
+    assert_eq!(a.unwrap()["drills"][0]["outcome"], "passed");
+    assert_eq!(b.unwrap()["drills"][0]["outcome"], "passed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_instance_that_remains_fails_the_run() {
     let mut old = existing(7);
     old["tags"]["snapshot-copier:drill-expires"] = Value::from("2026-01-01T00:00:00Z");
