@@ -24,10 +24,10 @@ impl Counts {
         *count.unwrap_or_else(|| panic!("{situation:?} is not in the scenario's list")) += times;
     }
 
-    /// Adds the counts of another seed.
+    /// Adds other counts, also those of other situations.
     pub fn merge(&mut self, other: &Self) {
         for (situation, times) in &other.0 {
-            self.add(situation, *times);
+            *self.0.entry(situation).or_default() += times;
         }
     }
 

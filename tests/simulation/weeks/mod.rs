@@ -1,6 +1,7 @@
 //! One seed: sources, a policy, weeks of faults, two runs without faults, and the final checks.
 
 mod account;
+mod drills;
 mod faults;
 mod invariants;
 mod policy;
@@ -20,6 +21,7 @@ use test_support::in_process;
 use tokio::sync::Notify;
 
 use self::account::SourceKey;
+use self::drills::{Drills, RUN};
 use self::policy::Rules;
 use self::watch::Watch;
 use crate::clock::Clock;
@@ -60,6 +62,7 @@ struct Weeks {
     rng: Rng,
     watch: Arc<Mutex<Watch>>,
     crash: Arc<Notify>,
+    drills: Arc<Mutex<Drills>>,
     sources: BTreeMap<SourceKey, SourceKind>,
     foreign: BTreeMap<(Region, String), BTreeMap<String, String>>,
     copy_time: Duration,
@@ -71,7 +74,7 @@ struct Weeks {
 /// Simulates one seed. The error says what went wrong.
 pub fn simulate(seed: u64, verbose: bool) -> Result<Counts, String> {
     tokio::runtime::Builder::new_current_thread()
-        .enable_time()
+        .enable_all()
         .start_paused(true)
         .build()
         .expect("a runtime")
@@ -85,11 +88,12 @@ impl Weeks {
         let start = "2027-01-04T00:00:00Z".parse().expect("a time");
         let clock = Clock::at(start);
         let copy_time = Duration::from_secs(rng.u64(30..20_000));
+        let mut drills = Drills::new(seed, clock, &rules.destinations);
         let world = World {
             copy_time: copy_time.try_into().expect("a few hours"),
             copy_limit: 10_000,
             page_size: rng.usize(1..8),
-            ..World::default()
+            ..drills.world()
         };
         let emulator = Emulator::with_clock(world, move || clock.now());
         emulator.record_calls(false);
@@ -109,15 +113,21 @@ impl Weeks {
             seen: BTreeSet::new(),
         }));
         let crash = Arc::new(Notify::new());
+        let drills = Arc::new(Mutex::new(drills));
         let hook = {
             let (emulator, watch, crash) = (emulator.clone(), watch.clone(), crash.clone());
-            let keep = rules.keep;
+            let (keep, drills) = (rules.keep, drills.clone());
             move |call: &Call| {
                 let mut watch = watch.lock().unwrap();
                 if let Err(problem) = watch.check(&emulator, keep, call) {
                     watch.broken.get_or_insert(problem);
                 }
-                watch.fault(call, &crash)
+                let mut drills = drills.lock().unwrap();
+                if watch.crash_at.is_some() && drills.crashes_at(call) {
+                    watch.crash_at = Some(call.number);
+                }
+                let fault = watch.fault(call, &crash);
+                drills.call(&emulator, call, fault)
             }
         };
         emulator.on_call(hook);
@@ -128,6 +138,7 @@ impl Weeks {
             rng,
             watch,
             crash,
+            drills,
             sources: BTreeMap::new(),
             foreign: BTreeMap::new(),
             copy_time,
@@ -150,8 +161,10 @@ impl Weeks {
         }
         let mut day = Date::constant(2027, 1, 4);
         for _ in 0..self.rng.usize(10..24) {
+            self.change_drills(day);
             self.start_day(day);
             self.run_of_the_day(seed).await?;
+            self.more_runs(seed).await?;
             self.remember_copies();
             day = day.saturating_add(1.day());
             self.clock.wait_until(midnight(day)).await;
@@ -165,6 +178,7 @@ impl Weeks {
             watch.down.clear();
             watch.crash_at = None;
         }
+        self.drills.lock().unwrap().stop_faults(&self.emulator);
         // Two runs, and more if the policy's limit needs them. Each starts after the copies of the
         // previous one have ended.
         self.start_day(day);
@@ -183,8 +197,10 @@ impl Weeks {
         }
         self.remember_copies();
         self.check_end_state()?;
+        self.end_drills(seed, day).await?;
         let watch = self.watch.lock().unwrap();
         self.counts.merge(&watch.counts);
+        self.counts.merge(&self.drills.lock().unwrap().counts);
         self.counts.add("calls", self.emulator.call_count());
         match &watch.broken {
             Some(broken) => Err(broken.clone()),
@@ -213,7 +229,7 @@ impl Weeks {
                 self.check_results(&two)?;
             }
             1 => {
-                let number = self.emulator.call_count() + self.rng.u64(1..40);
+                let number = self.emulator.call_count() + self.rng.u64(1..60);
                 self.watch.lock().unwrap().crash_at = Some(number);
                 let crash = self.crash.clone();
                 self.watch_run(self.mass_deletion);
@@ -228,6 +244,7 @@ impl Weeks {
                 if crashed {
                     self.log(|| "the run crashes".to_owned());
                     self.counts.count("crashes");
+                    self.drills.lock().unwrap().crash(&self.emulator);
                 }
             }
             _ => {
@@ -244,11 +261,13 @@ impl Weeks {
         let config = in_process::config(&self.emulator).time_source(self.clock);
         let lightsail = Lightsail::new(config, seed ^ self.counts.get("runs"));
         let policy = self.rules.policy.clone();
+        let (emulator, drills) = (self.emulator.clone(), self.drills.clone());
+        let number = drills.lock().unwrap().start_run(&policy);
         let time = Duration::from_secs(self.rng.u64(20..900));
         let clock = self.clock;
         let verbose = self.verbose;
         let mass_deletion = self.mass_deletion;
-        async move {
+        RUN.scope(number, async move {
             let steps = Cell::new(0);
             let results = run_policy(
                 &lightsail,
@@ -269,8 +288,9 @@ impl Weeks {
             .await;
             let reported = results.copies.len() + results.deletions.len() + results.coverage.len();
             assert!(steps.get() >= reported, "a step was not reported");
+            drills.lock().unwrap().end_run(&emulator, number, &results);
             results
-        }
+        })
     }
 
     async fn run(&mut self, seed: u64) -> RunResults {

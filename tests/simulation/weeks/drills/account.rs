@@ -1,0 +1,175 @@
+//! What happens in the account: servers, quotas, bundles, attached disks, and what people do.
+
+use jiff::SignedDuration;
+use jiff::civil::Date;
+use lightsail_emulator::world::Source;
+use lightsail_emulator::{Emulator, Region, Tags};
+use lightsail_snapshot_copier::{DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG, Policy};
+
+use super::{Drills, is_drill, is_own};
+use crate::copies::tagged;
+use crate::weeks::HOME;
+
+/// The bundle of all sources.
+const BUNDLE: &str = "small_3_0";
+
+impl Drills {
+    /// What happens before the runs of a day.
+    pub(in super::super) fn morning(
+        &mut self,
+        emulator: &Emulator,
+        day: Date,
+        policy: &mut Policy,
+    ) {
+        if !self.rules.are_wanted {
+            return;
+        }
+        if policy.drills.is_none() || self.rng.u8(0..6) == 0 {
+            self.change_names(policy);
+        }
+        for _ in 0..2 {
+            self.change_account(emulator, day);
+        }
+    }
+
+    fn change_account(&mut self, emulator: &Emulator, day: Date) {
+        let region = self.destinations[self.rng.usize(0..self.destinations.len())];
+        match self.rng.u8(0..14) {
+            0 => self.limit_instances(emulator, region),
+            1 => emulator.set_bundle_active(region, BUNDLE, false),
+            2 => self.add_server(emulator, region),
+            3 => self.add_drill_of_another_policy(emulator, region, day),
+            4 => self.delete_a_drill_instance(emulator, region),
+            5 => self.remove_a_verdict(emulator, region),
+            6 => self.attach_a_disk(emulator),
+            7..=10 => {
+                emulator.set_bundle_active(region, BUNDLE, true);
+                emulator.set_instance_quota(region, None);
+            }
+            _ => {}
+        }
+    }
+
+    /// As many instances as there are now, so that none can be created.
+    fn limit_instances(&mut self, emulator: &Emulator, region: Region) {
+        let count = emulator.instances(region).len();
+        emulator.set_instance_quota(region, Some(count));
+    }
+
+    /// A server that no drill made, although its name or its tag looks so.
+    fn add_server(&mut self, emulator: &Emulator, region: Region) {
+        let copies = emulator.snapshots(region);
+        let copies: Vec<_> = copies.iter().filter_map(tagged).collect();
+        let drill = copies.get(self.rng.usize(0..copies.len() + 1));
+        let (name, tags) = match (self.rng.u8(0..4), drill) {
+            (0, _) => ("drill-hall".to_owned(), Tags::new()),
+            (1, _) => ("production".to_owned(), drill_tag("us-west-2/shop-1")),
+            (_, Some((source, date))) => {
+                let (_, name) = source.split_once('/').expect("a Region and a name");
+                (format!("drill-{name}-{date}"), Tags::new())
+            }
+            _ => return,
+        };
+        let server = Source {
+            tags,
+            ..Source::named(&name)
+        };
+        if emulator.add_instance(region, &server).is_err() {
+            return;
+        }
+        let mut instances = emulator.instances(region).into_iter();
+        let server = instances.find(|instance| instance.name == name);
+        self.servers
+            .insert((region, name), server.expect("it was added"));
+        self.counts.count("servers that look like drill instances");
+    }
+
+    /// A drill instance of another policy, perhaps with a wrong tag or without one.
+    fn add_drill_of_another_policy(&mut self, emulator: &Emulator, region: Region, day: Date) {
+        let now = self.clock.now();
+        let source = ["ap-northeast-1/theirs", "us-west-2/theirs", "theirs"];
+        let mut tags = drill_tag(source[self.rng.usize(0..source.len())]);
+        let expires = match self.rng.u8(0..4) {
+            0 => None,
+            1 => Some("2062-01-01T00:00:00Z".to_owned()),
+            _ => Some((now + SignedDuration::from_hours(self.rng.i64(1..24))).to_string()),
+        };
+        tags.extend(expires.map(|expires| (DRILL_EXPIRES_TAG.to_owned(), expires)));
+        let drill = Source {
+            tags,
+            created_at: Some(now),
+            ..Source::named(&format!("drill-theirs-{day}"))
+        };
+        if emulator.add_instance(region, &drill).is_ok() {
+            self.counts.count("drill instances of another policy");
+        }
+    }
+
+    /// Somebody deletes a drill instance.
+    fn delete_a_drill_instance(&mut self, emulator: &Emulator, region: Region) {
+        let instances = emulator.instances(region);
+        let own = instances
+            .iter()
+            .find(|instance| is_drill(instance) && is_own(&instance.tags[DRILL_TAG]));
+        if let Some(instance) = own {
+            emulator
+                .remove_instance(region, &instance.name)
+                .expect("it exists");
+            self.counts.count("drill instances deleted by people");
+        }
+    }
+
+    /// Somebody removes the tag with the verdict from a copy.
+    fn remove_a_verdict(&mut self, emulator: &Emulator, region: Region) {
+        let mut copies = emulator.snapshots(region);
+        copies.retain(|copy| copy.tags.contains_key(DRILLED_TAG));
+        if copies.is_empty() {
+            return;
+        }
+        let copy = copies.swap_remove(self.rng.usize(0..copies.len()));
+        let mut tags = copy.tags;
+        tags.remove(DRILLED_TAG);
+        emulator
+            .set_tags(region, &copy.name, tags)
+            .expect("it exists");
+        self.counts.count("verdicts removed by people");
+    }
+
+    /// Attaches a disk to a source. Its next snapshots contain the disk.
+    fn attach_a_disk(&mut self, emulator: &Emulator) {
+        let region = HOME[self.rng.usize(0..HOME.len())];
+        let instances = emulator.instances(region);
+        let bare = instances.iter().find(|instance| {
+            instance.name.starts_with("shop-") && instance.attached_disks.is_empty()
+        });
+        let Some(instance) = bare else {
+            return;
+        };
+        let disk = Source {
+            attached_to: Some(instance.name.clone()),
+            ..Source::named(&format!("volume-of-{}", instance.name))
+        };
+        // The disk of a former server of that name may still be there.
+        let _ = emulator.add_disk(region, &disk);
+    }
+
+    /// Ends all interference. Drill instances of other policies are gone.
+    pub(in super::super) fn stop_faults(&mut self, emulator: &Emulator) {
+        self.is_quiet = true;
+        for region in self.destinations.clone() {
+            emulator.set_bundle_active(region, BUNDLE, true);
+            emulator.set_instance_quota(region, None);
+            for instance in emulator.instances(region) {
+                if is_drill(&instance) && !is_own(&instance.tags[DRILL_TAG]) {
+                    emulator
+                        .remove_instance(region, &instance.name)
+                        .expect("it exists");
+                }
+            }
+        }
+    }
+}
+
+fn drill_tag(source: &str) -> Tags {
+    [(DRILL_TAG.to_owned(), source.to_owned())].into()
+}

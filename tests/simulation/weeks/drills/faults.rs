@@ -1,0 +1,105 @@
+//! The faults of drills' calls.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use lightsail_emulator::{Call, Emulator, Fault, Operation};
+use lightsail_snapshot_copier::{DRILL_TAG, DRILLED_TAG};
+
+use super::{Drills, is_drill, is_own};
+
+impl Drills {
+    /// The fault of a call. `fault` is what happens to any call.
+    pub(super) fn decide(&mut self, call: &Call, fault: Fault) -> Fault {
+        if fault != Fault::None || self.is_quiet {
+            return fault;
+        }
+        let creates = call.operation == Operation::CreateInstancesFromSnapshot;
+        let changes = creates || call.operation == Operation::DeleteInstance;
+        match self.rng.u8(0..16) {
+            0 if creates => Fault::insufficient_capacity(),
+            1 if creates => {
+                self.counts.count("restored instances that never run");
+                Fault::StartTakes(SignedDuration::MAX)
+            }
+            2 if changes => Fault::operation_fails("InternalError", "not today"),
+            3 if changes => Fault::LoseAnswer,
+            4 if changes => Fault::throttled(),
+            // Runs at the same time take turns in another way.
+            5..8 if self.runs.len() > 1 => {
+                Fault::None.after(Duration::from_millis(self.rng.u64(1..5_000)))
+            }
+            _ => Fault::None,
+        }
+    }
+
+    /// Whether a run that is about to die dies in this call.
+    pub(in super::super) fn crashes_at(&mut self, call: &Call) -> bool {
+        let is_change = call.operation == Operation::CreateInstancesFromSnapshot
+            || call.operation == Operation::DeleteInstance
+            || is_verdict(call);
+        is_change && self.rng.u8(0..4) > 0
+    }
+
+    /// Counts the fault of a call of a drill.
+    pub(super) fn count_fault(&mut self, call: &Call, fault: &Fault) {
+        let is_lost = matches!(fault, Fault::LoseAnswer | Fault::GarbledAnswer);
+        let situation = match (call.operation, fault) {
+            (Operation::CreateInstancesFromSnapshot, _) if is_lost => {
+                "lost answers to CreateInstancesFromSnapshot"
+            }
+            (Operation::DeleteInstance, _) if is_lost => "lost answers to DeleteInstance",
+            (Operation::TagResource, _) if is_lost && is_verdict(call) => {
+                "lost answers to TagResource with a verdict"
+            }
+            (Operation::TagResource, _) if is_verdict(call) => {
+                "faults of TagResource with a verdict"
+            }
+            (Operation::GetBundles, _) => "faults of GetBundles",
+            (
+                Operation::CreateInstancesFromSnapshot | Operation::DeleteInstance,
+                Fault::OperationFails { .. },
+            ) => "failed Operations of drill instances",
+            (
+                Operation::CreateInstancesFromSnapshot | Operation::DeleteInstance,
+                Fault::Error { code, .. },
+            ) if code == "ThrottlingException" => "throttled calls of drill instances",
+            _ => return,
+        };
+        self.counts.count(situation);
+    }
+
+    /// Now and then, somebody deletes a drill instance just before a run deletes it or records its
+    /// verdict.
+    pub(super) fn interfere(&mut self, emulator: &Emulator, call: &Call) {
+        let ends = call.operation == Operation::DeleteInstance || is_verdict(call);
+        if self.is_quiet || !ends || self.rng.u8(0..20) != 0 {
+            return;
+        }
+        let instances = emulator.instances(call.region);
+        let own = instances
+            .iter()
+            .find(|instance| is_drill(instance) && is_own(&instance.tags[DRILL_TAG]));
+        if let Some(instance) = own {
+            emulator
+                .remove_instance(call.region, &instance.name)
+                .expect("it exists");
+            self.counts.count("drill instances deleted during a run");
+        }
+    }
+}
+
+/// Whether a call records a verdict.
+pub(super) fn is_verdict(call: &Call) -> bool {
+    verdict_of(call).is_some()
+}
+
+/// The verdict that a call records.
+pub(super) fn verdict_of(call: &Call) -> Option<&str> {
+    if call.operation != Operation::TagResource {
+        return None;
+    }
+    let tags = call.body["tags"].as_array()?;
+    let tag = tags.iter().find(|tag| tag["key"] == DRILLED_TAG)?;
+    tag["value"].as_str()
+}

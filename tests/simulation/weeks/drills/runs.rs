@@ -1,0 +1,192 @@
+//! What is checked after each run.
+
+use std::collections::BTreeSet;
+
+use lightsail_emulator::{Emulator, InstanceState, Region};
+use lightsail_snapshot_copier::{
+    DrillOutcome, DrillResult, Policy, RunResults, VerdictOutcome, failure_message,
+};
+
+use super::{Drills, Run, is_drill};
+use crate::weeks::HOME;
+
+impl Run {
+    /// Whether the policy of this run asks for drills of a source.
+    pub(super) fn wants(&self, source: &str) -> bool {
+        let name = source.split_once('/').map_or(source, |(_, name)| name);
+        let mut names = self.names.iter().flatten();
+        names.any(|glob| glob.matches(name))
+    }
+}
+
+impl Drills {
+    /// Begins to watch a run. Returns its number.
+    pub(in super::super) fn start_run(&mut self, policy: &Policy) -> u64 {
+        self.next_run += 1;
+        let names = policy.drills.as_ref().map(|drills| drills.names.clone());
+        if names.is_some() && !self.runs.is_empty() {
+            self.counts.count("two runs with drills at once");
+        }
+        let run = Run {
+            started_at: self.clock.now(),
+            names,
+            faulted: BTreeSet::new(),
+            drilling: BTreeSet::new(),
+            created: Vec::new(),
+            verdicts: Vec::new(),
+        };
+        self.runs.insert(self.next_run, run);
+        self.next_run
+    }
+
+    /// The run in progress has crashed.
+    pub(in super::super) fn crash(&mut self, emulator: &Emulator) {
+        let runs = std::mem::take(&mut self.runs);
+        let created = runs.into_values().flat_map(|run| run.created);
+        for (region, name) in created {
+            let mut instances = emulator.instances(region).into_iter();
+            if instances.any(|instance| instance.name == name) {
+                self.counts.count("drill instances of crashed runs");
+            }
+        }
+    }
+
+    /// A run has ended.
+    pub(in super::super) fn end_run(
+        &mut self,
+        emulator: &Emulator,
+        number: u64,
+        results: &RunResults,
+    ) {
+        let run = self.runs.remove(&number).expect("the run has begun");
+        if let Err(problem) = self.check_run(emulator, &run, results) {
+            self.broken.get_or_insert(problem);
+        }
+    }
+
+    fn check_run(
+        &mut self,
+        emulator: &Emulator,
+        run: &Run,
+        results: &RunResults,
+    ) -> Result<(), String> {
+        let message = failure_message(results).unwrap_or_default();
+        for result in results.drills.iter().flatten() {
+            self.count_result(result);
+            check_message(result, &message)?;
+        }
+        for region in self.destinations.clone() {
+            self.see(emulator, region)?;
+            if run.names.is_some() && !run.faulted.contains(&region) {
+                check_results(region, run, results)?;
+                self.check_ends(emulator, region, run)?;
+            }
+        }
+        for (region, instance, verdict) in &run.verdicts {
+            let mut drills = results.drills.iter().flatten();
+            let result =
+                drills.find(|result| is_in(result, *region) && result.instance == *instance);
+            check_outcome(result, verdict.outcome)
+                .map_err(|problem| format!("{instance} is {verdict}: {problem}"))?;
+        }
+        Ok(())
+    }
+
+    fn count_result(&mut self, result: &DrillResult) {
+        let code = result.error.as_ref().map(|error| error.code.as_str());
+        let message = result.error.as_ref().map_or("", |error| &error.message);
+        let situation = match (result.outcome, code) {
+            (DrillOutcome::Started, _) => "drills started",
+            (DrillOutcome::Passed, _) => "drills passed",
+            (DrillOutcome::NotDrillable, _) => "copies with attached disks not drilled",
+            (DrillOutcome::Failed, Some("NameInUse")) => "names of drill instances in use",
+            (DrillOutcome::Failed, Some("NotRunning" | "ChecksFailed")) => "drills failed",
+            (DrillOutcome::Inconclusive, None) => "drills cancelled",
+            (DrillOutcome::Inconclusive, Some("BundleNotAvailable")) => "bundles not available",
+            (DrillOutcome::Inconclusive, Some("InsufficientInstanceCapacity")) => {
+                "refusals for lack of capacity"
+            }
+            (DrillOutcome::Inconclusive, _) if message.contains("maximum number") => {
+                "refusals by the quota of instances"
+            }
+            (DrillOutcome::Inconclusive, _) => "other inconclusive drills",
+            _ => return,
+        };
+        self.counts.count(situation);
+        if situation == "drills started" && HOME.iter().any(|home| is_in(result, *home)) {
+            self.counts.count("drills started in a Region of sources");
+        }
+    }
+
+    /// A run without a fault in a Region deletes what has ended there.
+    fn check_ends(&mut self, emulator: &Emulator, region: Region, run: &Run) -> Result<(), String> {
+        for instance in emulator.instances(region) {
+            if !is_drill(&instance) || instance.state == InstanceState::ShuttingDown {
+                continue;
+            }
+            let drill = self.drill(region, &instance);
+            if drill.ends_at <= run.started_at {
+                drill.overdue_runs += 1;
+            }
+            if drill.overdue_runs > 0 {
+                return Err(format!(
+                    "{} in {region} should be gone at {}, and {} runs left it",
+                    instance.name, drill.ends_at, drill.overdue_runs
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A failed drill is in the message of the function error, and no other drill.
+fn check_message(result: &DrillResult, message: &str) -> Result<(), String> {
+    let source = &result.source;
+    let start = format!(
+        "drill of {} from {} in {} as {}: ",
+        source.name, source.region, result.destination, result.instance
+    );
+    let is_named = message.lines().any(|line| line.starts_with(&start));
+    match is_named == (result.outcome == DrillOutcome::Failed) {
+        true => Ok(()),
+        false => Err(format!("the function error {message:?} of {result:?}")),
+    }
+}
+
+/// The verdicts that a run reports are those that it recorded.
+fn check_results(region: Region, run: &Run, results: &RunResults) -> Result<(), String> {
+    let recorded = run.verdicts.iter().filter(|(at, ..)| *at == region);
+    let recorded: BTreeSet<_> = recorded
+        .map(|(_, name, verdict)| (name, *verdict))
+        .collect();
+    let drills = results.drills.iter().flatten();
+    let reported = drills.filter(|result| is_in(result, region));
+    let reported: BTreeSet<_> = reported
+        .filter_map(|result| Some((&result.instance, result.verdict?)))
+        .collect();
+    match recorded == reported {
+        true => Ok(()),
+        false => Err(format!("reports {reported:?} and recorded {recorded:?}")),
+    }
+}
+
+/// A run reports a drill as its verdict says, unless the instance could not be deleted.
+fn check_outcome(result: Option<&DrillResult>, verdict: VerdictOutcome) -> Result<(), String> {
+    let result = result.ok_or("it is not reported")?;
+    let code = result.error.as_ref().map(|error| error.code.as_str());
+    let fits = match verdict {
+        VerdictOutcome::Failed => result.outcome == DrillOutcome::Failed,
+        VerdictOutcome::Passed if result.outcome == DrillOutcome::Failed => {
+            matches!(code, Some("AccessDeniedException" | "InternalError"))
+        }
+        VerdictOutcome::Passed => result.outcome == DrillOutcome::Passed,
+    };
+    match fits {
+        true => Ok(()),
+        false => Err(format!("reported as {result:?}")),
+    }
+}
+
+fn is_in(result: &DrillResult, region: Region) -> bool {
+    result.destination.as_str() == region.as_str()
+}
