@@ -9,7 +9,7 @@ use futures_util::stream::{self, StreamExt};
 
 use super::copies::{Copies, Untagged};
 use super::destination::{Destination, RunContext};
-use super::drill::DrillRun;
+use super::drill::drill;
 use super::outcome::{CopyResult, Outcome, RunEvent, RunResults};
 use crate::lightsail::CALLS_AT_ONCE;
 use crate::model::region::Region;
@@ -63,25 +63,14 @@ async fn apply_in<R: Fn(RunEvent<'_>)>(
         ..RunResults::default()
     };
     if let Some(drills) = run.drills {
-        let drill_run = DrillRun {
-            lightsail: run.lightsail,
-            region: destination.region,
-            drills,
-            now: run.now,
-            dry_run: run.dry_run,
-            deadline: run.deadline,
-            report: &run.report,
-        };
-        let drilled = drill_run.apply(plan.drills).await;
+        let drilled = drill(&destination, drills, plan.drills).await;
         results.drills = Some(drilled.drills);
         results.drill_instances = drilled.instances;
-        results.tag_failures = drilled.tag_failures;
     }
     let deletions = destination.deletions.into_inner();
     results.deletions = deletions.unwrap_or_else(PoisonError::into_inner);
     let tag_failures = destination.tag_failures.into_inner();
-    let tag_failures = tag_failures.unwrap_or_else(PoisonError::into_inner);
-    results.tag_failures.extend(tag_failures);
+    results.tag_failures = tag_failures.unwrap_or_else(PoisonError::into_inner);
     results
 }
 

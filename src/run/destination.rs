@@ -57,18 +57,20 @@ impl<'a, R: Fn(RunEvent<'_>)> Destination<'a, R> {
             .lightsail
             .tag_snapshot(self.region, name, &tags, deadline)
             .await;
-        tagged.inspect_err(|error| {
-            let failure = TagFailure {
-                region: self.region,
-                name: name.to_owned(),
-                error: error.clone(),
-            };
-            (self.run.report)(RunEvent::TagFailed(&failure));
-            let failures = self.tag_failures.lock();
-            failures
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(failure);
-        })
+        tagged.inspect_err(|error| self.add_tag_failure(name, error))
+    }
+
+    pub fn add_tag_failure(&self, name: &str, error: &ApiError) {
+        let failure = TagFailure {
+            region: self.region,
+            name: name.to_owned(),
+            error: error.clone(),
+        };
+        (self.run.report)(RunEvent::TagFailed(&failure));
+        let failures = self.tag_failures.lock();
+        failures
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(failure);
     }
 
     pub fn add_deletion(&self, result: DeletionResult) {

@@ -11,7 +11,6 @@ mod copy;
 mod deletions;
 mod destination;
 mod drill;
-mod drill_start;
 mod name_owner;
 mod observe;
 mod outcome;

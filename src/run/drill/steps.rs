@@ -1,50 +1,23 @@
-//! Carries out the drills of one destination, after its copies, tags and deletions.
+//! The next steps of drills in progress.
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use super::check::{CheckResult, check};
-use super::outcome::{DrillOutcome, DrillResult, RunEvent, TagFailure};
-use crate::deadline::Deadline;
-use crate::lightsail::Lightsail;
-use crate::model::drill::Drills;
+use super::context::DrillRun;
 use crate::model::failure::{ApiError, ErrorKind};
-use crate::model::region::Region;
 use crate::model::resource::InstanceState;
 use crate::model::restore_date::utc_date;
 use crate::model::verdict::{Verdict, VerdictOutcome};
-use crate::plan::{DRILLED_TAG, DrillPlan, DrillStep, PlannedDrill};
+use crate::plan::{DRILLED_TAG, DrillStep, PlannedDrill};
+use crate::run::check::{CheckResult, check};
+use crate::run::outcome::{DrillOutcome, DrillResult, RunEvent};
 
 /// How often one run checks an instance that does not pass.
 const ROUNDS: u32 = 3;
 
 /// The pause between two rounds of checks.
 const PAUSE: Duration = Duration::from_secs(2);
-
-/// The drills of one destination while a run carries them out.
-pub struct DrillRun<'a, R> {
-    pub lightsail: &'a Lightsail,
-    pub region: Region,
-    pub drills: &'a Drills,
-    pub now: Timestamp,
-    pub dry_run: bool,
-    pub deadline: Deadline,
-    pub report: &'a R,
-}
-
-/// How the drills of one destination went.
-#[derive(Debug, Default)]
-pub struct DrillResults {
-    /// The drills of which this run took a step.
-    pub drills: Vec<DrillResult>,
-    /// The verdicts that could not be recorded.
-    pub tag_failures: Vec<TagFailure>,
-    /// The drill instances that the run found or started.
-    pub instances: usize,
-}
 
 /// The checks of one run.
 #[derive(Default)]
@@ -55,52 +28,25 @@ struct Rounds {
     had_time: bool,
 }
 
-/// What became of a verdict.
-enum Recorded {
-    Yes,
-    /// The copy is gone, or the name of the instance does not tell which one it was.
-    NoCopy,
-    No(TagFailure),
-}
-
 impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
-    /// Takes the next step of each drill in progress, then starts those that are due.
-    pub async fn apply(&self, plan: DrillPlan) -> DrillResults {
-        let mut results = DrillResults {
-            instances: plan.instances,
-            ..DrillResults::default()
-        };
-        let steps = plan.in_progress.into_iter().map(|drill| self.step(drill));
-        for (result, failure) in join_all(steps).await {
-            results.drills.push(result);
-            results.tag_failures.extend(failure);
-        }
-        let started = self.start_due(plan.due, plan.slots).await;
-        let is_started = |drill: &&DrillResult| drill.outcome == DrillOutcome::Started;
-        results.instances += started.iter().filter(is_started).count();
-        results.drills.extend(started);
-        for drill in &results.drills {
-            (self.report)(RunEvent::Drill(drill));
-        }
-        results
-    }
-
     /// Takes the next step of a drill in progress.
-    async fn step(&self, drill: PlannedDrill) -> (DrillResult, Option<TagFailure>) {
-        let result = match drill.step.clone() {
+    pub async fn step(&self, drill: PlannedDrill) -> DrillResult {
+        match drill.step.clone() {
             DrillStep::Delete { .. }
             | DrillStep::Fail { .. }
             | DrillStep::Check { is_last: true, .. }
-                if self.dry_run =>
+                if self.to.run.dry_run =>
             {
                 self.result(&drill, DrillOutcome::Planned)
             }
-            DrillStep::Check { .. } if self.dry_run => self.result(&drill, DrillOutcome::Waiting),
+            DrillStep::Check { .. } if self.to.run.dry_run => {
+                self.result(&drill, DrillOutcome::Waiting)
+            }
             DrillStep::Check {
                 address,
                 minutes,
                 is_last,
-            } => return self.check(&drill, address, minutes, is_last).await,
+            } => self.check(&drill, address, minutes, is_last).await,
             DrillStep::Fail { minutes } => {
                 let message = format!("the instance does not run after {minutes} min");
                 let result = DrillResult {
@@ -109,7 +55,7 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
                     error: Some(ApiError::found("NotRunning", message)),
                     ..self.result(&drill, DrillOutcome::Failed)
                 };
-                return self.conclude(&drill, result, true).await;
+                self.conclude(&drill, result, true).await
             }
             DrillStep::Delete { is_cancelled } => {
                 let outcome = match is_cancelled {
@@ -128,8 +74,7 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
             }
             _ if drill.is_overdue => self.remains(&drill),
             _ => self.result(&drill, DrillOutcome::Waiting),
-        };
-        (result, None)
+        }
     }
 
     /// Checks an instance that runs.
@@ -139,7 +84,7 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
         address: Option<String>,
         minutes: u64,
         is_last: bool,
-    ) -> (DrillResult, Option<TagFailure>) {
+    ) -> DrillResult {
         let Rounds { last, had_time } = self.checks(address.as_deref()).await;
         let was_checked = last.is_some();
         let checks = last.unwrap_or_default();
@@ -170,15 +115,15 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
             ..self.result(drill, outcome)
         };
         match outcome {
-            DrillOutcome::Waiting => (result, None),
-            DrillOutcome::Inconclusive => (self.delete(drill, result).await, None),
+            DrillOutcome::Waiting => result,
+            DrillOutcome::Inconclusive => self.delete(drill, result).await,
             _ => self.conclude(drill, result, is_last).await,
         }
     }
 
     /// Checks an instance until it passes, at most [`ROUNDS`] times.
     async fn checks(&self, address: Option<&str>) -> Rounds {
-        let deadline = self.deadline.look_ups;
+        let deadline = self.to.run.deadline.look_ups;
         let mut rounds = Rounds::default();
         for round in 0..ROUNDS {
             if round > 0 {
@@ -187,7 +132,7 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
             if Instant::now() >= deadline {
                 break;
             }
-            let results = check(address, &self.drills.checks, deadline).await;
+            let results = check(address, &self.policy.checks, deadline).await;
             let passed = results.iter().all(|result| result.error.is_none());
             rounds.last = Some(results);
             rounds.had_time |= Instant::now() < deadline;
@@ -205,66 +150,59 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
         drill: &PlannedDrill,
         result: DrillResult,
         is_last: bool,
-    ) -> (DrillResult, Option<TagFailure>) {
+    ) -> DrillResult {
         let verdict = Verdict {
-            date: utc_date(self.now),
+            date: utc_date(self.to.run.now),
             outcome: match result.outcome {
                 DrillOutcome::Passed => VerdictOutcome::Passed,
                 _ => VerdictOutcome::Failed,
             },
             minutes: result.minutes.unwrap_or_default(),
         };
-        let (verdict, failure) = match self.record(drill, verdict).await {
-            Recorded::Yes => (Some(verdict), None),
-            Recorded::NoCopy => (None, None),
-            Recorded::No(failure) if is_last => (None, Some(failure)),
-            Recorded::No(failure) => {
-                let result = DrillResult {
+        let verdict = match self.record(drill, verdict).await {
+            Ok(recorded) => recorded.then_some(verdict),
+            Err(_) if is_last => None,
+            Err(error) => {
+                return DrillResult {
                     outcome: DrillOutcome::Waiting,
-                    error: Some(failure.error.clone()),
+                    error: Some(error),
                     ..result
                 };
-                return (result, Some(failure));
             }
         };
-        let result = DrillResult { verdict, ..result };
-        (self.delete(drill, result).await, failure)
+        self.delete(drill, DrillResult { verdict, ..result }).await
     }
 
-    /// Records a verdict as a tag of the copy.
-    async fn record(&self, drill: &PlannedDrill, verdict: Verdict) -> Recorded {
+    /// Records a verdict as a tag of the copy. Returns whether it did: the copy may be gone, or the name
+    /// of the instance may not tell which one it was.
+    async fn record(&self, drill: &PlannedDrill, verdict: Verdict) -> Result<bool, ApiError> {
         let Some(snapshot) = drill.snapshot.as_ref().filter(|_| drill.has_copy) else {
-            return Recorded::NoCopy;
+            return Ok(false);
         };
         // Leaves time to delete the instance.
         let now = Instant::now();
-        let deadline = now + self.deadline.all.saturating_duration_since(now) / 2;
+        let deadline = now + self.to.run.deadline.all.saturating_duration_since(now) / 2;
         let tags = [(DRILLED_TAG.to_owned(), verdict.to_string())];
-        let lightsail = self.lightsail;
-        match lightsail
-            .tag_snapshot(self.region, snapshot, &tags, deadline)
-            .await
-        {
-            Ok(()) => Recorded::Yes,
-            Err(error) if error.kind == ErrorKind::NotFound => Recorded::NoCopy,
+        let lightsail = self.to.run.lightsail;
+        let tagged = lightsail.tag_snapshot(self.to.region, snapshot, &tags, deadline);
+        match tagged.await {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
             Err(error) => {
-                let failure = TagFailure {
-                    region: self.region,
-                    name: snapshot.clone(),
-                    error,
-                };
-                (self.report)(RunEvent::TagFailed(&failure));
-                Recorded::No(failure)
+                self.to.add_tag_failure(snapshot, &error);
+                Err(error)
             }
         }
     }
 
     /// Deletes a drill's instance. `result` is the drill's result if that succeeds.
     async fn delete(&self, drill: &PlannedDrill, result: DrillResult) -> DrillResult {
-        let region = self.region;
+        let region = self.to.region;
         let deleted = self
+            .to
+            .run
             .lightsail
-            .delete_instance(region, &drill.instance, self.deadline.all)
+            .delete_instance(region, &drill.instance, self.to.run.deadline.all)
             .await;
         let Err(error) = deleted else {
             return result;
@@ -306,25 +244,11 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
     fn remains(&self, drill: &PlannedDrill) -> DrillResult {
         let message = format!(
             "{} in {} should be gone and still exists; delete it by hand",
-            drill.instance, self.region
+            drill.instance, self.to.region
         );
         DrillResult {
             error: Some(ApiError::found("DrillInstanceRemains", message)),
             ..self.result(drill, DrillOutcome::Failed)
-        }
-    }
-
-    pub(super) fn result(&self, drill: &PlannedDrill, outcome: DrillOutcome) -> DrillResult {
-        DrillResult {
-            source: drill.source.clone(),
-            destination: self.region,
-            snapshot: drill.snapshot.clone(),
-            instance: drill.instance.clone(),
-            outcome,
-            minutes: None,
-            checks: Vec::new(),
-            verdict: None,
-            error: None,
         }
     }
 }

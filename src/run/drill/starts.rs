@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::drill::DrillRun;
-use super::outcome::{DrillOutcome, DrillResult, RunEvent};
+use super::context::DrillRun;
 use crate::lightsail::NewInstance;
 use crate::model::failure::{ApiError, ErrorKind};
-use crate::model::resource::ResourceKind;
 use crate::plan::{DrillInstance, DrillStep, PlannedDrill, drill_tags};
+use crate::run::outcome::{DrillOutcome, DrillResult, RunEvent};
 
 /// What may still start in this run.
 struct Starts {
@@ -28,7 +27,7 @@ struct Refusal {
 impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
     /// Starts drills in their order, as long as there are slots. A drill that cannot start takes no
     /// slot.
-    pub(super) async fn start_due(&self, due: Vec<PlannedDrill>, slots: usize) -> Vec<DrillResult> {
+    pub async fn start_due(&self, due: Vec<PlannedDrill>, slots: usize) -> Vec<DrillResult> {
         let mut starts = Starts {
             slots,
             bundles: None,
@@ -79,24 +78,26 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
         starts: &mut Starts,
     ) -> Result<Option<DrillOutcome>, Refusal> {
         let bundle = self.active_bundle(bundle, starts).await?;
-        if self.dry_run {
+        if self.to.run.dry_run {
             return Ok(Some(DrillOutcome::Planned));
         }
         // Another run may have started drills since the list was read.
         let existing = self.drill_instances().await?;
         let has_drill = |other: &DrillInstance| other.source.as_ref() == Some(&drill.source);
-        if existing.iter().any(has_drill) || existing.len() >= self.drills.at_once {
+        if existing.iter().any(has_drill) || existing.len() >= self.policy.at_once {
             return Ok(None);
         }
         let new = NewInstance {
             name: &drill.instance,
             snapshot: drill.snapshot.as_deref().unwrap_or_default(),
             bundle,
-            tags: &drill_tags(&drill.source, self.drills, self.now),
+            tags: &drill_tags(&drill.source, self.policy, self.to.run.now),
         };
         let created = self
+            .to
+            .run
             .lightsail
-            .create_instance(self.region, &new, self.deadline.all)
+            .create_instance(self.to.region, &new, self.to.run.deadline.all)
             .await;
         match created {
             Ok(()) => Ok(Some(DrillOutcome::Started)),
@@ -122,31 +123,23 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
     ) -> Result<&'b str, Refusal> {
         if starts.bundles.is_none() {
             let read = self
+                .to
+                .run
                 .lightsail
-                .active_bundles(self.region, self.deadline.all);
+                .active_bundles(self.to.region, self.to.run.deadline.all);
             starts.bundles = Some(read.await?);
         }
         let bundles = starts.bundles.as_ref();
         let active = bundle.filter(|id| bundles.is_some_and(|bundles| bundles.contains(*id)));
         active.ok_or_else(|| {
             let id = bundle.unwrap_or("(unknown)");
-            let message = format!("the bundle {id} is not available in {}", self.region);
+            let message = format!("the bundle {id} is not available in {}", self.to.region);
             Refusal {
                 outcome: DrillOutcome::Inconclusive,
                 error: ApiError::found("BundleNotAvailable", message),
                 applies_to_all: false,
             }
         })
-    }
-
-    /// The drill instances that exist at the moment.
-    pub(super) async fn drill_instances(&self) -> Result<Vec<DrillInstance>, ApiError> {
-        let deadline = self.deadline.all;
-        let lightsail = self.lightsail;
-        let instances = lightsail.resources(self.region, ResourceKind::Instance, deadline);
-        let instances = instances.await?;
-        let drills = instances.iter().filter_map(DrillInstance::from_resource);
-        Ok(drills.collect())
     }
 
     fn not_drillable(&self, drill: &PlannedDrill) -> DrillResult {
@@ -160,7 +153,7 @@ impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
     fn name_in_use(&self, drill: &PlannedDrill) -> DrillResult {
         let message = format!(
             "{} in {} is an instance that no drill made",
-            drill.instance, self.region
+            drill.instance, self.to.region
         );
         DrillResult {
             error: Some(ApiError::found("NameInUse", message)),
