@@ -300,6 +300,11 @@ async fn a_drill_that_cannot_start_leaves_its_slot_to_the_next_one() {
             Some("started"),
         ),
         (
+            refusal("InvalidInputException", "The bundle is not available."),
+            "inconclusive",
+            Some("started"),
+        ),
+        (
             refusal("NotFoundException", "No."),
             "inconclusive",
             Some("started"),

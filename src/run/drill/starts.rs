@@ -171,11 +171,13 @@ impl From<ApiError> for Refusal {
         let is_quota = ["maximum", "limit", "quota"]
             .iter()
             .any(|word| text.contains(word));
+        // The bundle of the copy is missing, or does not fit.
+        let is_bundle = text.contains("bundle");
         let is_forbidden = error.code.starts_with("AccessDenied");
         let passes =
             error.retryable() || error.kind == ErrorKind::NotFound || error.may_have_happened;
         Self {
-            outcome: match is_capacity || is_quota || passes {
+            outcome: match is_capacity || is_quota || is_bundle || passes {
                 true => DrillOutcome::Inconclusive,
                 false => DrillOutcome::Failed,
             },
