@@ -50,10 +50,11 @@ impl Inventory {
     /// Adds the instances or disks of a Region, all of them.
     pub fn add_resources(&mut self, region: Region, kind: ResourceKind, resources: Vec<Resource>) {
         self.read.insert((region, kind));
-        let mut drills = Vec::new();
+        // By name, because a list that changes while it is read can show an instance twice.
+        let mut drills = BTreeMap::new();
         for resource in resources {
             if let Some(drill) = DrillInstance::from_resource(&resource) {
-                drills.push(drill);
+                drills.insert(drill.name.clone(), drill);
                 continue;
             }
             let id = ResourceId {
@@ -64,6 +65,7 @@ impl Inventory {
             self.resources.insert(id, resource);
         }
         if kind == ResourceKind::Instance {
+            let drills = drills.into_values().collect();
             self.drill_instances.insert(region, drills);
         }
     }

@@ -1,9 +1,11 @@
 //! The plan of drills: which copies are restored, and the next step of each drill.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use lightsail_snapshot_copier::{
-    DRILLED_TAG, DrillInstance, DrillPlan, DrillStep, InstanceState, ResourceId, Snapshot,
-    SnapshotState,
+    DRILLED_TAG, DrillInstance, DrillPlan, DrillStep, InstanceState, InstanceStatus, Inventory,
+    Resource, ResourceId, ResourceKind, Snapshot, SnapshotState,
 };
 
 use crate::fake_account::{FakeAccount, copy, date, instance, noon, region};
@@ -226,6 +228,34 @@ fn drill_instances_take_slots_and_their_sources_wait() {
     assert_eq!((plan.slots, plan.instances), (1, 2));
     assert_eq!(due(&account), ["drill-web-2-2026-11-22"]);
     assert_eq!(plan.in_progress.len(), 1);
+}
+
+#[test]
+fn an_instance_that_the_list_shows_twice_is_one_drill() {
+    let tag = (
+        "snapshot-copier:drill".to_owned(),
+        "us-west-2/web".to_owned(),
+    );
+    let listed = Resource {
+        name: "drill-web-2026-11-22".to_owned(),
+        tags: BTreeMap::from([tag]),
+        created_at: Some(noon()),
+        automatic_snapshots: false,
+        is_windows: false,
+        ports: None,
+        attached_to: None,
+        instance: Some(InstanceStatus {
+            state: InstanceState::Running,
+            public_address: None,
+        }),
+    };
+    let mut inventory = Inventory::default();
+    let us_east_1 = region("us-east-1");
+    let twice = vec![listed.clone(), listed];
+    inventory.add_resources(us_east_1, ResourceKind::Instance, twice);
+    let drills = &inventory.drill_instances[&us_east_1];
+    assert_eq!(drills.len(), 1);
+    assert_eq!(drills[0].source, Some(web()));
 }
 
 #[test]
