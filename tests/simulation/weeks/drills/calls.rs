@@ -69,7 +69,7 @@ impl Drills {
         run.drilling.insert(call.region);
         run.created.push((call.region, name.clone()));
         let lives = ends_at.map(|time: jiff::Timestamp| time.duration_since(run.started_at));
-        if !lives.is_some_and(|lives| (lives - max_hours).abs().as_secs() <= 1) {
+        if lives.is_none_or(|lives| (lives - max_hours).abs().as_secs() > 1) {
             return Err(format!("starts {name}, which expires at {ends_at:?}"));
         }
         if !is_own(&source) || !run.wants(&source) {
