@@ -9,7 +9,7 @@ use lightsail_snapshot_copier::{Coverage, CoverageStatus, MassDeletion, Outcome}
 
 use super::sources::{Health, Source};
 use super::{Fleet, Run};
-use crate::copies::{copy_of, day, last_valid_date, tagged};
+use crate::copies::{copy_of, day, last_valid_date};
 use crate::invariants::coverage::{MAX_AGE, Selected};
 use crate::invariants::expect;
 
@@ -117,8 +117,10 @@ impl Fleet {
             let snapshots = copies.keys();
             let left: BTreeSet<&String> = snapshots
                 .filter(|name| {
-                    let copy = self.emulator.snapshot(*region, name);
-                    copy.is_some_and(|copy| tagged(&copy).is_some())
+                    // A copy that lacked a tag when the run started survives it.
+                    let key = (*region, (*name).clone());
+                    let exists = self.emulator.snapshot(*region, name).is_some();
+                    exists && !watch.untagged.contains(&key)
                 })
                 .collect();
             expect(left.len() <= self.retention as usize, || {

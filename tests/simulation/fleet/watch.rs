@@ -22,7 +22,7 @@ pub(super) struct Watch {
     pub(super) deletions: Deletions,
     failed_copies: FailedCopies,
     /// The available snapshots that lacked a tag when the run started.
-    untagged: BTreeSet<(Region, String)>,
+    pub(super) untagged: BTreeSet<(Region, String)>,
     /// The sources whose automatic snapshots this run asked for.
     pub(super) queried: BTreeSet<(Region, String)>,
     /// The health of each source.
