@@ -216,31 +216,9 @@ impl Planner<'_> {
         if !is_own && !has_ended {
             return None;
         }
-        let created_at = instance.created_at.unwrap_or(self.now);
-        let minutes = self.now.duration_since(created_at).as_mins();
-        let minutes = u64::try_from(minutes).unwrap_or(0);
+        let is_wanted = own.is_some_and(|source| drills_select(drills, source));
         let copy = self.copy_of(instance);
-        let has_verdict = copy
-            .and_then(|copy| valid_verdict(copy, last_valid_date(self.now)))
-            .is_some_and(|verdict| verdict.date >= utc_date(created_at));
-        let step = match instance.state {
-            InstanceState::Ending => DrillStep::Wait,
-            _ if has_verdict => DrillStep::Delete {
-                is_cancelled: false,
-            },
-            _ if !own.is_some_and(|source| drills_select(drills, source)) => {
-                DrillStep::Delete { is_cancelled: true }
-            }
-            InstanceState::Running => DrillStep::Check {
-                address: instance.address.clone(),
-                minutes,
-                is_last: has_ended,
-            },
-            InstanceState::Pending | InstanceState::Stopped if has_ended => {
-                DrillStep::Fail { minutes }
-            }
-            InstanceState::Pending | InstanceState::Stopped => DrillStep::Wait,
-        };
+        let step = self.step_of(instance, copy, is_wanted, has_ended);
         let generated = || {
             let source = source?;
             let name = SnapshotName::for_dated(&source.name, source.region, instance.date()?);
@@ -261,6 +239,38 @@ impl Planner<'_> {
                     .unwrap_or(Timestamp::MAX),
             step,
         })
+    }
+
+    /// What to do about a drill instance that was made from this copy.
+    fn step_of(
+        &self,
+        instance: &DrillInstance,
+        copy: Option<&ExistingCopy>,
+        is_wanted: bool,
+        has_ended: bool,
+    ) -> DrillStep {
+        let created_at = instance.created_at.unwrap_or(self.now);
+        let minutes = self.now.duration_since(created_at).as_mins();
+        let minutes = u64::try_from(minutes).unwrap_or(0);
+        let has_verdict = copy
+            .and_then(|copy| valid_verdict(copy, last_valid_date(self.now)))
+            .is_some_and(|verdict| verdict.date >= utc_date(created_at));
+        match instance.state {
+            InstanceState::Ending => DrillStep::Wait,
+            _ if has_verdict => DrillStep::Delete {
+                is_cancelled: false,
+            },
+            _ if !is_wanted => DrillStep::Delete { is_cancelled: true },
+            InstanceState::Running => DrillStep::Check {
+                address: instance.address.clone(),
+                minutes,
+                is_last: has_ended,
+            },
+            InstanceState::Pending | InstanceState::Stopped if has_ended => {
+                DrillStep::Fail { minutes }
+            }
+            InstanceState::Pending | InstanceState::Stopped => DrillStep::Wait,
+        }
     }
 
     /// The copy that a drill instance was made from.
