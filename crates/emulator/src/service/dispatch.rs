@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::fault::CallFault;
 use super::state::State;
 use super::{
-    copy, create, delete, delete_source, firewall, get_bundles, get_regions, get_snapshots,
-    get_sources, operations, tags,
+    copy, create_disk, create_instances, delete, delete_source, firewall, get_bundles, get_regions,
+    get_snapshots, get_sources, operations, tags,
 };
 use crate::api::error::ServiceError;
 use crate::api::operation::Operation;
@@ -26,9 +26,11 @@ pub(crate) fn answer(
     state.end_deletions(now);
     match operation {
         Operation::CopySnapshot => copy::copy_snapshot(state, now, region, body, fault),
-        Operation::CreateDiskFromSnapshot => create::create_disk(state, now, region, body, fault),
+        Operation::CreateDiskFromSnapshot => {
+            create_disk::create_disk(state, now, region, body, fault)
+        }
         Operation::CreateInstancesFromSnapshot => {
-            create::create_instances(state, now, region, body, fault)
+            create_instances::create_instances(state, now, region, body, fault)
         }
         Operation::DeleteDisk => {
             delete_source::delete_source(state, now, region, body, SourceKind::Disk, fault)

@@ -19,6 +19,8 @@ pub(crate) mod state;
 
 mod copy;
 mod create;
+mod create_disk;
+mod create_instances;
 mod delete;
 mod delete_source;
 mod describe;
