@@ -72,8 +72,8 @@ pub async fn config() -> Builder {
 }
 
 /// One connector for all clients. The SDK's own HTTP client builds one per client and parses the
-/// trusted certificates again for each. This takes as long as the rest of the start, so it waits
-/// for the first call.
+/// trusted certificates again for each. They take more than a millisecond, so they are read at the
+/// first call, not at every start.
 fn http_client() -> SharedHttpClient {
     let connector = LazyLock::new(|| {
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT);
