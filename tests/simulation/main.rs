@@ -9,7 +9,9 @@
 //!   crashes between any two calls, overlapping runs, Regions that are down for days, sources that
 //!   come and go, automatic snapshots that rotate out. Then the faults stop, and two runs later
 //!   everything that the policy wants is there exactly once, nothing that retention keeps is gone,
-//!   and nothing of anybody else's was touched.
+//!   and nothing of anybody else's was touched. Half of the seeds have restore drills, of instances
+//!   that start, answer or never do. Then every source gets its verdict, and no drill instance
+//!   remains.
 //! - `fleet`: healthy sources beside bad ones, people who change and delete snapshots, another
 //!   retention. No healthy source waits for a bad one, no gap stays hidden.
 //!

@@ -214,6 +214,11 @@ impl Weeks {
         self.clock
             .wait_until(today + SignedDuration::from_mins(minute))
             .await;
+        self.run_with_faults(seed).await
+    }
+
+    /// A run, or two at once, or one that crashes.
+    async fn run_with_faults(&mut self, seed: u64) -> Result<(), String> {
         match self.rng.u8(0..8) {
             0 => {
                 self.log(|| "two runs at once".to_owned());
@@ -229,7 +234,8 @@ impl Weeks {
                 self.check_results(&two)?;
             }
             1 => {
-                let number = self.emulator.call_count() + self.rng.u64(1..60);
+                let most_calls = self.drills.lock().unwrap().calls_before_crash();
+                let number = self.emulator.call_count() + self.rng.u64(1..most_calls);
                 self.watch.lock().unwrap().crash_at = Some(number);
                 let crash = self.crash.clone();
                 self.watch_run(self.mass_deletion);

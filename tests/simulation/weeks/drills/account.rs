@@ -41,7 +41,7 @@ impl Drills {
             3 => self.add_drill_of_another_policy(emulator, region, day),
             4 => self.delete_a_drill_instance(emulator, region),
             5 => self.remove_a_verdict(emulator, region),
-            6 => self.attach_a_disk(emulator),
+            6 => self.attach_or_detach(emulator),
             7..=10 => {
                 emulator.set_bundle_active(region, BUNDLE, true);
                 emulator.set_instance_quota(region, None);
@@ -135,22 +135,30 @@ impl Drills {
         self.counts.count("verdicts removed by people");
     }
 
-    /// Attaches a disk to a source. Its next snapshots contain the disk.
-    fn attach_a_disk(&mut self, emulator: &Emulator) {
+    /// Attaches a disk to a source, or detaches it. The next snapshots contain the attached disks.
+    fn attach_or_detach(&mut self, emulator: &Emulator) {
         let region = HOME[self.rng.usize(0..HOME.len())];
-        let instances = emulator.instances(region);
-        let bare = instances.iter().find(|instance| {
-            instance.name.starts_with("shop-") && instance.attached_disks.is_empty()
-        });
-        let Some(instance) = bare else {
+        let mut sources = emulator.instances(region);
+        sources.retain(|instance| instance.name.starts_with("shop-"));
+        if sources.is_empty() {
             return;
+        }
+        let source = &sources[self.rng.usize(0..sources.len())].name;
+        let disk = format!("volume-of-{source}");
+        let mut disks = emulator.disks(region).into_iter();
+        let existing = disks.find(|existing| existing.name == disk);
+        let changed = match existing.map(|existing| existing.attached_to) {
+            Some(Some(_)) => emulator.detach_disk(region, &disk),
+            Some(None) => emulator.attach_disk(region, &disk, source),
+            None => emulator.add_disk(
+                region,
+                &Source {
+                    attached_to: Some(source.clone()),
+                    ..Source::named(&disk)
+                },
+            ),
         };
-        let disk = Source {
-            attached_to: Some(instance.name.clone()),
-            ..Source::named(&format!("volume-of-{}", instance.name))
-        };
-        // The disk of a former server of that name may still be there.
-        let _ = emulator.add_disk(region, &disk);
+        changed.expect("both exist");
     }
 
     /// Ends all interference. Drill instances of other policies are gone.

@@ -65,6 +65,9 @@ impl Drills {
         let source = tag(DRILL_TAG).unwrap_or_default();
         let ends_at = tag(DRILL_EXPIRES_TAG).and_then(|time| time.parse().ok());
         let max_hours = jiff::SignedDuration::from_hours(self.rules.max_hours);
+        if self.runs.len() > 1 {
+            self.concurrent.insert((call.region, name.clone()));
+        }
         let run = self.run(number);
         run.drilling.insert(call.region);
         run.created.push((call.region, name.clone()));

@@ -19,8 +19,7 @@ impl Weeks {
         for _ in 0..runs {
             let pause = SignedDuration::from_mins(self.rng.i64(10..200));
             self.clock.wait_until(self.clock.now() + pause).await;
-            let run = self.run(seed).await;
-            self.check_results(&run)?;
+            self.run_with_faults(seed).await?;
             self.check_drills()?;
         }
         Ok(())

@@ -16,6 +16,7 @@ impl Drills {
         }
         let creates = call.operation == Operation::CreateInstancesFromSnapshot;
         let changes = creates || call.operation == Operation::DeleteInstance;
+        let can_be_lost = changes || is_verdict(call);
         match self.rng.u8(0..16) {
             0 if creates => Fault::insufficient_capacity(),
             1 if creates => {
@@ -23,7 +24,7 @@ impl Drills {
                 Fault::StartTakes(SignedDuration::MAX)
             }
             2 if changes => Fault::operation_fails("InternalError", "not today"),
-            3 if changes => Fault::LoseAnswer,
+            3 if can_be_lost => Fault::LoseAnswer,
             4 if changes => Fault::throttled(),
             // Runs at the same time take turns in another way.
             5..8 if self.runs.len() > 1 => {
@@ -33,12 +34,17 @@ impl Drills {
         }
     }
 
-    /// Whether a run that is about to die dies in this call.
+    /// The limit of calls that a run makes before it crashes. Drills are at the end of a run.
+    pub(in super::super) fn calls_before_crash(&self) -> u64 {
+        if self.rules.are_wanted { 150 } else { 40 }
+    }
+
+    /// Whether a run that is to crash does so at this call.
     pub(in super::super) fn crashes_at(&mut self, call: &Call) -> bool {
-        let is_change = call.operation == Operation::CreateInstancesFromSnapshot
-            || call.operation == Operation::DeleteInstance
-            || is_verdict(call);
-        is_change && self.rng.u8(0..4) > 0
+        match call.operation {
+            Operation::CreateInstancesFromSnapshot | Operation::DeleteInstance => true,
+            _ => is_verdict(call) && self.rng.u8(0..4) == 0,
+        }
     }
 
     /// Counts the fault of a call of a drill.

@@ -60,6 +60,7 @@ const SITUATIONS: &[&str] = &[
     "restored instances that never answer",
     "restored instances that answer late",
     "drill instances of crashed runs",
+    "drill instances left with a verdict by crashed runs",
     "two runs with drills at once",
     "lost answers to CreateInstancesFromSnapshot",
     "lost answers to DeleteInstance",
@@ -92,6 +93,8 @@ pub(super) struct Drills {
     is_quiet: bool,
     /// The drill instances that were ever seen, by the last of each name.
     drills: BTreeMap<(Region, String), Drill>,
+    /// The instances that were created while two runs were in progress.
+    concurrent: BTreeSet<(Region, String)>,
     /// Servers that no drill made, as they must stay.
     servers: BTreeMap<(Region, String), InstanceView>,
     runs: BTreeMap<u64, Run>,
@@ -108,8 +111,8 @@ struct Drill {
     behavior: Behavior,
     /// When it was first listed as running and answering.
     passes_since: Option<Timestamp>,
-    /// The runs after its end that had no fault in its Region and left it alone.
-    overdue_runs: u32,
+    /// When a verdict was recorded.
+    concluded_at: Option<Timestamp>,
     /// Whether it was there when the Region was last looked at.
     exists: bool,
 }
@@ -149,6 +152,7 @@ impl Drills {
             destinations: destinations.to_vec(),
             is_quiet: false,
             drills: BTreeMap::new(),
+            concurrent: BTreeSet::new(),
             servers: BTreeMap::new(),
             runs: BTreeMap::new(),
             next_run: 0,

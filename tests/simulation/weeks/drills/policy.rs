@@ -24,7 +24,11 @@ impl Rules {
         let are_wanted = rng.bool();
         Self {
             are_wanted,
-            more_runs: if are_wanted { rng.usize(0..3) } else { 0 },
+            more_runs: if are_wanted {
+                [0, 0, 1][rng.usize(0..3)]
+            } else {
+                0
+            },
             every_days: rng.i64(1..4),
             at_once: rng.usize(1..4),
             max_hours: [1, 2, 4, 12, 24][rng.usize(0..5)],

@@ -7,7 +7,7 @@ use lightsail_snapshot_copier::{
     DrillOutcome, DrillResult, Policy, RunResults, VerdictOutcome, failure_message,
 };
 
-use super::{Drills, Run, is_drill};
+use super::{Drills, Run, is_drill, is_own};
 use crate::weeks::HOME;
 
 impl Run {
@@ -41,12 +41,17 @@ impl Drills {
 
     /// The run in progress has crashed.
     pub(in super::super) fn crash(&mut self, emulator: &Emulator) {
-        let runs = std::mem::take(&mut self.runs);
-        let created = runs.into_values().flat_map(|run| run.created);
-        for (region, name) in created {
-            let mut instances = emulator.instances(region).into_iter();
-            if instances.any(|instance| instance.name == name) {
-                self.counts.count("drill instances of crashed runs");
+        for run in std::mem::take(&mut self.runs).into_values() {
+            for (region, name) in run.created {
+                if is_left(emulator, region, &name) {
+                    self.counts.count("drill instances of crashed runs");
+                }
+            }
+            for (region, name, _) in run.verdicts {
+                if is_left(emulator, region, &name) {
+                    self.counts
+                        .count("drill instances left with a verdict by crashed runs");
+                }
             }
         }
     }
@@ -101,7 +106,7 @@ impl Drills {
             (DrillOutcome::NotDrillable, _) => "copies with attached disks not drilled",
             (DrillOutcome::Failed, Some("NameInUse")) => "names of drill instances in use",
             (DrillOutcome::Failed, Some("NotRunning" | "ChecksFailed")) => "drills failed",
-            (DrillOutcome::Inconclusive, None) => "drills cancelled",
+            (DrillOutcome::Inconclusive, Some("DrillCancelled")) => "drills cancelled",
             (DrillOutcome::Inconclusive, Some("BundleNotAvailable")) => "bundles not available",
             (DrillOutcome::Inconclusive, Some("InsufficientInstanceCapacity")) => {
                 "refusals for lack of capacity"
@@ -118,25 +123,36 @@ impl Drills {
         }
     }
 
-    /// A run without a fault in a Region deletes what has ended there.
+    /// A run without a fault in a Region deletes the instances there whose drill has ended or that
+    /// nobody asks for.
     fn check_ends(&mut self, emulator: &Emulator, region: Region, run: &Run) -> Result<(), String> {
         for instance in emulator.instances(region) {
             if !is_drill(&instance) || instance.state == InstanceState::ShuttingDown {
                 continue;
             }
             let drill = self.drill(region, &instance);
-            if drill.ends_at <= run.started_at {
-                drill.overdue_runs += 1;
-            }
-            if drill.overdue_runs > 0 {
+            let is_unwanted = is_own(&drill.source) && !run.wants(&drill.source);
+            if drill.ends_at <= run.started_at || is_unwanted {
+                let why = if is_unwanted {
+                    "is not wanted"
+                } else {
+                    "has ended"
+                };
                 return Err(format!(
-                    "{} in {region} should be gone at {}, and {} runs left it",
-                    instance.name, drill.ends_at, drill.overdue_runs
+                    "{} in {region}, which ends at {}, {why} and is left by the run at {}",
+                    instance.name, drill.ends_at, run.started_at
                 ));
             }
         }
         Ok(())
     }
+}
+
+/// Whether an instance exists and is not being deleted.
+fn is_left(emulator: &Emulator, region: Region, name: &str) -> bool {
+    let mut instances = emulator.instances(region).into_iter();
+    let instance = instances.find(|instance| instance.name == name);
+    instance.is_some_and(|instance| instance.state != InstanceState::ShuttingDown)
 }
 
 /// A failed drill is in the message of the function error, and no other drill.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use lightsail_emulator::{Call, Emulator, Fault, Region};
-use lightsail_snapshot_copier::{Verdict, VerdictOutcome};
+use lightsail_snapshot_copier::{DRILLED_TAG, Verdict, VerdictOutcome};
 
 use super::faults::verdict_of;
 use super::{Drill, Drills, copy_name};
@@ -20,26 +20,37 @@ impl Drills {
         let run = self.run(number);
         run.drilling.insert(call.region);
         let started_at = run.started_at;
+        // A run that cannot read the copies does not know their verdicts.
+        let has_fault = run.faulted.contains(&call.region);
         let copy = call.body["resourceName"].as_str().unwrap_or_default();
         let text = verdict_of(call).unwrap_or_default();
         let verdict: Verdict = text.parse().map_err(|error| format!("{copy}: {error}"))?;
-        let Some((instance, drill)) = self.drill_of(call.region, copy) else {
+        let snapshot = emulator.snapshot(call.region, copy);
+        let now = self.clock.now();
+        let Some((name, drill)) = self.drill_of(call.region, copy) else {
             return Err(format!("records {text:?} on {copy} without a drill"));
         };
         check(drill, verdict, started_at)
             .map_err(|problem| format!("records {text:?} on {copy} at {started_at}: {problem}"))?;
-        let instance = instance.to_owned();
-        if *fault == Fault::None && emulator.snapshot(call.region, copy).is_some() {
-            let verdicts = &mut self.run(number).verdicts;
-            verdicts.push((call.region, instance, verdict));
+        let Some(snapshot) = snapshot else {
+            return Ok(());
+        };
+        let is_concluded = drill.concluded_at.is_some_and(|time| time < started_at);
+        if is_concluded && !has_fault && snapshot.tags.contains_key(DRILLED_TAG) {
+            return Err(format!("records {text:?} on {copy} again"));
+        }
+        if *fault == Fault::None {
+            drill.concluded_at = Some(now);
+            let verdict = (call.region, name.to_owned(), verdict);
+            self.run(number).verdicts.push(verdict);
         }
         Ok(())
     }
 
-    /// The last drill instance that was made from a copy.
-    fn drill_of(&self, region: Region, copy: &str) -> Option<(&str, &Drill)> {
-        let mut instances = self.drills.iter().filter(|((at, _), _)| *at == region);
-        let found = instances
+    /// The last drill instance that was made from a copy, with its name.
+    fn drill_of(&mut self, region: Region, copy: &str) -> Option<(&str, &mut Drill)> {
+        let mut drills = self.drills.iter_mut().filter(|((at, _), _)| *at == region);
+        let found = drills
             .find(|((_, name), drill)| copy_name(&drill.source, name).as_deref() == Some(copy));
         found.map(|((_, name), drill)| (name.as_str(), drill))
     }
