@@ -50,7 +50,7 @@ impl Drills {
         }
     }
 
-    /// As many instances as there are now, so that none can be created.
+    /// Sets the quota to the number of instances, so that none can be created.
     fn limit_instances(&mut self, emulator: &Emulator, region: Region) {
         let count = emulator.instances(region).len();
         emulator.set_instance_quota(region, Some(count));
@@ -161,7 +161,7 @@ impl Drills {
         changed.expect("both exist");
     }
 
-    /// Ends all interference. Drill instances of other policies are gone.
+    /// Ends all faults, and removes the drill instances of other policies.
     pub(in super::super) fn stop_faults(&mut self, emulator: &Emulator) {
         self.is_quiet = true;
         for region in self.destinations.clone() {

@@ -23,7 +23,7 @@ impl Weeks {
         if !self.drills.lock().unwrap().rules.are_wanted {
             return Ok(());
         }
-        self.ask_for_drills(&["*"]);
+        self.set_drill_names(&["*"]);
         let (pause, limit) = self.time_for_drills();
         let limit = self.clock.now() + limit;
         loop {
@@ -39,16 +39,16 @@ impl Weeks {
         self.remove_verdicts();
         self.run_without_faults(seed, SignedDuration::from_mins(1))
             .await?;
-        self.ask_for_drills(&[]);
+        self.set_drill_names(&[]);
         for _ in 0..2 {
             self.run_without_faults(seed, pause).await?;
         }
         self.check_instances()
     }
 
-    fn ask_for_drills(&mut self, names: &[&str]) {
+    fn set_drill_names(&mut self, names: &[&str]) {
         let drills = self.drills.lock().unwrap();
-        drills.ask(&mut self.rules.policy, Some(names));
+        drills.set_names(&mut self.rules.policy, Some(names));
     }
 
     async fn run_without_faults(&mut self, seed: u64, pause: SignedDuration) -> Result<(), String> {

@@ -76,7 +76,7 @@ impl Drills {
             return Err(format!("starts {name}, which expires at {ends_at:?}"));
         }
         if !is_own(&source) || !run.wants(&source) {
-            return Err(format!("starts {name}, which nobody asks for"));
+            return Err(format!("starts {name}, which the policy does not want"));
         }
         let snapshot = text("instanceSnapshotName");
         if snapshot.is_none() || copy_name(&source, &name) != snapshot {
@@ -91,8 +91,8 @@ impl Drills {
         }
     }
 
-    /// Only instances of drills are deleted: those of this policy when their drill has ended or
-    /// nobody asks for it, the others when they expire.
+    /// Only instances of drills are deleted: those of this policy when their drill has ended or the
+    /// policy does not want it, the others when they expire.
     fn check_deletion(
         &mut self,
         emulator: &Emulator,

@@ -26,7 +26,7 @@ impl Drills {
             2 if changes => Fault::operation_fails("InternalError", "not today"),
             3 if can_be_lost => Fault::LoseAnswer,
             4 if changes => Fault::throttled(),
-            // Runs at the same time take turns in another way.
+            // Changes the order of calls of two runs.
             5..8 if self.runs.len() > 1 => {
                 Fault::None.after(Duration::from_millis(self.rng.u64(1..5_000)))
             }

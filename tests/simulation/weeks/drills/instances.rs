@@ -7,7 +7,7 @@ use lightsail_snapshot_copier::{DRILL_EXPIRES_TAG, DRILL_TAG};
 use super::{ANSWERS_AT, Behavior, Drill, Drills, SILENT_AT, is_drill, is_own};
 
 impl Drills {
-    /// Looks at the drill instances of a Region, and lets those answer that do.
+    /// Updates what is known about the drill instances of a Region, and sets their addresses.
     pub(super) fn see(&mut self, emulator: &Emulator, region: Region) -> Result<(), String> {
         let in_region = |((at, _), _): &(&(Region, String), &mut Drill)| *at == region;
         for (_, drill) in self.drills.iter_mut().filter(in_region) {

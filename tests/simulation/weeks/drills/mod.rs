@@ -1,5 +1,5 @@
-//! Restore drills in the weeks of faults: what the policy asks for, what goes wrong with the
-//! instances, and what must hold in every run.
+//! Restore drills in the weeks of faults: the policy, what goes wrong with the instances, and what
+//! must hold in every run.
 //!
 //! Checks connect to real sockets. An instance that answers has the address 127.0.0.1, where this
 //! process listens; the others have 127.0.0.2, where nothing does.
@@ -95,7 +95,7 @@ pub(super) struct Drills {
     drills: BTreeMap<(Region, String), Drill>,
     /// The instances that were created while two runs were in progress.
     concurrent: BTreeSet<(Region, String)>,
-    /// Servers that no drill made, as they must stay.
+    /// Servers that no drill made. They must not change.
     servers: BTreeMap<(Region, String), InstanceView>,
     runs: BTreeMap<u64, Run>,
     next_run: u64,
@@ -117,7 +117,7 @@ struct Drill {
     exists: bool,
 }
 
-/// What becomes of a restored instance once it runs.
+/// How a restored instance behaves once it runs.
 enum Behavior {
     Answers,
     AnswersFrom(Timestamp),
@@ -141,7 +141,7 @@ struct Run {
 
 impl Drills {
     pub(super) fn new(seed: u64, clock: Clock, destinations: &[Region]) -> Self {
-        // Of its own, so that a seed has the same weeks with and without drills.
+        // A generator of its own: the other choices of a seed do not depend on drills.
         let mut rng = Rng::with_seed(!seed);
         Self {
             rules: Rules::random(&mut rng),
@@ -170,7 +170,7 @@ impl Drills {
     }
 }
 
-/// Whether a drill made an instance, as the contract tells it.
+/// Whether a drill made an instance: both its name and its tag must show that.
 fn is_drill(instance: &InstanceView) -> bool {
     instance.name.starts_with("drill-") && instance.tags.contains_key(DRILL_TAG)
 }

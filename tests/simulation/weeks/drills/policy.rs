@@ -38,8 +38,9 @@ impl Rules {
 }
 
 impl Drills {
-    /// Asks for drills of the instances with these names. `None`: for no drills, not even to clean up.
-    pub(super) fn ask(&self, policy: &mut Policy, names: Option<&[&str]>) {
+    /// Sets the names of the policy's drills. `None`: the policy has no drills, and a run does not
+    /// look for drill instances.
+    pub(super) fn set_names(&self, policy: &mut Policy, names: Option<&[&str]>) {
         let drills = names.map(|names| {
             json!({
                 "names": names,
@@ -62,7 +63,7 @@ impl Drills {
             _ => Some(&["*"]),
         };
         let has_drills = policy.drills.is_some();
-        self.ask(policy, names);
+        self.set_names(policy, names);
         match names {
             None if has_drills => self.counts.count("drills removed from the policy"),
             Some([]) => self.counts.count("names of drills emptied"),

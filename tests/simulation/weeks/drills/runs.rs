@@ -124,7 +124,7 @@ impl Drills {
     }
 
     /// A run without a fault in a Region deletes the instances there whose drill has ended or that
-    /// nobody asks for.
+    /// the policy does not want.
     fn check_ends(&mut self, emulator: &Emulator, region: Region, run: &Run) -> Result<(), String> {
         for instance in emulator.instances(region) {
             if !is_drill(&instance) || instance.state == InstanceState::ShuttingDown {
