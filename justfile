@@ -17,7 +17,7 @@ example *files:
     cargo run --locked --example local -- {{ files }}
 
 # Simulate weeks of a policy's runs, one per seed; each seed has other faults
-simulation seeds="1000":
+simulation seeds="500":
     SIMULATION_SEEDS={{ seeds }} cargo test --locked --profile simulation --test simulation -- --nocapture
 
 # Replay one seed of the simulation and print every step
