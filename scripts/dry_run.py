@@ -36,6 +36,9 @@ def invoke(stack, region, payload):
 def report(answer):
     """The lines to show for an answer: first what needs attention."""
     lines = [answer["errorMessage"]] if "errorType" in answer else [f"summary: {json.dumps(answer['summary'])}"]
+    if "errorType" in answer:
+        lines.append("A failed dry run answers only what would fail. The function's log has the whole plan.")
+    lines += [f"selects nothing: {rule}" for rule in answer.get("rulesSelectingNothing", [])]
     for deletion in answer.get("deletions", []):
         lines.append(f"delete {deletion['region']} {deletion['snapshotName']}: {deletion['outcome']}")
     for copy in answer.get("copies", []):

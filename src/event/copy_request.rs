@@ -134,8 +134,11 @@ impl CopyRequest {
             return self.target.clone();
         }
         let name = self.source.default_name(self.source_region, time);
-        name.map_err(|error| errors.add(Path::Field(&path, "targetSnapshotName"), error))
-            .ok()
+        let add = |error| {
+            let message = format_args!("{error}; give a shorter one");
+            errors.add(Path::Field(&path, "targetSnapshotName"), message);
+        };
+        name.map_err(add).ok()
     }
 }
 

@@ -71,7 +71,7 @@ impl SnapshotName {
         let _ = write!(generated, "-{suffix}");
         if generated.len() > MAX_CHARS {
             return Err(InvalidValue(format!(
-                "the generated name {:?} has {} characters, more than {MAX_CHARS}; give a shorter targetSnapshotName",
+                "the generated name {:?} has {} characters, more than {MAX_CHARS}",
                 Excerpt(&generated),
                 generated.len()
             )));

@@ -24,8 +24,11 @@ pub fn log_event(request_id: &str, event: RunEvent<'_>) {
             event = "selects_nothing",
             requestId = request_id,
             rule,
-            errorMessage =
-                "this rule selects no instance and no disk; check its names, types and tags",
+            errorMessage = if rule.starts_with("drills") {
+                "no instance that the policy selects has this name; check its spelling and case"
+            } else {
+                "this rule selects no instance and no disk; check its names, types and tags"
+            },
         ),
         RunEvent::Coverage(coverage) => log_coverage(request_id, coverage),
         RunEvent::TagFailed(failure) => log_tag_failure(request_id, failure),

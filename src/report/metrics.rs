@@ -131,7 +131,7 @@ pub fn metric_record(
         snapshots_deleted: count(Outcome::Deleted),
         sources_stale: sources(CoverageStatus::Stale),
         sources_unprotected: sources(CoverageStatus::Unprotected),
-        rules_selecting_nothing: results.rules_selecting_nothing,
+        rules_selecting_nothing: results.rules_selecting_nothing.len(),
         api_throttles: throttles,
         recovery_point_age_hours: worst_age,
         drills_failed,

@@ -13,7 +13,10 @@ use crate::run::{DrillOutcome, Outcome, RunResults};
 pub(super) const MAX_BYTES: usize = 200_000;
 
 /// The most bytes of an answer besides its entries.
-const ENVELOPE_BYTES: usize = 500;
+const ENVELOPE_BYTES: usize = 500 + 30 * MAX_RULES;
+
+/// How many rules that select nothing an answer shows, each with at most 30 bytes. The log has all.
+const MAX_RULES: usize = 100;
 
 /// What an invocation answers.
 #[skip_serializing_none]
@@ -26,6 +29,8 @@ pub struct Response {
     deletions: Option<Vec<Box<RawValue>>>,
     coverage: Option<Vec<Box<RawValue>>>,
     drills: Option<Vec<Box<RawValue>>>,
+    /// Absent if there are none.
+    rules_selecting_nothing: Option<Vec<String>>,
     omitted: Option<Omitted>,
 }
 
@@ -99,9 +104,16 @@ impl Response {
             deletions: Some(deletions.into_json()),
             coverage: Some(coverage.into_json()),
             drills: results.drills.as_ref().map(|_| drills.into_json()),
+            rules_selecting_nothing: some_rules(&results.rules_selecting_nothing),
             omitted: (bytes > MAX_BYTES).then_some(omitted),
         }
     }
+}
+
+/// The rules to show, if there are any. Their number is limited only by the event.
+fn some_rules(rules: &[String]) -> Option<Vec<String>> {
+    let shown = rules.iter().take(MAX_RULES).cloned();
+    (!rules.is_empty()).then(|| shown.collect())
 }
 
 /// How much attention an entry needs, from the least to the most.

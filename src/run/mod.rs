@@ -127,7 +127,7 @@ pub async fn policy(
     RunResults {
         read_failures,
         coverage,
-        rules_selecting_nothing: idle_rules.len(),
+        rules_selecting_nothing: idle_rules,
         ..results
     }
 }

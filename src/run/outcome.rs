@@ -195,8 +195,8 @@ pub struct RunResults {
     pub deletions: Vec<DeletionResult>,
     /// The copies that could not be tagged.
     pub tag_failures: Vec<TagFailure>,
-    /// The number of rules in the policy that select nothing.
-    pub rules_selecting_nothing: usize,
+    /// The paths of the rules in the policy that select nothing.
+    pub rules_selecting_nothing: Vec<String>,
     /// The drills. `None` if the policy has none.
     pub drills: Option<Vec<DrillResult>>,
     /// The number of drill instances that the run found or started.

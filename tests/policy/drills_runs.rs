@@ -594,4 +594,10 @@ async fn a_name_that_matches_no_instance_is_warned_of() {
     let lines = run.lines("selects_nothing");
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0]["fields"]["rule"], "drills.names[1]");
+    let message = lines[0]["fields"]["errorMessage"].as_str().unwrap();
+    assert!(message.contains("check its spelling and case"), "{message}");
+    assert_eq!(
+        run.answer()["rulesSelectingNothing"],
+        json!(["drills.names[1]"])
+    );
 }

@@ -181,7 +181,7 @@ fn one_record_counts_all_destinations() {
             tag_failure(unreadable()),
             tag_failure(ApiError::found("AccessDeniedException", "no".to_owned())),
         ],
-        rules_selecting_nothing: 1,
+        rules_selecting_nothing: vec!["sources[0]".to_owned()],
         drills: None,
         drill_instances: 0,
     };

@@ -1322,6 +1322,7 @@ async fn a_rule_that_selects_nothing_is_warned_of() {
         .collect();
     assert_eq!(rules, [["sources[1]"]]);
     assert_eq!(lines[0]["level"], "WARN");
+    assert_eq!(run.answer()["rulesSelectingNothing"], json!(["sources[1]"]));
 }
 
 #[tokio::test(start_paused = true)]
