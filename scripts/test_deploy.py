@@ -103,6 +103,7 @@ def test_the_dry_run_has_the_policy_that_deploy_would_deploy(checkout):
 def test_the_dry_run_shows_what_needs_attention():
     answer = {
         "summary": {"planned": 1},
+        "rulesSelectingNothing": ["sources[1]"],
         "deletions": [{"region": "us-east-1", "snapshotName": "a", "outcome": "planned"}],
         "copies": [
             {"destinationRegion": "us-east-1", "targetSnapshotName": "b", "outcome": "planned"},
@@ -116,9 +117,11 @@ def test_the_dry_run_shows_what_needs_attention():
     }
     assert dry_run.report(answer) == [
         'summary: {"planned": 1}',
+        "selects nothing: sources[1]",
         "delete us-east-1 a: planned",
         "copy to us-east-1 b: planned",
         "drill in us-east-1 drill-f-2026-11-22: planned",
         "unprotected in us-east-1: us-west-2/d (off)",
     ]
-    assert dry_run.report({"errorType": "CopyFailed", "errorMessage": "MassDeletion"}) == ["MassDeletion"]
+    failed = dry_run.report({"errorType": "CopyFailed", "errorMessage": "MassDeletion"})
+    assert failed[0] == "MassDeletion" and "whole plan" in failed[1]
