@@ -200,6 +200,24 @@ def comparable:
         | {problem: .}
       end;
 
+# The copy that a resource was made from. Of a copy that retention has deleted, only the name is left.
+def used_copy($snapshot):
+    .resource as $resource
+    | ([$copies[] | select(.snapshot == $snapshot)] | first)
+    // (({name: $snapshot} | origin_of($resource)) // {region: null, resource: null, date: "?"})
+        + {snapshot: $snapshot, tokens: null, disks: []};
+
+# Why a restore that has the name already is not the one that was asked for. Without --as-of, it may come from an older
+# copy, because newer copies arrive between two runs.
+def mismatch($used):
+    .region as $from | .resource as $resource
+    | if $used.region != $from or ($used.resource != $resource and all($used.disks[]; .name != $resource)) then
+        "the name \(.name) is taken by the restore of "
+        + (if $used.region == null then "the snapshot \($used.snapshot)" else "\($used.region)/\($used.resource)" end) + "; use --suffix"
+      elif $asOf != "" and $used.snapshot != .snapshot then
+        "\(.name) was made from \($used.snapshot), not from \(.snapshot); use another --suffix"
+      else null end;
+
 # What to do with a copy, from what has its name already.
 def decide:
     ($instance[.name] // $disk[.name]) as $found
@@ -214,15 +232,15 @@ def decide:
         end
       elif $ours == null or ($disk[.name] != null) != (.kind == "disk") then . + {action: "other"}
       else
-        . as $entry
-        | (([$copies[] | select(.snapshot == $ours)] | first) // {snapshot: $ours, date: "?", tokens: null}) as $used
+        . as $entry | used_copy($ours) as $used
         | . + {snapshot: $used.snapshot, date: $used.date, tokens: $used.tokens, bundle: $found.bundleId,
             address: $found.publicIpAddress, state: ($found.state.name? // $found.state),
+            newer: (if .date > $used.date then .date else null end), problem: mismatch($used),
             setPorts: (.kind == "instance" and $used.tokens != null
                 and ($used.tokens | port_infos | comparable) != ($found.networking.ports | comparable)),
             tagDisks: [$disk[] | select(.attachedTo == $entry.name and .isSystemDisk != true
                 and tag("snapshot-copier:restored") == null) | .name]}
-        | .action = (if .setPorts or (.tagDisks | length) > 0 or .state == "pending" then "finish" else "done" end)
+        | .action = (if .problem != null then "blocked" elif .setPorts or (.tagDisks | length) > 0 or .state == "pending" then "finish" else "done" end)
       end;
 
 [$copies[] | select(is_selected and .date <= $tomorrow)] | group_by([.region, .resource, .kind])
@@ -245,7 +263,8 @@ def decide:
     elif .action == "blocked" then . else decide end)
 | ([.[] | select(.action != "with")] | group_by(.name) | map(select(length > 1)[].name) | unique) as $twice
 | map(if .action != "with" and (.name as $name | any($twice[]; . == $name)) then
-        . + {action: "blocked", problem: "several sources have this name; restore one at a time: --name \(.region)/\(.resource)"}
+        . + {action: "blocked", problem: ("several sources have this name; restore one at a time,"
+            + " and all but one with a --suffix: --name \(.region)/\(.resource)")}
     else . end
     | . + {isRunning: (.action == "create" and .kind == "instance"
             and (.resource as $resource | any(($originals[0][.region] // [])[]; . == $resource)))})
@@ -299,6 +318,7 @@ print_plan() {
                 + (if .action == "finish" then "  to do: \([if .state == "pending" then "wait" else empty end,
                         if .setPorts then "ports" else empty end, if (.tagDisks | length) > 0 then "disk tags" else empty end]
                         | join(", "))" else "" end)
+                + (if .newer then "  a newer copy is of \(.newer)" else "" end)
               end),
         ([.entries[] | select(.action == "create" and .kind == "instance")]
             | "", "\(length) instances to create: \([.[].price] | add // 0) USD a month, without disks and transfer.")

@@ -213,3 +213,79 @@ async fn a_second_server_needs_an_answer() {
         assert_eq!(done.status.code(), Some(expected), "{arguments:?}");
     }
 }
+
+/// Sources in two Regions have the name, and the firewall of the first restore fails.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the AWS CLI and jq"]
+async fn a_restore_is_not_taken_for_another_one() {
+    const WEST: &str = "--name=us-west-2/WordPress-1";
+    let copy = |region: &str, date: &str| {
+        json!({ "name": format!("WordPress-1-{region}-{date}"), "fromInstanceName": "WordPress-1",
+                "tags": { "snapshot-copier:source": format!("{region}/WordPress-1"),
+                          "snapshot-copier:recovery-point": date,
+                          "snapshot-copier:ports": "tcp:443" } })
+    };
+    let world = json!({ "startSeconds": 0, "regions": { "us-east-1": { "instanceSnapshots": [
+        copy("us-west-2", "2026-11-18"),
+        copy("us-west-2", "2026-11-22"),
+        copy("eu-west-1", "2026-11-22"),
+    ] } } });
+    let emulator = Emulator::new(World::from_json(&world.to_string()).unwrap());
+    let running = emulator.clone().start().await.unwrap();
+    let url = running.url();
+    let mut refused = false;
+    emulator.on_call(move |call| {
+        if call.operation == Operation::PutInstancePublicPorts && !refused {
+            refused = true;
+            return Fault::error(
+                StatusCode::BAD_REQUEST,
+                "OperationFailureException",
+                "Try later.",
+            );
+        }
+        Fault::None
+    });
+
+    let (status, text) = run(&url, &[WEST, "--as-of=2026-11-18", "--yes"]).await;
+    assert_eq!(status, 1, "the firewall was refused");
+    assert!(text.contains("created WordPress-1"), "{text}");
+    let expect = async |arguments: &'static [&'static str], problem: &str| {
+        emulator.take_calls();
+        let (status, text) = run(&url, arguments).await;
+        assert_eq!(status, 1);
+        assert!(text.contains(problem), "{text}");
+        let calls = emulator.take_calls();
+        assert!(
+            calls
+                .iter()
+                .all(|call| call.operation.as_str().starts_with("Get"))
+        );
+    };
+    expect(
+        &["--name=WordPress-1"],
+        "several sources have this name; restore one at a time, and all but one with a --suffix",
+    )
+    .await;
+    expect(
+        &["--name=eu-west-1/WordPress-1", "--yes"],
+        "the name WordPress-1 is taken by the restore of us-west-2/WordPress-1; use --suffix",
+    )
+    .await;
+    expect(
+        &[WEST, "--as-of=2026-11-22", "--yes"],
+        "WordPress-1 was made from WordPress-1-us-west-2-2026-11-18, not from \
+         WordPress-1-us-west-2-2026-11-22; use another --suffix",
+    )
+    .await;
+
+    let (status, text) = run(&url, &[WEST, "--yes"]).await;
+    assert_eq!(status, 0, "a newer copy does not stop the restore");
+    assert!(
+        text.contains("finish WordPress-1  2026-11-18 WordPress-1-us-west-2-2026-11-18"),
+        "{text}"
+    );
+    assert!(text.contains("a newer copy is of 2026-11-22"), "{text}");
+    let instances = emulator.instances(EAST);
+    assert_eq!(instances.len(), 1);
+    assert_eq!(instances[0].ports, [Port::tcp(443)]);
+}
