@@ -161,9 +161,6 @@ def port_infos:
         ipv6Cidrs: [.[] | if .range == null then "::/0" else .range | select(contains(":")) end],
         cidrListAliases: [.[].range | select(. != null and (contains(":") or test("^[0-9.]+(/[0-9]+)?$") | not))]
     });
-def comparable:
-    map({fromPort, toPort, protocol, cidrs: (.cidrs // [] | sort), ipv6Cidrs: (.ipv6Cidrs // [] | sort),
-        cidrListAliases: (.cidrListAliases // [] | sort)}) | sort;
 
 ($bundles[0].bundles | map({key: .bundleId, value: .}) | from_entries) as $bundle
 | ($instances[0].instances | map({key: .name, value: .}) | from_entries) as $instance
@@ -237,7 +234,7 @@ def decide:
             address: $found.publicIpAddress, state: ($found.state.name? // $found.state),
             newer: (if .date > $used.date then .date else null end), problem: mismatch($used),
             setPorts: (.kind == "instance" and $used.tokens != null
-                and ($used.tokens | port_infos | comparable) != ($found.networking.ports | comparable)),
+                and ($found | tag("snapshot-copier:ports-set")) == null),
             tagDisks: [$disk[] | select(.attachedTo == $entry.name and .isSystemDisk != true
                 and tag("snapshot-copier:restored") == null) | .name]}
         | .action = (if .problem != null then "blocked" elif .setPorts or (.tagDisks | length) > 0 or .state == "pending" then "finish" else "done" end)
@@ -418,7 +415,8 @@ wait_until_ready() {
     done
 }
 
-# Sets firewalls and tags disks, of what was created now and of what an earlier run left incomplete.
+# Sets firewalls and tags disks, of what was created now and of what an earlier run left incomplete. A firewall is set
+# only once, because its owner may have changed it since.
 finish_all() {
     local entry name disk
     read_restored
@@ -428,8 +426,9 @@ finish_all() {
         if [ "$(value state)" = pending ]; then
             continue
         fi
-        if [ "$(value setPorts)" = true ]; then
-            change "$name" put-instance-public-ports --instance-name "$name" --port-infos "$(jq -c .ports <<< "$entry")" || true
+        if [ "$(value setPorts)" = true ] &&
+            change "$name" put-instance-public-ports --instance-name "$name" --port-infos "$(jq -c .ports <<< "$entry")"; then
+            change "$name" tag-resource --resource-name "$name" --tags key=snapshot-copier:ports-set,value=true || true
         fi
         for disk in $(jq -r '.tagDisks[]' <<< "$entry"); do
             change "$disk" tag-resource --resource-name "$disk" --tags "$(restored_tag "$(value snapshot)")" || true

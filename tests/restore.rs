@@ -124,6 +124,8 @@ async fn fifty_servers_are_restored_in_two_runs() {
     assert!(first.contains("InsufficientInstanceCapacity"), "{first}");
     assert_eq!(emulator.instances(EAST).len(), 2 + 46);
 
+    // The owner closes a firewall.
+    emulator.set_ports(EAST, "Shop-03", Vec::new()).unwrap();
     emulator.take_calls();
     let (status, second) = run(&url, &["--yes", "--bundle=small_2_0=small_3_0"]).await;
     assert_eq!(status, 0, "{second}");
@@ -149,6 +151,12 @@ async fn fifty_servers_are_restored_in_two_runs() {
         }
         let snapshot = format!("{}-us-west-2-2026-11-22", instance.name);
         assert_eq!(tag, Some(&snapshot));
+        let set = instance.tags.get("snapshot-copier:ports-set");
+        assert_eq!(set.map(String::as_str), Some("true"));
+        if instance.name == "Shop-03" {
+            assert_eq!(instance.ports, []);
+            continue;
+        }
         let mut ports = instance.ports.clone();
         ports.sort_by_key(|port| port.from_port);
         let ssh = Port {
