@@ -31,6 +31,13 @@ stop() {
     exit 1
 }
 
+# shellcheck disable=SC2016 # The dollar signs are jq's.
+glob_program='
+def matches_glob($glob):
+    ($glob | gsub("(?<c>[.+^$(){}|\\\\])"; "\\\(.c)") | gsub("\\*"; ".*") | gsub("\\?"; ".") | gsub("\\[!"; "[^"))
+    as $regex | test("^(\($regex))$");
+'
+
 region='' zone='' suffix='' as_of='' yes=false
 names='[]' bundle_map='{}'
 
@@ -55,7 +62,11 @@ read_arguments() {
             --zone) zone=$value ;;
             --suffix) suffix=$value ;;
             --as-of) as_of=$value ;;
-            --name) names=$(jq -c --arg name "$value" '. + [$name]' <<< "$names") ;;
+            --name)
+                jq -en --arg glob "$value" "$glob_program"' try ("" | matches_glob($glob) | true) catch false' > /dev/null ||
+                    wrong_usage "--name is not a valid glob: $value"
+                names=$(jq -c --arg name "$value" '. + [$name]' <<< "$names")
+                ;;
             --bundle)
                 [[ $value =~ ^[^=]+=[^=]+$ ]] || wrong_usage "--bundle needs OLD=NEW, not $value"
                 bundle_map=$(jq -c --arg old "${value%%=*}" --arg new "${value#*=}" '.[$old] = $new' <<< "$bundle_map")
@@ -118,15 +129,12 @@ make_plan() {
         --slurpfile diskSnapshots "$work/disk-snapshots.json" --slurpfile instances "$work/instances.json" \
         --slurpfile disks "$work/disks.json" --slurpfile bundles "$work/bundles.json" \
         --slurpfile regions "$work/regions.json" --slurpfile originals "$work/originals.json" \
-        "$plan_program" > "$work/plan.json"
+        "$glob_program $plan_program" > "$work/plan.json"
 }
 
 # shellcheck disable=SC2016 # The dollar signs are jq's.
 plan_program='
 def tag($key): [(.tags // [])[] | select(.key == $key) | .value // ""] | first;
-def matches_glob($glob):
-    ($glob | gsub("(?<c>[.+^$(){}|\\\\])"; "\\\(.c)") | gsub("\\*"; ".*") | gsub("\\?"; ".") | gsub("\\[!"; "[^"))
-    as $regex | test("^(\($regex))$");
 def is_selected:
     . as $copy | ($names | length) == 0 or any($names[]; . as $glob
         | (if $glob | contains("/") then "\($copy.region)/\($copy.resource)" else $copy.resource end)

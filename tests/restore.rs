@@ -208,17 +208,25 @@ async fn a_second_server_needs_an_answer() {
         "Shop-us-west-2-2026-11-20"
     );
 
-    for (arguments, expected) in [
-        (&["--as-of", "2026-02-30"][..], 2),
-        (&["--unknown", "x"], 2),
-        (&["--name", "Nothing"], 1),
-        (&["--zone", "us-east-1x"], 1),
-    ] {
-        let url = running.url();
-        let done = tokio::task::spawn_blocking(move || restore(&url, arguments))
-            .await
-            .unwrap();
-        assert_eq!(done.status.code(), Some(expected), "{arguments:?}");
+    let cases: [(&'static [&'static str], _, _); 5] = [
+        (&["--as-of", "2026-02-30"], 2, "--as-of needs a date"),
+        (&["--unknown", "x"], 2, "unknown option: --unknown"),
+        (
+            &["--name", "us-west-2/Shop-[1"],
+            2,
+            "--name is not a valid glob: us-west-2/Shop-[1",
+        ),
+        (&["--name", "Nothing"], 1, "no copy of Nothing in us-east-1"),
+        (
+            &["--zone", "us-east-1x"],
+            1,
+            "us-east-1x is not an available zone",
+        ),
+    ];
+    for (arguments, expected, message) in cases {
+        let (status, text) = run(&running.url(), arguments).await;
+        assert_eq!(status, expected, "{arguments:?}");
+        assert!(text.contains(message), "{text}");
     }
 }
 
