@@ -307,7 +307,7 @@ print_plan() {
             + [.entries[] | select(.action == "create" and .kind == "instance" and .tokens == null)
                 | "\(.name): its firewall rules are unknown, because the copy has no tag snapshot-copier:ports; it gets the default ports"]
             + [.entries[] | select(.isRunning)
-                | "\(.name): the original still runs in \(.region); two servers would send mail and run jobs"]) as $notes
+                | "\(.name): the original, \(.region)/\(.resource), still runs; two servers would send mail and run jobs"]) as $notes
         | (if ($notes | length) > 0 then "Problems", ($notes[] | "  \(.)"), "" else empty end),
         "Plan for \($region), zone \(.zone)",
         (.entries[] | select(.action != "blocked")
@@ -362,10 +362,10 @@ change() {
 # Leaves out the servers whose originals still run, unless the answer is yes.
 ask_about_originals() {
     local originals answer=''
-    originals=$(jq -r '[.entries[] | select(.isRunning) | .name] | join(" ")' "$work/plan.json")
+    originals=$(jq -r '[.entries[] | select(.isRunning) | "\(.region)/\(.resource)"] | join(" ")' "$work/plan.json")
     [ -n "$originals" ] || return 0
     echo
-    printf 'The originals of these servers still run: %s\nCreate second servers? [y/N] ' "$originals"
+    printf 'These originals still run: %s\nCreate second servers? [y/N] ' "$originals"
     if ! read -r answer && [ -z "$answer" ]; then
         echo
         failed "$originals" "the originals still run, and nobody answered the question"
@@ -405,7 +405,6 @@ create_all() {
 # lists for some seconds.
 wait_until_ready() {
     local deadline=$((SECONDS + 1200)) waiting
-    { cat "$work/created" && entries '.action == "finish"'; } > "$work/awaited"
     echo "waiting until all of them run"
     while true; do
         read_restored
@@ -447,12 +446,11 @@ finish_all() {
 print_restored() {
     read_restored
     make_plan
-    echo
-    echo "Restored in $region"
-    jq -r '.entries[] | select(.action == "done" or .action == "finish")
+    jq -r --arg region "$region" '[.entries[] | select(.action == "done" or .action == "finish")] | select(length > 0)
+        | "", "Restored in \($region)", (.[]
         | "  \(.name)  \(.state)  \(if .kind == "instance" then .address // "no address" else "disk" end)  from \(.snapshot)",
         if .kind == "disk" and .state == "available" then
-            "    attach it: aws lightsail attach-disk --disk-name \(.name) --instance-name NAME --disk-path /dev/xvdf" else empty end' \
+            "    attach it: aws lightsail attach-disk --disk-name \(.name) --instance-name NAME --disk-path /dev/xvdf" else empty end)' \
         "$work/plan.json"
 }
 
@@ -480,8 +478,11 @@ main() {
     else
         ask_about_originals
         create_all
-        wait_until_ready
-        finish_all
+        { cat "$work/created" && entries '.action == "finish"'; } > "$work/awaited"
+        if [ -s "$work/awaited" ]; then
+            wait_until_ready
+            finish_all
+        fi
         print_restored
     fi
     [ "$failures" = 0 ] || exit 1

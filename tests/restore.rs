@@ -189,9 +189,14 @@ async fn a_second_server_needs_an_answer() {
             "fromInstanceName": "Shop" }, { "name": "Shop-us-west-2-2026-11-20", "fromInstanceName": "Shop" } ] } } }"#;
     let emulator = Emulator::new(World::from_json(world).unwrap());
     let running = emulator.clone().start().await.unwrap();
-    let (status, text) = run(&running.url(), &["--yes"]).await;
+    let (status, text) = run(&running.url(), &["--yes", "--suffix", "-new"]).await;
     assert_eq!(status, 1, "nobody answered");
-    assert!(text.contains("Create second servers? [y/N]"), "{text}");
+    assert!(
+        text.contains("These originals still run: us-west-2/Shop\nCreate second servers? [y/N]"),
+        "{text}"
+    );
+    assert!(!text.contains("waiting"), "{text}");
+    assert!(!text.contains("Restored in"), "{text}");
     assert_eq!(emulator.instances(EAST), []);
 
     emulator.remove_instance(Region::UsWest2, "Shop").unwrap();
