@@ -450,7 +450,8 @@ print_restored() {
         | "", "Restored in \($region)", (.[]
         | "  \(.name)  \(.state)  \(if .kind == "instance" then .address // "no address" else "disk" end)  from \(.snapshot)",
         if .kind == "disk" and .state == "available" then
-            "    attach it: aws lightsail attach-disk --disk-name \(.name) --instance-name NAME --disk-path /dev/xvdf" else empty end)' \
+            "    attach it: aws lightsail attach-disk --region \($region) --disk-name \(.name) --instance-name NAME"
+            + " --disk-path /dev/xvdf" else empty end)' \
         "$work/plan.json"
 }
 

@@ -129,6 +129,9 @@ async fn fifty_servers_are_restored_in_two_runs() {
     emulator.take_calls();
     let (status, second) = run(&url, &["--yes", "--bundle=small_2_0=small_3_0"]).await;
     assert_eq!(status, 0, "{second}");
+    let attach =
+        "aws lightsail attach-disk --region us-east-1 --disk-name Solo --instance-name NAME";
+    assert!(second.contains(attach), "{second}");
     let calls = emulator.take_calls();
     let count = |operation| {
         calls
