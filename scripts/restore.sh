@@ -119,8 +119,8 @@ read_restored() {
     lightsail get-disks > "$work/disks.json" || stop "cannot read the disks in $region"
 }
 
-# The plan: {zone, problems: [text], entries: [{kind, region, resource, name, snapshot, date, action, …}]}. Actions:
-# create, finish (ours, incomplete), done (ours), other (somebody else's resource has the name), with (contained in an
+# The plan: {zone, problems: [text], entries: [{kind, region, resource, name, snapshot, date, action, …}], others:
+# [{name, from}] (snapshots that are no copies of a policy)}. Actions: create, finish (ours, incomplete), done (ours), other (somebody else's resource has the name), with (contained in an
 # instance's copy), blocked.
 make_plan() {
     jq -n --arg region "$region" --arg zone "$zone" --arg suffix "$suffix" --arg asOf "$as_of" \
@@ -274,11 +274,17 @@ def decide:
     | . + {isRunning: (.action == "create" and .kind == "instance"
             and (.resource as $resource | any(($originals[0][.region] // [])[]; . == $resource)))})
 | sort_by(.name) as $entries
+| ([$copies[] | select(.date <= $tomorrow) | {key: .snapshot, value: true}] | from_entries) as $known
 | ([$entries[] | select(.action == "create" and .kind == "instance")]) as $new
 | {
     zone: (if $zone == "" then $zones[0] else $zone end),
     quota: $quota,
     entries: [$entries[] | .ports = (if .tokens == null then null else .tokens | port_infos end)],
+    others: [($instanceSnapshots[0].instanceSnapshots[] | {name, from: .fromInstanceName}),
+        ($diskSnapshots[0].diskSnapshots[] | {name, from: .fromDiskName})
+        | select($known[.name] | not)
+        | select((.from // "") as $from
+            | ($names | length) == 0 or any($names[]; . as $glob | $from | matches_glob($glob | sub("^.*/"; ""))))],
     problems: [
         (if ($zones | length) == 0 then "\($region) is not a Region of Lightsail, or none of its zones is available"
          elif $zone != "" and all($zones[]; . != $zone) then "\($zone) is not an available zone of \($region): \($zones | join(", "))"
@@ -301,6 +307,7 @@ def decide:
 
 print_plan() {
     jq -r --arg region "$region" '
+        def first_few: .[:3] + (if length > 3 then ["…"] else [] end) | join(", ");
         def fill($width): . as $text | if length >= $width then . else $text + " " * ($width - length) end;
         ([.entries[].name | length] | max // 0) as $width
         | ([.problems[], .warnings[]] + [.entries[] | select(.problem) | "\(.region)/\(.resource): \(.problem)"]
@@ -325,6 +332,9 @@ print_plan() {
                         | join(", "))" else "" end)
                 + (if .newer then "  a newer copy is of \(.newer)" else "" end)
               end),
+        (.others | select(length > 0)
+            | "  \(length) other snapshot\(if length == 1 then "" else "s" end) of \([.[].from // "unknown sources"] | unique | first_few)"
+            + " \(if length == 1 then "is" else "are" end) not restored by this script: \([.[].name] | first_few)"),
         ([.entries[] | select(.action == "create" and .kind == "instance")]
             | "", "\(length) instances to create: \([.[].price] | add // 0) USD a month, without disks and transfer.")
         ' "$work/plan.json"

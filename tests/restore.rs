@@ -253,6 +253,8 @@ async fn a_restore_is_not_taken_for_another_one() {
         copy("us-west-2", "2026-11-18"),
         copy("us-west-2", "2026-11-22"),
         copy("eu-west-1", "2026-11-22"),
+        { "name": "WordPress-1-1569608575", "fromInstanceName": "WordPress-1" },
+        { "name": "nightly", "fromInstanceName": "Blog" },
     ] } } });
     let emulator = Emulator::new(World::from_json(&world.to_string()).unwrap());
     let running = emulator.clone().start().await.unwrap();
@@ -273,11 +275,19 @@ async fn a_restore_is_not_taken_for_another_one() {
     let (status, text) = run(&url, &[WEST, "--as-of=2026-11-18", "--yes"]).await;
     assert_eq!(status, 1, "the firewall was refused");
     assert!(text.contains("created WordPress-1"), "{text}");
-    let expect = async |arguments: &'static [&'static str], problem: &str| {
+    assert!(
+        text.contains(
+            "1 other snapshot of WordPress-1 is not restored by this script: WordPress-1-1569608575"
+        ),
+        "{text}"
+    );
+    let expect = async |arguments: &'static [&'static str], problems: &[&str]| {
         emulator.take_calls();
         let (status, text) = run(&url, arguments).await;
         assert_eq!(status, 1);
-        assert!(text.contains(problem), "{text}");
+        for problem in problems {
+            assert!(text.contains(problem), "{text}");
+        }
         let calls = emulator.take_calls();
         assert!(
             calls
@@ -286,19 +296,26 @@ async fn a_restore_is_not_taken_for_another_one() {
         );
     };
     expect(
-        &["--name=WordPress-1"],
-        "several sources have this name; restore one at a time, and all but one with a --suffix",
+        &["--name=WordPress-1", "--name=Blog"],
+        &[
+            "several sources have this name; restore one at a time, and all but one with a --suffix",
+            "no copy of Blog in us-east-1",
+            "2 other snapshots of Blog, WordPress-1 are not restored by this script: \
+             WordPress-1-1569608575, nightly",
+        ],
     )
     .await;
     expect(
         &["--name=eu-west-1/WordPress-1", "--yes"],
-        "the name WordPress-1 is taken by the restore of us-west-2/WordPress-1; use --suffix",
+        &["the name WordPress-1 is taken by the restore of us-west-2/WordPress-1; use --suffix"],
     )
     .await;
     expect(
         &[WEST, "--as-of=2026-11-22", "--yes"],
-        "WordPress-1 was made from WordPress-1-us-west-2-2026-11-18, not from \
-         WordPress-1-us-west-2-2026-11-22; use another --suffix",
+        &[
+            "WordPress-1 was made from WordPress-1-us-west-2-2026-11-18, not from \
+             WordPress-1-us-west-2-2026-11-22; use another --suffix",
+        ],
     )
     .await;
 
