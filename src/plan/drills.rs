@@ -48,7 +48,7 @@ pub struct PlannedDrill {
     pub has_copy: bool,
     /// The name of the drill instance.
     pub instance: String,
-    /// Whether the drill ended longer ago than [`DELETION_TIME`].
+    /// Whether the instance should be gone long ago: its drill ended more than 26 hours before.
     pub is_overdue: bool,
     /// What to do.
     pub step: DrillStep,
