@@ -1,5 +1,5 @@
-//! `scripts/restore.sh` with the real AWS CLI against the emulator. Needs `aws` and `jq` on the path, so it runs by
-//! `just restore`.
+//! `scripts/restore.sh` with the real AWS CLI against the emulator. It needs `aws` and `jq` on the path, so
+//! `cargo test` leaves it out, and `just restore` runs it.
 
 use std::process::{Command, Output, Stdio};
 
@@ -73,7 +73,6 @@ async fn run(url: &str, arguments: &'static [&'static str]) -> (i32, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the AWS CLI and jq"]
 async fn fifty_servers_are_restored_in_two_runs() {
     let emulator = Emulator::new(world());
     let running = emulator.clone().start().await.unwrap();
@@ -184,7 +183,6 @@ async fn fifty_servers_are_restored_in_two_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the AWS CLI and jq"]
 async fn a_second_server_needs_an_answer() {
     let world = r#"{ "startSeconds": 0, "regions": {
         "us-west-2": { "instances": [{ "name": "Shop" }] },
@@ -240,7 +238,6 @@ async fn a_second_server_needs_an_answer() {
 
 /// Sources in two Regions have the name, and the firewall of the first restore fails.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the AWS CLI and jq"]
 async fn a_restore_is_not_taken_for_another_one() {
     const WEST: &str = "--name=us-west-2/WordPress-1";
     let copy = |region: &str, date: &str| {
