@@ -147,34 +147,20 @@ fn read_source(object: &mut Object<'_, '_>) -> Option<CopySource> {
     let resource = object.optional("sourceResourceName");
     let snapshot = object.optional("sourceSnapshotName");
     let automatic = read_recovery_point(object);
-    match (
-        object.has("sourceResourceName"),
-        object.has("sourceSnapshotName"),
-    ) {
-        (true, false) => match automatic? {
+    let missing = "required: the instance or disk whose automatic snapshot to copy (or sourceSnapshotName, a manual snapshot)";
+    if object.one_of("sourceResourceName", "sourceSnapshotName", missing)? == "sourceResourceName" {
+        return match automatic? {
             Some(date) => resource.map(|resource| CopySource::Dated { resource, date }),
             None => resource.map(|resource| CopySource::Latest { resource }),
-        },
-        (false, true) => {
-            for name in ["restoreDate", "useLatestRestorableAutoSnapshot"] {
-                if object.has(name) {
-                    let message = "only for an automatic snapshot, with sourceResourceName";
-                    object.error(name, message);
-                }
-            }
-            snapshot.map(|snapshot| CopySource::Manual { snapshot })
-        }
-        (true, true) => {
-            let message = "give either sourceResourceName or sourceSnapshotName, not both";
-            object.error("sourceSnapshotName", message);
-            None
-        }
-        (false, false) => {
-            let message = "required: the instance or disk whose automatic snapshot to copy (or sourceSnapshotName, a manual snapshot)";
-            object.error("sourceResourceName", message);
-            None
+        };
+    }
+    for name in ["restoreDate", "useLatestRestorableAutoSnapshot"] {
+        if object.has(name) {
+            let message = "only for an automatic snapshot, with sourceResourceName";
+            object.error(name, message);
         }
     }
+    snapshot.map(|snapshot| CopySource::Manual { snapshot })
 }
 
 /// Reads which automatic snapshot to copy: that of a date, or the latest (`None`). Fields that

@@ -47,28 +47,21 @@ impl FromJson for Check {
         let mut object = Object::new(value, path, errors)?;
         let port = object.optional::<Count<1, 65535>>("port");
         let http = read_http_check(&mut object);
-        let check = match (object.has("port"), object.has("url")) {
-            (true, false) => {
-                for name in ["host", "status", "contains"] {
-                    if object.has(name) {
-                        object.error(name, "only with url");
-                    }
+        let given = object.one_of("port", "url", "required (or url)");
+        if given == Some("port") {
+            for name in ["host", "status", "contains"] {
+                if object.has(name) {
+                    object.error(name, "only with url");
                 }
-                port.and_then(|Count(port)| u16::try_from(port).ok())
-                    .map(Self::Port)
             }
-            (false, true) => http.map(|http| Self::Http(Arc::new(http))),
-            (true, true) => {
-                object.error("url", "give either port or url, not both");
-                None
-            }
-            (false, false) => {
-                object.error("port", "required (or url)");
-                None
-            }
-        };
+        }
         object.finish();
-        check
+        match given? {
+            "port" => port
+                .and_then(|Count(port)| u16::try_from(port).ok())
+                .map(Self::Port),
+            _ => http.map(|http| Self::Http(Arc::new(http))),
+        }
     }
 }
 

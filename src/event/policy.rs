@@ -93,17 +93,9 @@ impl FromJson for SourceRule {
 fn read_regions(object: &mut Object<'_, '_>) -> Option<Vec<Region>> {
     let one = object.optional("region").map(|region| vec![region]);
     let many = object.optional("regions").map(|Distinct(regions)| regions);
-    match (object.has("region"), object.has("regions")) {
-        (true, false) => one,
-        (false, true) => many,
-        (true, true) => {
-            object.error("regions", "give either region or regions, not both");
-            None
-        }
-        (false, false) => {
-            object.error("region", "required (or regions, a list)");
-            None
-        }
+    match object.one_of("region", "regions", "required (or regions, a list)")? {
+        "region" => one,
+        _ => many,
     }
 }
 

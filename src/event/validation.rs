@@ -150,6 +150,26 @@ impl<'v, 'e> Object<'v, 'e> {
         names.any(|name| !self.known.contains(&name.as_str()))
     }
 
+    /// Which of two fields the object has. Both or neither is an error, whose message is `missing`
+    /// for neither.
+    pub fn one_of(
+        &mut self,
+        first: &'static str,
+        second: &'static str,
+        missing: &str,
+    ) -> Option<&'static str> {
+        match (self.has(first), self.has(second)) {
+            (true, false) => return Some(first),
+            (false, true) => return Some(second),
+            (true, true) => {
+                let message = format_args!("give either {first} or {second}, not both");
+                self.error(second, message);
+            }
+            (false, false) => self.error(first, missing),
+        }
+        None
+    }
+
     /// Records that the field is wrong.
     pub fn error(&mut self, name: &str, message: impl fmt::Display) {
         self.errors.add(Path::Field(&self.path, name), message);
