@@ -243,7 +243,7 @@ mod tests {
     use crate::model::region::Region;
     use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
     use crate::plan::{Coverage, ExistingCopy};
-    use crate::run::{CopyResult, DeletionResult};
+    use crate::run::{CopyResult, DeletionResult, DrillResult};
 
     const OUTCOMES: [Outcome; 5] = [
         Outcome::Started,
@@ -404,6 +404,42 @@ mod tests {
             .find(|entry| entry["outcome"] == "deferred");
         assert!(deferred.is_some());
         assert_eq!(json["summary"]["deleted"], 499);
+    }
+
+    #[test]
+    fn drills_and_idle_rules_are_shortened_too() {
+        let drill = |number: usize, outcome| DrillResult {
+            source: ResourceId {
+                region: region("us-west-2"),
+                kind: ResourceKind::Instance,
+                name: format!("web-{number}"),
+            },
+            destination: region("us-east-1"),
+            snapshot: Some("s".repeat(200)),
+            instance: format!("drill-web-{number}"),
+            outcome,
+            minutes: None,
+            checks: Vec::new(),
+            verdict: None,
+            error: Some(ApiError::found("AttachedDisks", "m".repeat(100))),
+        };
+        let mut drills: Vec<_> = (0..2000)
+            .map(|number| drill(number, DrillOutcome::NotDrillable))
+            .collect();
+        drills.push(drill(2000, DrillOutcome::Failed));
+        let results = RunResults {
+            drills: Some(drills),
+            rules_selecting_nothing: (0..1000).map(|n| format!("drills.names[{n}]")).collect(),
+            ..RunResults::default()
+        };
+        let answer = serde_json::to_value(Response::for_run(false, &results)).unwrap();
+        assert!(answer.to_string().len() <= MAX_BYTES);
+        let shown = answer["drills"].as_array().unwrap();
+        assert!(shown.len() > 100);
+        assert_eq!(answer["omitted"]["drills"], 2001 - shown.len());
+        assert_eq!(shown.last().unwrap()["outcome"], "failed");
+        let rules = answer["rulesSelectingNothing"].as_array().unwrap();
+        assert_eq!(rules.len(), MAX_RULES);
     }
 
     proptest! {
