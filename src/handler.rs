@@ -10,12 +10,13 @@ use strum::IntoStaticStr;
 use crate::deadline::{Deadline, time_to_work};
 use crate::event::{self, Event, Job, ValidationErrors};
 use crate::lightsail::Lightsail;
-use crate::logging;
+use crate::logging::Log;
+use crate::model::event::Event as RunEvent;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
 use crate::plan::MassDeletion;
 use crate::report::{self, Response};
-use crate::run::{self, Mode, RunEvent, RunResults};
+use crate::run::{self, Mode, Recorder};
 
 /// The time to log and answer one copy: 10 µs of a whole processor, on the share that Lambda gives
 /// with little memory.
@@ -32,6 +33,8 @@ pub struct Handler {
     pub function_name: String,
     /// The deployed policy, or its errors. `None` if none is deployed.
     pub policy: Option<Result<Policy, ValidationErrors>>,
+    /// Where log lines and metrics go.
+    pub log: Log,
 }
 
 /// Why an invocation ends in a function error. The variant's name is the `errorType`.
@@ -113,6 +116,7 @@ impl Handler {
         } = invocation;
         let result = self.answer(payload, &context).await;
         report::log_invocation(
+            &self.log,
             &context.request_id,
             started.elapsed().as_millis() as u64,
             self.lightsail.take_calls(),
@@ -145,15 +149,14 @@ impl Handler {
             Job::Copies(copies) => {
                 let to_report = REPORT_TIME * u32::try_from(copies.len()).unwrap_or(u32::MAX);
                 let deadline = Deadline::for_copies(time - to_report.min(time / 2));
-                let log = |event: RunEvent<'_>| report::log_event(&context.request_id, event);
-                let copies = run::copies(&self.lightsail, copies, dry_run, deadline, log).await;
-                let results = RunResults {
-                    copies,
-                    ..RunResults::default()
-                };
-                match report::failure_message(&results) {
+                let log =
+                    |event: &RunEvent| report::log_event(&self.log, &context.request_id, event);
+                let recorder = Recorder::new(&log);
+                run::copies(&self.lightsail, copies, dry_run, deadline, &recorder).await;
+                let events = recorder.into_events();
+                match report::failure_message(&events) {
                     Some(message) => Err(InvocationError::CopyFailed(message)),
-                    None => Ok(Response::for_copies(dry_run, &results)),
+                    None => Ok(Response::for_copies(dry_run, &events)),
                 }
             }
             Job::Policy(policy) => self.run_policy(&policy, false, mode, time, context).await,
@@ -181,20 +184,20 @@ impl Handler {
         let now = Timestamp::now();
         lightsail.take_throttles();
         let deadline = Deadline::for_policy(time);
-        let log = |event: RunEvent<'_>| report::log_event(request_id, event);
-        let results = run::policy(lightsail, policy, now, mode, deadline, log).await;
+        let log = |event: &RunEvent| report::log_event(&self.log, request_id, event);
+        let events = run::policy(lightsail, policy, now, mode, deadline, &log).await;
         if is_deployed && !mode.dry_run {
             let throttles = lightsail.take_throttles();
             let name = &self.function_name;
-            let record = report::metric_record(name, request_id, now, &results, throttles);
-            logging::write_line(&record);
+            let record = report::metric_record(name, request_id, now, &events, throttles);
+            self.log.write_metrics(&record);
         }
-        match report::failure_message(&results) {
-            Some(message) if report::only_drills_failed(&results) => {
+        match report::failure_message(&events) {
+            Some(message) if report::only_drills_failed(&events) => {
                 Err(InvocationError::DrillFailed(message))
             }
             Some(message) => Err(InvocationError::CopyFailed(message)),
-            None => Ok(Response::for_run(mode.dry_run, &results)),
+            None => Ok(Response::for_run(mode.dry_run, &events)),
         }
     }
 }

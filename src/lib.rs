@@ -45,7 +45,12 @@ pub use event::{Event, Job, ValidationErrors, parse as parse_event, parse_policy
 pub use handler::{Handler, InvocationError, Payload};
 pub use lightsail::{Lightsail, Retry, config as sdk_config};
 pub use model::copy::{CopySource, NameOrigin, SnapshotCopy};
+pub use model::coverage::{Coverage, CoverageStatus};
 pub use model::drill::{Check, Drills, HttpCheck};
+pub use model::event::{
+    CheckResult, CopyResult, DeletionResult, DrillInstances, DrillOutcome, DrillResult,
+    Event as RunEvent, IdleRule, IgnoredCopy, Outcome, ReadFailure, TagFailure,
+};
 pub use model::failure::{ApiError, ErrorKind};
 pub use model::firewall::PortRule;
 pub use model::operation::{Location, Operation, Time};
@@ -60,13 +65,10 @@ pub use model::retention::Retention;
 pub use model::snapshot_name::SnapshotName;
 pub use model::verdict::{Verdict, VerdictOutcome};
 pub use plan::{
-    CopyStep, Coverage, CoverageStatus, DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG,
-    DestinationInventory, DestinationPlan, DrillInstance, DrillPlan, DrillStep, ExistingCopy,
-    IgnoredCopy, Inventory, MassDeletion, Plan, PlannedCopy, PlannedDeletion, PlannedDrill,
-    RECOVERY_POINT_TAG, SOURCE_TAG, copy_tags, plan, rules_selecting_nothing, sources_to_query,
+    CopyStep, DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG, DestinationInventory, DestinationPlan,
+    DrillInstance, DrillPlan, DrillStep, ExistingCopy, Inventory, MassDeletion, Plan, PlannedCopy,
+    PlannedDeletion, PlannedDrill, RECOVERY_POINT_TAG, SOURCE_TAG, copy_tags, plan,
+    rules_selecting_nothing, sources_to_query,
 };
 pub use report::{Response, failure_message, metric_record};
-pub use run::{
-    CheckResult, CopyResult, DeletionResult, DrillOutcome, DrillResult, Mode, Outcome, ReadFailure,
-    RunResults, TagFailure, policy as run_policy, preview, start,
-};
+pub use run::{Mode, policy as run_policy, preview, start};

@@ -1,17 +1,19 @@
 //! Log output: JSON lines on standard output, in the form of Lambda's JSON log format.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::panic;
 
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Sends log lines of `level` and above to standard output.
-///
-/// The level applies to the function's own lines. Libraries log at most warnings, because at finer
+/// Sends lines of the `tracing` library to standard output: attempts at level `DEBUG`, panics, and what
+/// libraries say. Libraries log at most warnings, because at finer
 /// levels they log whole requests with payloads, session tokens and signatures.
 pub fn init(level: LevelFilter) {
     let levels = Targets::new()
@@ -19,7 +21,7 @@ pub fn init(level: LevelFilter) {
         // The runtime would log each function error a second time.
         .with_target("lambda_runtime", LevelFilter::OFF)
         .with_default(level.min(LevelFilter::WARN));
-    let lines = fmt::layer()
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .with_current_span(false)
         .with_span_list(false)
@@ -48,10 +50,66 @@ pub fn level(lambda: Option<&str>, rust_log: Option<&str>) -> LevelFilter {
         .unwrap_or(LevelFilter::from_level(Level::INFO))
 }
 
-/// Writes a line of JSON at any log level.
-pub fn write_line(line: &str) {
-    // If standard output is closed, the error cannot be reported.
-    let _ = writeln!(io::stdout().lock(), "{line}");
+/// The function's own log lines.
+pub struct Log {
+    level: LevelFilter,
+    write: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Log {
+    /// Writes lines of `level` and above to standard output.
+    pub fn to_stdout(level: LevelFilter) -> Self {
+        // If standard output is closed, the error cannot be reported.
+        Self::new(level, |line| {
+            let _ = writeln!(io::stdout().lock(), "{line}");
+        })
+    }
+
+    /// Passes lines of `level` and above to `write`.
+    pub fn new(level: LevelFilter, write: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self {
+            level,
+            write: Box::new(write),
+        }
+    }
+
+    /// Whether lines of this level are written.
+    pub fn writes(&self, level: Level) -> bool {
+        level <= self.level
+    }
+
+    /// Writes a line in the form in which libraries' lines are written.
+    pub fn write(&self, level: Level, fields: Map<String, Value>) {
+        if self.writes(level) {
+            let line = Line {
+                timestamp: Timestamp::now(),
+                level: level.as_str(),
+                fields,
+            };
+            // A map of JSON values always serializes.
+            self.write_metrics(&serde_json::to_string(&line).unwrap_or_default());
+        }
+    }
+
+    /// Writes a record of metrics, whatever the level.
+    pub fn write_metrics(&self, record: &str) {
+        (self.write)(record);
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log")
+            .field("level", &self.level)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Serialize)]
+struct Line {
+    timestamp: Timestamp,
+    level: &'static str,
+    fields: Map<String, Value>,
 }
 
 #[cfg(test)]

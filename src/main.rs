@@ -11,17 +11,19 @@ use std::env;
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, Runtime};
-use lightsail_snapshot_copier::{Handler, Lightsail, Payload, logging, parse_policy, sdk_config};
+use lightsail_snapshot_copier::logging::{self, Log};
+use lightsail_snapshot_copier::{Handler, Lightsail, Payload, parse_policy, sdk_config};
 use tower::{ServiceBuilder, service_fn};
 
 // One thread is enough: below 1,769 MB Lambda gives less than one processor, and calls mostly wait.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let variable = |name: &str| env::var(name).ok();
-    logging::init(logging::level(
+    let level = logging::level(
         variable("AWS_LAMBDA_LOG_LEVEL").as_deref(),
         variable("RUST_LOG").as_deref(),
-    ));
+    );
+    logging::init(level);
     if variable("AWS_LAMBDA_RUNTIME_API").is_none() {
         return Err("this is an AWS Lambda function: it runs where AWS_LAMBDA_RUNTIME_API names a Lambda Runtime API".into());
     }
@@ -35,6 +37,7 @@ async fn main() -> Result<(), Error> {
         region: variable("AWS_REGION").and_then(|name| name.parse().ok()),
         function_name: variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "local".to_owned()),
         policy,
+        log: Log::to_stdout(level),
     });
     Runtime::new(service_fn(move |event: LambdaEvent<Payload>| {
         let handler = Arc::clone(&handler);

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::InvalidValue;
 use super::region::Region;
@@ -29,6 +31,25 @@ pub enum CopySource {
         /// `sourceResourceName`: an instance or disk.
         resource: String,
     },
+}
+
+impl Serialize for CopySource {
+    /// The fields of a request.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self {
+            Self::Manual { snapshot } => map.serialize_entry("sourceSnapshotName", snapshot)?,
+            Self::Dated { resource, date } => {
+                map.serialize_entry("sourceResourceName", resource)?;
+                map.serialize_entry("restoreDate", date)?;
+            }
+            Self::Latest { resource } => {
+                map.serialize_entry("sourceResourceName", resource)?;
+                map.serialize_entry("useLatestRestorableAutoSnapshot", &true)?;
+            }
+        }
+        map.end()
+    }
 }
 
 impl CopySource {
@@ -63,17 +84,20 @@ impl CopySource {
 }
 
 /// One call of CopySnapshot: a source, a destination and the copy's name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SnapshotCopy {
-    /// `sourceRegion`.
     pub source_region: Region,
     /// What is copied.
+    #[serde(flatten)]
     pub source: CopySource,
     /// The Region that receives the call and the copy.
+    #[serde(rename = "destinationRegion")]
     pub destination: Region,
-    /// `targetSnapshotName`.
+    #[serde(rename = "targetSnapshotName")]
     pub target: SnapshotName,
     /// Where that name comes from.
+    #[serde(skip)]
     pub name_origin: NameOrigin,
 }
 

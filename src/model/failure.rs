@@ -1,5 +1,8 @@
 //! Why a call did not do what it should.
 
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
 use super::operation::Operation;
 
 /// A failed call, or a reason to make none.
@@ -45,6 +48,16 @@ pub enum ErrorKind {
     Expired,
     /// Refused for good.
     Refused,
+}
+
+impl Serialize for ApiError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", &self.code)?;
+        map.serialize_entry("message", &self.message)?;
+        map.serialize_entry("retryable", &self.retryable())?;
+        map.end()
+    }
 }
 
 impl ApiError {

@@ -1,7 +1,9 @@
 //! The nouns: what the other modules talk about. No client, no JSON, no clock.
 
 pub mod copy;
+pub mod coverage;
 pub mod drill;
+pub mod event;
 pub mod failure;
 pub mod firewall;
 pub mod operation;

@@ -24,14 +24,15 @@ impl ResourceKind {
     pub const ALL: [Self; 2] = [Self::Instance, Self::Disk];
 }
 
-/// Identifies an instance or disk. Lightsail keeps names unique per Region.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Identifies an instance or disk. Lightsail keeps names unique per Region. In JSON, it is the source
+/// of something.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ResourceId {
-    /// Its Region.
+    #[serde(rename = "sourceRegion")]
     pub region: Region,
-    /// Its name.
+    #[serde(rename = "sourceResourceName")]
     pub name: String,
-    /// Instance or disk.
+    #[serde(skip)]
     pub kind: ResourceKind,
 }
 

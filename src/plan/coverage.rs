@@ -5,61 +5,18 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
-use strum::IntoStaticStr;
 
 use super::copies::{CopyStep, PlannedCopy, has_failed};
 use super::history::{last_valid_date, last_verdict, newest_available};
 use super::planner::Planner;
 use super::sources::Sources;
+use crate::model::coverage::{Coverage, CoverageStatus};
 use crate::model::region::Region;
 use crate::model::resource::{ResourceId, SnapshotState};
 use crate::model::restore_date::utc_date;
 use crate::model::snapshot_name::SnapshotName;
-use crate::model::verdict::Verdict;
 
 const STARTS_FIRST_COPY: &str = "this run starts the first copy";
-
-/// The coverage of one instance or disk in one destination.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Coverage {
-    /// The instance or disk.
-    pub source: ResourceId,
-    /// The destination.
-    pub destination: Region,
-    /// The date of the newest available copy.
-    pub newest: Option<Date>,
-    /// The age of that recovery point in hours.
-    pub age_hours: Option<f64>,
-    /// What that means.
-    pub status: CoverageStatus,
-    /// Why the status is not `Protected`.
-    pub reason: Option<String>,
-    /// The instance whose copies contain the disk.
-    pub through: Option<String>,
-    /// The first copy, which this run starts if there is room for it. The status is `Pending` only
-    /// if it does.
-    pub first_copy: Option<SnapshotName>,
-    /// How the last drill of the source's copies in this destination ended.
-    pub last_drill: Option<Verdict>,
-}
-
-/// How well a source is covered in a destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr)]
-#[serde(rename_all = "camelCase")]
-#[strum(serialize_all = "camelCase")]
-pub enum CoverageStatus {
-    /// The newest available copy is young enough.
-    Protected,
-    /// There is an available copy, but it is too old.
-    Stale,
-    /// No copy is available yet, and one can be expected soon.
-    Pending,
-    /// No copy is available.
-    Unprotected,
-    /// The destination could not be read.
-    Unknown,
-}
 
 impl Coverage {
     /// Corrects the coverage after the first copy started. It had no slot in the plan, but another

@@ -19,7 +19,6 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use self::copies::{CopyStep, PlannedCopy};
-pub use self::coverage::{Coverage, CoverageStatus};
 pub use self::deletions::PlannedDeletion;
 pub use self::drill_instance::{
     DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG, DrillInstance, drill_tags,
@@ -34,6 +33,8 @@ pub use self::sources::{rules_selecting_nothing, sources_to_query};
 use self::history::{by_source, last_valid_date};
 use self::planner::Planner;
 use self::sources::Sources;
+use crate::model::coverage::Coverage;
+use crate::model::event::IgnoredCopy;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
 use crate::model::resource::{ResourceId, SnapshotState};
@@ -65,17 +66,6 @@ pub struct DestinationPlan {
     pub deletions: Vec<PlannedDeletion>,
     /// The drills, last.
     pub drills: DrillPlan,
-}
-
-/// A copy that does not count, because something about it is wrong.
-#[derive(Debug, Clone, PartialEq)]
-pub struct IgnoredCopy {
-    /// The copy's Region.
-    pub region: Region,
-    /// The copy's name.
-    pub name: String,
-    /// What is wrong.
-    pub reason: String,
 }
 
 /// Plans a run of `policy` at `now`.

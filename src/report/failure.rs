@@ -1,10 +1,7 @@
 //! The message of a function error.
 
 use super::response::MAX_BYTES;
-use crate::run::{
-    CopyResult, DeletionResult, DrillOutcome, DrillResult, Outcome, ReadFailure, RunResults,
-    TagFailure,
-};
+use crate::model::event::{DeletionResult, DrillOutcome, Event, Outcome, TagFailure};
 
 /// The longest line in characters. Lightsail's messages have no limit.
 const LINE_CHARS: usize = 2_000;
@@ -13,37 +10,21 @@ const LINE_CHARS: usize = 2_000;
 const LAST_LINE_BYTES: usize = 100;
 
 /// Whether a run failed only because drills did. Copies are as they should be.
-pub fn only_drills_failed(results: &RunResults) -> bool {
-    results.read_failures.is_empty()
-        && results
-            .copies
-            .iter()
-            .all(|result| result.outcome != Outcome::Failed)
-        && results
-            .deletions
-            .iter()
-            .all(|result| result.outcome != Outcome::Failed)
-        && !results.tag_failures.iter().any(TagFailure::is_final)
+pub fn only_drills_failed(events: &[Event]) -> bool {
+    let mut failures = events.iter().filter(|event| line(event).is_some());
+    failures.all(|event| matches!(event, Event::DrillResult(_)))
 }
 
-/// The message of the function error that an invocation ends in: one line for each failure.
-/// `None` if nothing failed. In JSON it has the size limit of an answer. Lines beyond that are
-/// dropped and counted.
-pub fn failure_message(results: &RunResults) -> Option<String> {
-    let copies = results.copies.iter().filter_map(copy_line);
-    let deletions = results.deletions.iter().filter_map(deletion_line);
-    let reads = results.read_failures.iter().map(read_line);
-    let tags = results.tag_failures.iter().filter_map(tag_line);
-    let drills = results.drills.iter().flatten().filter_map(drill_line);
+/// The message of the function error that an invocation ends in: one line for each failure, in the
+/// order of [`rank`]. `None` if nothing failed. In JSON it has the size limit of an answer. Lines
+/// beyond that are dropped and counted.
+pub fn failure_message(events: &[Event]) -> Option<String> {
+    let mut events: Vec<&Event> = events.iter().collect();
+    events.sort_by_key(|event| rank(event));
     let mut message = String::new();
     let mut bytes = LAST_LINE_BYTES;
     let mut omitted = 0;
-    for line in copies
-        .chain(deletions)
-        .chain(tags)
-        .chain(reads)
-        .chain(drills)
-    {
+    for line in events.into_iter().filter_map(line) {
         let line = one_line(&line);
         bytes += json_bytes(&line);
         if bytes > MAX_BYTES {
@@ -59,6 +40,61 @@ pub fn failure_message(results: &RunResults) -> Option<String> {
         message.push_str(&format!("\n… and {omitted} more, all of them in the log"));
     }
     (!message.is_empty()).then_some(message)
+}
+
+/// Copies first, in the order of their event. Drills last, because they are not backups.
+fn rank(event: &Event) -> (u8, usize) {
+    match event {
+        Event::CopyResult(result) => (0, result.position),
+        Event::DeleteResult(_) => (1, 0),
+        Event::TagFailed(_) => (2, 0),
+        Event::DrillResult(_) => (4, 0),
+        _ => (3, 0),
+    }
+}
+
+/// What failed. `None` if an event is no failure.
+fn line(event: &Event) -> Option<String> {
+    match event {
+        Event::CopyResult(result) if result.outcome == Outcome::Failed => {
+            let (copy, error) = (&result.copy, result.error.as_ref()?);
+            Some(format!(
+                "CopySnapshot of {} from {} to {} as {}: {error}",
+                copy.source.name(),
+                copy.source_region,
+                copy.destination,
+                copy.target
+            ))
+        }
+        Event::DeleteResult(result) if result.outcome == Outcome::Failed => {
+            let error = result.error.as_ref()?;
+            let DeletionResult { name, region, .. } = result;
+            Some(format!("deletion of {name} in {region}: {error}"))
+        }
+        Event::TagFailed(failure) if failure.is_final() => {
+            let TagFailure { name, region, .. } = failure;
+            let error = &failure.error;
+            Some(format!("TagResource of {name} in {region}: {error}"))
+        }
+        Event::RegionUnread(failure) => {
+            let (region, operation) = (failure.region, failure.operation);
+            let of_source = failure.source.as_ref();
+            let of_source = of_source.map(|source| format!(" of {source}"));
+            Some(format!(
+                "{region} could not be read: {operation}{}: {}",
+                of_source.unwrap_or_default(),
+                failure.error
+            ))
+        }
+        Event::DrillResult(result) if result.outcome == DrillOutcome::Failed => {
+            let (source, error) = (&result.source, result.error.as_ref()?);
+            Some(format!(
+                "drill of {} from {} in {} as {}: {error}",
+                source.name, source.region, result.destination, result.instance
+            ))
+        }
+        _ => None,
+    }
 }
 
 /// A failure's line. A message of Lightsail may have several lines and any length.
@@ -78,68 +114,11 @@ fn json_bytes(line: &str) -> usize {
     serde_json::to_string(line).map_or(0, |json| json.len())
 }
 
-fn copy_line(result: &CopyResult) -> Option<String> {
-    let error = result.error.as_ref()?;
-    let copy = &result.copy;
-    (result.outcome == Outcome::Failed).then(|| {
-        format!(
-            "CopySnapshot of {} from {} to {} as {}: {error}",
-            copy.source.name(),
-            copy.source_region,
-            copy.destination,
-            copy.target
-        )
-    })
-}
-
-fn deletion_line(result: &DeletionResult) -> Option<String> {
-    let error = result.error.as_ref()?;
-    (result.outcome == Outcome::Failed).then(|| {
-        format!(
-            "deletion of {} in {}: {error}",
-            result.copy.name, result.region
-        )
-    })
-}
-
-fn tag_line(failure: &TagFailure) -> Option<String> {
-    let TagFailure {
-        region,
-        name,
-        error,
-    } = failure;
-    let is_final = failure.is_final();
-    is_final.then(|| format!("TagResource of {name} in {region}: {error}"))
-}
-
-fn drill_line(result: &DrillResult) -> Option<String> {
-    let error = result.error.as_ref()?;
-    (result.outcome == DrillOutcome::Failed).then(|| {
-        let source = &result.source;
-        format!(
-            "drill of {} from {} in {} as {}: {error}",
-            source.name, source.region, result.destination, result.instance
-        )
-    })
-}
-
-fn read_line(failure: &ReadFailure) -> String {
-    let ReadFailure {
-        region,
-        operation,
-        error,
-        ..
-    } = failure;
-    match &failure.source {
-        Some(source) => format!("{region} could not be read: {operation} of {source}: {error}"),
-        None => format!("{region} could not be read: {operation}: {error}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
+    use crate::model::event::CopyResult;
     use crate::model::failure::ApiError;
 
     fn copy_result(number: usize, outcome: Outcome, name_length: usize) -> CopyResult {
@@ -162,35 +141,24 @@ mod tests {
 
     #[test]
     fn a_failure_has_a_line_even_if_its_message_has_more() {
-        let mut results = RunResults {
-            copies: vec![
-                copy_result(1, Outcome::Failed, 3),
-                copy_result(2, Outcome::Started, 3),
-            ],
-            ..RunResults::default()
-        };
-        results.copies[0].error = Some(ApiError::found(
+        let mut failed = copy_result(1, Outcome::Failed, 3);
+        failed.error = Some(ApiError::found(
             "SomeException",
             "One.\r\nTwo.\nThree.".to_owned(),
         ));
+        let started = Event::CopyResult(copy_result(2, Outcome::Started, 3));
         assert_eq!(
-            failure_message(&results).unwrap(),
+            failure_message(&[Event::CopyResult(failed), started.clone()]).unwrap(),
             "CopySnapshot of rrr from us-west-2 to us-east-1 as copy-1-nnn: SomeException: One. Two. Three."
         );
-        results.copies.remove(0);
-        assert_eq!(failure_message(&results), None);
+        assert_eq!(failure_message(&[started]), None);
     }
 
     #[test]
     fn failures_beyond_what_lambda_carries_are_counted() {
-        let copies = (0..5000)
-            .map(|n| copy_result(n, Outcome::Failed, 100))
-            .collect();
-        let results = RunResults {
-            copies,
-            ..RunResults::default()
-        };
-        let message = failure_message(&results).unwrap();
+        let copies = (0..5000).map(|n| copy_result(n, Outcome::Failed, 100));
+        let events: Vec<_> = copies.map(Event::CopyResult).collect();
+        let message = failure_message(&events).unwrap();
         assert!(json_bytes(&message) <= MAX_BYTES);
         assert!(message.len() > MAX_BYTES - 1000);
         let shown = message.lines().count() - 1;
@@ -203,14 +171,11 @@ mod tests {
         let failed = |n| {
             let mut result = copy_result(n, Outcome::Failed, 3);
             result.error = Some(ApiError::found("SomeException", "\u{1}".repeat(100_000)));
-            result
+            Event::CopyResult(result)
         };
         for count in [1, 1000] {
-            let results = RunResults {
-                copies: (0..count).map(failed).collect(),
-                ..RunResults::default()
-            };
-            let message = failure_message(&results).unwrap();
+            let events: Vec<_> = (0..count).map(failed).collect();
+            let message = failure_message(&events).unwrap();
             assert!(
                 json_bytes(&message) <= MAX_BYTES,
                 "{}",

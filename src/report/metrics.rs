@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
-use crate::plan::CoverageStatus;
-use crate::run::{DrillOutcome, Outcome, RunResults};
+use crate::model::coverage::CoverageStatus;
+use crate::model::event::{DrillOutcome, Event, Outcome};
 
 /// The metrics of one run, and the line's other fields.
 #[skip_serializing_none]
@@ -97,45 +97,51 @@ pub fn metric_record(
     function_name: &str,
     request_id: &str,
     now: Timestamp,
-    results: &RunResults,
+    events: &[Event],
     throttles: u64,
 ) -> String {
     let outcomes = || {
-        let copies = results.copies.iter().map(|copy| copy.outcome);
-        copies.chain(results.deletions.iter().map(|deletion| deletion.outcome))
+        events.iter().filter_map(|event| match event {
+            Event::CopyResult(result) => Some(result.outcome),
+            Event::DeleteResult(result) => Some(result.outcome),
+            _ => None,
+        })
     };
     let count = |outcome| outcomes().filter(|other| *other == outcome).count();
+    let coverage = || events.iter().filter_map(Event::try_as_coverage_ref);
     let sources = |status| {
-        let coverage = results.coverage.iter();
-        let with_status = coverage.filter(|coverage| coverage.status == status);
+        let with_status = coverage().filter(|coverage| coverage.status == status);
         let sources: BTreeSet<_> = with_status.map(|coverage| &coverage.source).collect();
         sources.len()
     };
-    let tags = results.tag_failures.iter();
+    let tags = events.iter().filter_map(Event::try_as_tag_failed_ref);
     let tags = tags.filter(|failure| failure.is_final()).count();
-    let ages = results.coverage.iter().filter_map(|entry| entry.age_hours);
-    let worst_age = ages.max_by(f64::total_cmp);
-    let drills_failed = results.drills.as_ref().map(|drills| {
-        let drills = drills.iter();
-        let failed = drills.filter(|drill| drill.outcome == DrillOutcome::Failed);
-        failed.count()
-    });
+    let unread = events.iter().filter_map(Event::try_as_region_unread_ref);
+    let idle = events.iter().filter_map(Event::try_as_selects_nothing_ref);
+    let worst_age = coverage()
+        .filter_map(|entry| entry.age_hours)
+        .max_by(f64::total_cmp);
+    let drills = events.iter().filter_map(Event::try_as_drill_result_ref);
+    let drills_failed = drills.filter(|drill| drill.outcome == DrillOutcome::Failed);
+    let drill_instances = events.iter().filter_map(Event::try_as_drill_instances_ref);
+    let drill_instances: Vec<usize> = drill_instances.map(|found| found.instances).collect();
+    let has_drills = !drill_instances.is_empty();
     let record = Record {
-        metadata: Metadata::new(now, worst_age.is_some(), drills_failed.is_some()),
+        metadata: Metadata::new(now, worst_age.is_some(), has_drills),
         request_id,
         function_name,
         runs: 1,
         copies_started: count(Outcome::Started),
         deferred: count(Outcome::Deferred),
-        failures: count(Outcome::Failed) + tags + results.read_failures.len(),
+        failures: count(Outcome::Failed) + tags + unread.count(),
         snapshots_deleted: count(Outcome::Deleted),
         sources_stale: sources(CoverageStatus::Stale),
         sources_unprotected: sources(CoverageStatus::Unprotected),
-        rules_selecting_nothing: results.rules_selecting_nothing.len(),
+        rules_selecting_nothing: idle.count(),
         api_throttles: throttles,
         recovery_point_age_hours: worst_age,
-        drills_failed,
-        drill_instances: drills_failed.map(|_| results.drill_instances),
+        drills_failed: has_drills.then(|| drills_failed.count()),
+        drill_instances: has_drills.then(|| drill_instances.iter().sum()),
     };
     // This struct always serializes.
     serde_json::to_string(&record).unwrap_or_default()

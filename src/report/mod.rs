@@ -1,6 +1,5 @@
 //! What happened, for the outside: the answer, function errors, log lines and metrics.
 
-mod entries;
 mod failure;
 mod log;
 mod metrics;

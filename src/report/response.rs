@@ -4,9 +4,10 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_with::skip_serializing_none;
 
-use super::entries::{CopyEntry, CoverageEntry, DeletionEntry, DrillEntry};
-use crate::plan::CoverageStatus;
-use crate::run::{DrillOutcome, Outcome, RunResults};
+use crate::model::coverage::CoverageStatus;
+use crate::model::event::{CopyResult, DeletionResult, DrillOutcome, Event, Outcome};
+use crate::model::failure::ApiError;
+use crate::model::region::Region;
 
 /// The largest answer in bytes. Lambda's destinations for asynchronous invocations carry 256 KB,
 /// and the event takes its part.
@@ -58,62 +59,83 @@ struct Omitted {
 
 impl Response {
     /// The answer to an event with copies, in their order.
-    pub fn for_copies(dry_run: bool, results: &RunResults) -> Self {
+    pub fn for_copies(dry_run: bool, events: &[Event]) -> Self {
         Self {
             deletions: None,
             coverage: None,
-            ..Self::for_run(dry_run, results)
+            ..Self::for_run(dry_run, events)
         }
     }
 
     /// The answer to a policy run. Entries that need the least attention are left out first if it
     /// would be larger than 200 KB.
-    pub fn for_run(dry_run: bool, results: &RunResults) -> Self {
-        let copies = results.copies.iter();
-        let mut copies =
-            Entries::new(copies.map(|copy| (copy.outcome.into(), CopyEntry::from(copy))));
-        let coverage = results.coverage.iter();
-        let mut coverage =
-            Entries::new(coverage.map(|entry| (entry.status.into(), CoverageEntry::from(entry))));
-        let deletions = results.deletions.iter();
-        let mut deletions = Entries::new(
-            deletions.map(|deletion| (deletion.outcome.into(), DeletionEntry::from(deletion))),
-        );
-        let drills = results.drills.iter().flatten();
-        let mut drills =
-            Entries::new(drills.map(|drill| (drill.outcome.into(), DrillEntry::from(drill))));
+    pub fn for_run(dry_run: bool, events: &[Event]) -> Self {
+        let mut results: Vec<&CopyResult> = events
+            .iter()
+            .filter_map(Event::try_as_copy_result_ref)
+            .collect();
+        results.sort_by_key(|result| result.position);
+        let copies = results.iter().map(|copy| (copy.outcome.into(), *copy));
+        let mut copies = Entries::new(copies);
+        let coverage = events.iter().filter_map(Event::try_as_coverage_ref);
+        let mut coverage = Entries::new(coverage.map(|entry| (entry.status.into(), entry)));
+        let deletions = events.iter().filter_map(Event::try_as_delete_result_ref);
+        let deletions =
+            deletions.map(|result| (result.outcome.into(), DeletionEntry::from(result)));
+        let mut deletions = Entries::new(deletions);
+        let drills = events.iter().filter_map(Event::try_as_drill_result_ref);
+        let mut drills = Entries::new(drills.map(|drill| (drill.outcome.into(), drill)));
+        // Each destination of a policy with drills has this event.
+        let has_drills = events
+            .iter()
+            .any(|event| matches!(event, Event::DrillInstances(_)));
         let lists = [&copies, &coverage, &deletions, &drills];
         let bytes = ENVELOPE_BYTES + lists.into_iter().map(Entries::bytes).sum::<usize>();
         let mut excess = bytes.saturating_sub(MAX_BYTES);
-        let mut omitted = Omitted {
-            drills: results.drills.as_ref().map(|_| 0),
-            ..Omitted::default()
-        };
+        let mut omitted = Omitted::default();
         for attention in Attention::ALL {
             omitted.copies += copies.omit(attention, &mut excess);
             omitted.coverage += coverage.omit(attention, &mut excess);
             omitted.deletions += deletions.omit(attention, &mut excess);
-            if let Some(omitted) = &mut omitted.drills {
-                *omitted += drills.omit(attention, &mut excess);
-            }
+            let drills = drills.omit(attention, &mut excess);
+            omitted.drills = has_drills.then(|| omitted.drills.unwrap_or_default() + drills);
         }
+        let idle = events.iter().filter_map(Event::try_as_selects_nothing_ref);
+        let idle = idle.map(|idle| idle.rule.clone()).take(MAX_RULES);
+        let idle: Vec<String> = idle.collect();
         Self {
             dry_run,
-            summary: Summary::new(results),
+            summary: Summary::new(events),
             copies: copies.into_json(),
             deletions: Some(deletions.into_json()),
             coverage: Some(coverage.into_json()),
-            drills: results.drills.as_ref().map(|_| drills.into_json()),
-            rules_selecting_nothing: some_rules(&results.rules_selecting_nothing),
+            drills: has_drills.then(|| drills.into_json()),
+            rules_selecting_nothing: (!idle.is_empty()).then_some(idle),
             omitted: (bytes > MAX_BYTES).then_some(omitted),
         }
     }
 }
 
-/// The rules to show, if there are any. Their number is limited only by the event.
-fn some_rules(rules: &[String]) -> Option<Vec<String>> {
-    let shown = rules.iter().take(MAX_RULES).cloned();
-    (!rules.is_empty()).then(|| shown.collect())
+/// The keys of a deletion in the answer. They differ from those in the log.
+#[skip_serializing_none]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeletionEntry<'a> {
+    region: Region,
+    snapshot_name: &'a str,
+    outcome: Outcome,
+    error: Option<&'a ApiError>,
+}
+
+impl<'a> From<&'a DeletionResult> for DeletionEntry<'a> {
+    fn from(result: &'a DeletionResult) -> Self {
+        Self {
+            region: result.region,
+            snapshot_name: &result.name,
+            outcome: result.outcome,
+            error: result.error.as_ref(),
+        }
+    }
 }
 
 /// How much attention an entry needs, from the least to the most.
@@ -204,15 +226,16 @@ impl Entries {
 }
 
 impl Summary {
-    fn new(results: &RunResults) -> Self {
+    fn new(events: &[Event]) -> Self {
         let mut summary = Self::default();
-        for copy in &results.copies {
-            summary.count(copy.outcome);
-        }
-        for deletion in &results.deletions {
-            // A dry run counts planned copies only.
-            if deletion.outcome != Outcome::Planned {
-                summary.count(deletion.outcome);
+        for event in events {
+            match event {
+                Event::CopyResult(result) => summary.count(result.outcome),
+                // A dry run counts planned copies only.
+                Event::DeleteResult(result) if result.outcome != Outcome::Planned => {
+                    summary.count(result.outcome);
+                }
+                _ => {}
             }
         }
         summary
@@ -238,12 +261,10 @@ mod tests {
 
     use super::*;
     use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
-    use crate::model::failure::ApiError;
+    use crate::model::coverage::Coverage;
+    use crate::model::event::{DrillInstances, DrillResult, IdleRule};
     use crate::model::operation::Operation;
-    use crate::model::region::Region;
-    use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
-    use crate::plan::{Coverage, ExistingCopy};
-    use crate::run::{CopyResult, DeletionResult, DrillResult};
+    use crate::model::resource::{ResourceId, ResourceKind};
 
     const OUTCOMES: [Outcome; 5] = [
         Outcome::Started,
@@ -281,15 +302,13 @@ mod tests {
                 _ => Vec::new(),
             },
             error: (outcome == Outcome::Failed).then_some(error),
+            position: number,
         }
     }
 
     fn answer_of(copies: Vec<CopyResult>) -> Value {
-        let results = RunResults {
-            copies,
-            ..RunResults::default()
-        };
-        let answer = Response::for_copies(false, &results);
+        let events: Vec<_> = copies.into_iter().map(Event::CopyResult).collect();
+        let answer = Response::for_copies(false, &events);
         let json = serde_json::to_string(&answer).unwrap();
         assert!(json.len() <= MAX_BYTES, "{}", json.len());
         serde_json::from_str(&json).unwrap()
@@ -338,53 +357,41 @@ mod tests {
             kind: ResourceKind::Instance,
             name: format!("{}-{number}", "n".repeat(50)),
         };
-        let run = RunResults {
-            copies: (0..500)
-                .map(|n| copy_result(n, Outcome::Exists, 50))
-                .collect(),
-            deletions: (0..500)
-                .map(|n| DeletionResult {
-                    region: region("us-east-1"),
-                    copy: ExistingCopy {
-                        bundle: None,
-                        drilled: None,
-                        source: source(n),
-                        date: jiff::civil::date(2026, 11, 22),
-                        name: source(n).name,
-                        state: SnapshotState::Available,
-                        created_at: None,
-                        attached_disks: Vec::new(),
-                        tagged: true,
-                    },
-                    outcome: if n == 7 {
-                        Outcome::Deferred
-                    } else {
-                        Outcome::Deleted
-                    },
-                    operations: Vec::new(),
-                    error: None,
-                })
-                .collect(),
-            coverage: (0..1000)
-                .map(|n| Coverage {
-                    last_drill: None,
-                    source: source(n),
-                    destination: region("us-east-1"),
-                    newest: None,
-                    age_hours: Some(23.449),
-                    status: if n == 7 {
-                        CoverageStatus::Stale
-                    } else {
-                        CoverageStatus::Protected
-                    },
-                    reason: None,
-                    through: None,
-                    first_copy: None,
-                })
-                .collect(),
-            ..RunResults::default()
-        };
-        let json = serde_json::to_value(Response::for_run(false, &run)).unwrap();
+        let copies = (0..500).map(|n| copy_result(n, Outcome::Exists, 50));
+        let deletions = (0..500).map(|n| DeletionResult {
+            region: region("us-east-1"),
+            source: source(n),
+            date: jiff::civil::date(2026, 11, 22),
+            name: source(n).name,
+            outcome: if n == 7 {
+                Outcome::Deferred
+            } else {
+                Outcome::Deleted
+            },
+            operations: Vec::new(),
+            error: None,
+        });
+        let coverage = (0..1000).map(|n| Coverage {
+            last_drill: None,
+            source: source(n),
+            destination: region("us-east-1"),
+            newest: None,
+            age_hours: Some(23.449),
+            status: if n == 7 {
+                CoverageStatus::Stale
+            } else {
+                CoverageStatus::Protected
+            },
+            reason: None,
+            through: None,
+            first_copy: None,
+        });
+        let events: Vec<_> = copies
+            .map(Event::CopyResult)
+            .chain(deletions.map(Event::DeleteResult))
+            .chain(coverage.map(Event::Coverage))
+            .collect();
+        let json = serde_json::to_value(Response::for_run(false, &events)).unwrap();
         assert!(json.to_string().len() <= MAX_BYTES);
         let left = |list: &str| json[list].as_array().unwrap().len() as u64;
         let omitted = |list: &str| json["omitted"][list].as_u64().unwrap();
@@ -427,12 +434,20 @@ mod tests {
             .map(|number| drill(number, DrillOutcome::NotDrillable))
             .collect();
         drills.push(drill(2000, DrillOutcome::Failed));
-        let results = RunResults {
-            drills: Some(drills),
-            rules_selecting_nothing: (0..1000).map(|n| format!("drills.names[{n}]")).collect(),
-            ..RunResults::default()
+        let idle = (0..1000).map(|n| IdleRule {
+            rule: format!("drills.names[{n}]"),
+        });
+        let instances = DrillInstances {
+            region: region("us-east-1"),
+            instances: 0,
         };
-        let answer = serde_json::to_value(Response::for_run(false, &results)).unwrap();
+        let events: Vec<_> = drills
+            .into_iter()
+            .map(Event::DrillResult)
+            .chain(idle.map(Event::SelectsNothing))
+            .chain([Event::DrillInstances(instances)])
+            .collect();
+        let answer = serde_json::to_value(Response::for_run(false, &events)).unwrap();
         assert!(answer.to_string().len() <= MAX_BYTES);
         let shown = answer["drills"].as_array().unwrap();
         assert!(shown.len() > 100);

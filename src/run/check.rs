@@ -4,7 +4,6 @@
 //! They use no proxy, and trust the same certificates as the calls to Lightsail.
 
 use std::error::Error;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::time::Duration;
@@ -23,6 +22,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::lightsail::TLS_PROVIDER;
 use crate::model::Excerpt;
 use crate::model::drill::{Check, HttpCheck};
+use crate::model::event::CheckResult;
 
 /// The timeout of a check.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,25 +32,6 @@ const CHECKS_AT_ONCE: usize = 16;
 
 /// How many bytes of a body are searched for the expected text.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
-
-/// A check of a restored instance, and whether it passed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckResult {
-    /// What the instance had to answer.
-    pub check: Check,
-    /// What was wrong. `None`: the check passed.
-    pub error: Option<String>,
-}
-
-impl fmt::Display for CheckResult {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.check {
-            Check::Port(port) => write!(f, "port {port}")?,
-            Check::Http(check) => write!(f, "{}", Excerpt(&check.url))?,
-        }
-        write!(f, ": {}", self.error.as_deref().unwrap_or("passed"))
-    }
-}
 
 /// Runs the checks of the instance with this public IPv4 address. Each ends after 5 s, and at the
 /// deadline. The results are in the order of `checks`.

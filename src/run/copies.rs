@@ -1,5 +1,6 @@
 //! Starts the copies of a plan in one destination.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::stream::{self, StreamExt};
@@ -8,12 +9,13 @@ use tokio::sync::SemaphorePermit;
 
 use super::copy::start;
 use super::destination::{Destination, failure_outcome};
-use super::outcome::{CopyResult, Outcome, RunEvent};
 use super::slots::CopySlots;
 use crate::lightsail::CALLS_AT_ONCE;
 use crate::model::copy::SnapshotCopy;
+use crate::model::event::{CopyResult, Event, Outcome};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::resource::ResourceId;
+use crate::model::snapshot_name::SnapshotName;
 use crate::plan::{CopyStep, ExistingCopy, PlannedCopy};
 
 /// A copy that needs its tags.
@@ -24,17 +26,17 @@ pub struct Untagged {
 }
 
 /// The copies of one destination while they are started.
-pub struct Copies<'a, R> {
-    to: &'a Destination<'a, R>,
+pub struct Copies<'a> {
+    to: &'a Destination<'a>,
     slots: CopySlots,
     /// Lightsail's refusal of a copy beyond its limit of copies in progress. It would refuse all
     /// later ones of this run too.
     limit: Mutex<Option<ApiError>>,
 }
 
-impl<'a, R: Fn(RunEvent<'_>)> Copies<'a, R> {
+impl<'a> Copies<'a> {
     /// May start as many copies as there are slots.
-    pub fn new(to: &'a Destination<'a, R>, slots: usize) -> Self {
+    pub fn new(to: &'a Destination<'a>, slots: usize) -> Self {
         Self {
             to,
             slots: CopySlots::new(slots),
@@ -42,19 +44,25 @@ impl<'a, R: Fn(RunEvent<'_>)> Copies<'a, R> {
         }
     }
 
-    /// Takes the steps of the plan. New copies come back with what their tags need.
-    pub async fn apply(&self, planned: Vec<PlannedCopy>) -> (Vec<CopyResult>, Vec<Untagged>) {
-        let mut copies = Vec::with_capacity(planned.len());
+    /// Takes the steps of the plan. Returns the names of the copies that exist now, and what the tags
+    /// of the new ones need.
+    pub async fn apply(
+        &self,
+        planned: Vec<PlannedCopy>,
+    ) -> (BTreeSet<SnapshotName>, Vec<Untagged>) {
+        let mut existing = BTreeSet::new();
         let mut untagged = Vec::new();
         let mut results = stream::iter(planned)
             .map(|planned| self.copy(planned))
             .buffer_unordered(CALLS_AT_ONCE);
         while let Some((result, new)) = results.next().await {
-            (self.to.run.report)(RunEvent::Copy(&result));
-            copies.push(result);
+            if !matches!(result.outcome, Outcome::Deferred | Outcome::Failed) {
+                existing.insert(result.copy.target.clone());
+            }
+            self.to.run.recorder.record(Event::CopyResult(result));
             untagged.extend(new);
         }
-        (copies, untagged)
+        (existing, untagged)
     }
 
     /// Takes one step of the plan. A new copy comes back with what its tags need.

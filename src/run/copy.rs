@@ -5,12 +5,12 @@ use tokio::time::Instant;
 use crate::deadline::Deadline;
 use crate::lightsail::Lightsail;
 use crate::model::copy::{CopySource, SnapshotCopy};
+use crate::model::event::{CopyResult, Outcome};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 use crate::model::resource::{AutoSnapshot, SnapshotState};
 
 use super::name_owner::{NameOwner, name_owner};
-use super::outcome::{CopyResult, Outcome};
 
 /// Starts a copy.
 pub async fn start(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadline) -> CopyResult {

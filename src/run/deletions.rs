@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use futures_util::stream::{self, StreamExt};
 
 use super::destination::{Destination, failure_outcome};
-use super::outcome::{DeletionResult, Outcome, RunEvent};
 use crate::lightsail::{CALLS_AT_ONCE, Retry};
+use crate::model::event::{DeletionResult, Event, Outcome};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::operation::Operation;
 use crate::model::resource::{ResourceId, SnapshotState};
 use crate::plan::{ExistingCopy, PlannedDeletion};
 
-impl<R: Fn(RunEvent<'_>)> Destination<'_, R> {
+impl Destination<'_> {
     /// Deletes copies, those of each source after each other.
     pub async fn delete_by_source(&self, deletions: impl Iterator<Item = PlannedDeletion>) {
         let mut by_source: BTreeMap<ResourceId, Vec<PlannedDeletion>> = BTreeMap::new();
@@ -45,13 +45,9 @@ impl<R: Fn(RunEvent<'_>)> Destination<'_, R> {
             }
         };
         match obstacle {
-            Some((outcome, error)) => self.add_deletion(DeletionResult {
-                region: self.region,
-                copy: deletion.copy,
-                outcome,
-                operations: Vec::new(),
-                error: Some(error),
-            }),
+            Some((outcome, error)) => {
+                self.add_deletion(deletion.copy, outcome, Vec::new(), Some(error));
+            }
             None => {
                 self.delete(deletion.copy).await;
             }
@@ -93,14 +89,28 @@ impl<R: Fn(RunEvent<'_>)> Destination<'_, R> {
             }
         };
         let failure = error.clone();
-        self.add_deletion(DeletionResult {
-            region: self.region,
-            copy,
-            outcome,
-            operations,
-            error,
-        });
+        self.add_deletion(copy, outcome, operations, error);
         failure
+    }
+
+    fn add_deletion(
+        &self,
+        copy: ExistingCopy,
+        outcome: Outcome,
+        operations: Vec<Operation>,
+        error: Option<ApiError>,
+    ) {
+        self.run
+            .recorder
+            .record(Event::DeleteResult(DeletionResult {
+                region: self.region,
+                source: copy.source,
+                date: copy.date,
+                name: copy.name,
+                outcome,
+                operations,
+                error,
+            }));
     }
 
     /// Makes the calls that delete a copy. Returns `None` if there is nothing to delete any more.

@@ -13,7 +13,7 @@ mod destination;
 mod drill;
 mod name_owner;
 mod observe;
-mod outcome;
+mod recorder;
 mod slots;
 
 use std::collections::BTreeMap;
@@ -21,30 +21,28 @@ use std::collections::BTreeMap;
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 
-pub use self::check::CheckResult;
 pub use self::copy::{preview, start};
-pub use self::outcome::{
-    CopyResult, DeletionResult, DrillOutcome, DrillResult, Outcome, ReadFailure, RunEvent,
-    RunResults, TagFailure,
-};
+pub use self::recorder::Recorder;
 
 use self::destination::RunContext;
 use crate::deadline::Deadline;
 use crate::lightsail::{CALLS_AT_ONCE, Lightsail};
 use crate::model::copy::SnapshotCopy;
+use crate::model::coverage::{Coverage, CoverageStatus};
+use crate::model::event::{CopyResult, DrillResult, Event, IdleRule, Outcome};
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::plan::{Coverage, CoverageStatus, MassDeletion, Plan, plan, rules_selecting_nothing};
+use crate::plan::{MassDeletion, Plan, plan, rules_selecting_nothing};
 
-/// Starts an event's copies, at most [`CALLS_AT_ONCE`] at once in a destination, and reports each
-/// to `report` when it ends. The results are in the order of `copies`. A dry run only looks.
+/// Starts an event's copies, at most [`CALLS_AT_ONCE`] at once in a destination, and records each
+/// when it ends. A dry run only looks.
 pub async fn copies(
     lightsail: &Lightsail,
     copies: Vec<SnapshotCopy>,
     dry_run: bool,
     deadline: Deadline,
-    report: impl Fn(RunEvent<'_>),
-) -> Vec<CopyResult> {
+    recorder: &Recorder<'_>,
+) {
     let mut by_destination: BTreeMap<Region, Vec<(usize, SnapshotCopy)>> = BTreeMap::new();
     for (index, copy) in copies.into_iter().enumerate() {
         let destination = by_destination.entry(copy.destination).or_default();
@@ -52,23 +50,20 @@ pub async fn copies(
     }
     let streams = by_destination.into_values().map(|copies| {
         stream::iter(copies)
-            .map(|(index, copy)| async move {
+            .map(|(position, copy)| async move {
                 let result = if dry_run {
                     preview(lightsail, copy, deadline).await
                 } else {
                     start(lightsail, copy, deadline).await
                 };
-                (index, result)
+                CopyResult { position, ..result }
             })
             .buffer_unordered(CALLS_AT_ONCE)
     });
     let mut all = stream::select_all(streams);
-    let mut results = BTreeMap::new();
-    while let Some((index, result)) = all.next().await {
-        report(RunEvent::Copy(&result));
-        results.insert(index, result);
+    while let Some(result) = all.next().await {
+        recorder.record(Event::CopyResult(result));
     }
-    results.into_values().collect()
 }
 
 /// What a policy run may do.
@@ -80,23 +75,20 @@ pub struct Mode {
     pub mass_deletion: MassDeletion,
 }
 
-/// Runs a policy once, at `now`: observes, plans, applies the plan, and reports each finding and
-/// step to `report` when it happens. A dry run reports what would be done, and changes nothing.
+/// Runs a policy once, at `now`: observes, plans, applies the plan. Passes each event to `log` when it
+/// happens, and returns all of them. A dry run reports what would be done, and changes nothing.
 pub async fn policy(
     lightsail: &Lightsail,
     policy: &Policy,
     now: Timestamp,
     mode: Mode,
     deadline: Deadline,
-    report: impl Fn(RunEvent<'_>),
-) -> RunResults {
-    let (inventory, read_failures) = observe::observe(lightsail, policy, now, deadline).await;
-    for failure in &read_failures {
-        report(RunEvent::ReadFailed(failure));
-    }
-    let idle_rules = rules_selecting_nothing(policy, &inventory);
-    for rule in &idle_rules {
-        report(RunEvent::RuleSelectsNothing { rule });
+    log: &(dyn Fn(&Event) + Sync),
+) -> Vec<Event> {
+    let recorder = Recorder::new(log);
+    let inventory = observe::observe(lightsail, policy, now, deadline, &recorder).await;
+    for rule in rules_selecting_nothing(policy, &inventory) {
+        recorder.record(Event::SelectsNothing(IdleRule { rule }));
     }
     let Plan {
         destinations,
@@ -106,8 +98,8 @@ pub async fn policy(
     } = plan(policy, &inventory, now, mode.mass_deletion);
     // Frees the lists of a large fleet before the copies start.
     drop(inventory);
-    for copy in &ignored {
-        report(RunEvent::CopyIgnored(copy));
+    for copy in ignored {
+        recorder.record(Event::CopyIgnored(copy));
     }
     let run = RunContext {
         lightsail,
@@ -116,27 +108,27 @@ pub async fn policy(
         now,
         dry_run: mode.dry_run,
         deadline,
-        report: &report,
+        recorder: &recorder,
     };
-    let results = apply::apply(&run, destinations).await;
-    check_first_copies(&mut coverage, &results.copies);
-    add_verdicts(&mut coverage, results.drills.as_deref().unwrap_or_default());
-    for coverage in &coverage {
-        report(RunEvent::Coverage(coverage));
-    }
-    RunResults {
-        read_failures,
-        coverage,
-        rules_selecting_nothing: idle_rules,
-        ..results
-    }
+    apply::apply(&run, destinations).await;
+    let mut events = recorder.into_events();
+    check_first_copies(
+        &mut coverage,
+        events.iter().filter_map(Event::try_as_copy_result_ref),
+    );
+    add_verdicts(
+        &mut coverage,
+        events.iter().filter_map(Event::try_as_drill_result_ref),
+    );
+    let coverage = coverage.into_iter().map(Event::Coverage);
+    events.extend(coverage.inspect(|event| log(event)));
+    events
 }
 
 /// Corrects the coverage of sources whose first copy should have started in this run and did not,
 /// or should have waited for room and started.
-fn check_first_copies(coverage: &mut [Coverage], copies: &[CopyResult]) {
+fn check_first_copies<'a>(coverage: &mut [Coverage], copies: impl Iterator<Item = &'a CopyResult>) {
     let results: BTreeMap<_, _> = copies
-        .iter()
         .map(|result| ((result.copy.destination, &result.copy.target), result))
         .collect();
     for coverage in coverage {
@@ -160,8 +152,8 @@ fn check_first_copies(coverage: &mut [Coverage], copies: &[CopyResult]) {
 }
 
 /// Adds the verdicts of this run to the coverage.
-fn add_verdicts(coverage: &mut [Coverage], drills: &[DrillResult]) {
-    for drill in drills.iter().filter(|drill| drill.verdict.is_some()) {
+fn add_verdicts<'a>(coverage: &mut [Coverage], drills: impl Iterator<Item = &'a DrillResult>) {
+    for drill in drills.filter(|drill| drill.verdict.is_some()) {
         let mut of_source = coverage.iter_mut();
         let entry = of_source.find(|coverage| {
             coverage.source == drill.source && coverage.destination == drill.destination

@@ -11,24 +11,26 @@ use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::outcome::ReadFailure;
+use super::recorder::Recorder;
 use crate::deadline::Deadline;
 use crate::lightsail::{CALLS_AT_ONCE, Lightsail};
+use crate::model::event::{Event, ReadFailure};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::policy::Policy;
 use crate::model::region::Region;
 use crate::model::resource::{AutoSnapshot, Resource, ResourceId, ResourceKind};
 use crate::plan::{DestinationInventory, Inventory, sources_to_query};
 
-/// Reads what a run of `policy` at `now` needs to know, and what could not be read.
+/// Reads what a run of `policy` at `now` needs to know, and records what could not be read.
 pub async fn observe(
     lightsail: &Lightsail,
     policy: &Policy,
     now: Timestamp,
     deadline: Deadline,
-) -> (Inventory, Vec<ReadFailure>) {
+    recorder: &Recorder<'_>,
+) -> Inventory {
     let mut inventory = Inventory::default();
-    let mut failures = Vec::new();
+    let unread = |failure| recorder.record(Event::RegionUnread(failure));
     let resources = read_resources(lightsail, policy, deadline.lists);
     let destinations = join_all(policy.destinations.iter().map(|region| async {
         let snapshots = read_destination(lightsail, *region, deadline.lists);
@@ -38,7 +40,7 @@ pub async fn observe(
     for (region, kind, result) in resources {
         match result {
             Ok(resources) => inventory.add_resources(region, kind, resources),
-            Err(failure) => failures.push(failure),
+            Err(failure) => unread(failure),
         }
     }
     for (region, result) in destinations {
@@ -46,14 +48,14 @@ pub async fn observe(
             Ok(destination) => {
                 inventory.destinations.insert(region, destination);
             }
-            Err(failure) => failures.push(failure),
+            Err(failure) => unread(failure),
         }
     }
     let sources = sources_to_query(policy, &inventory, now);
     let queried = query_auto_snapshots(lightsail, sources, deadline.observe).await;
     for (source, snapshots) in queried {
         if let Err(error) = &snapshots {
-            failures.push(ReadFailure {
+            unread(ReadFailure {
                 region: source.region,
                 operation: "GetAutoSnapshots",
                 source: Some(source.name.clone()),
@@ -62,7 +64,7 @@ pub async fn observe(
         }
         inventory.auto_snapshots.insert(source, snapshots);
     }
-    (inventory, failures)
+    inventory
 }
 
 /// Reads the instances and disks that the policy can select, and the instances of destinations with

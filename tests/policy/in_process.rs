@@ -1,18 +1,17 @@
 //! The function's library and an emulator in one process, without a socket. A test sends a payload
 //! and gets the answer, the log lines and the calls. With a paused clock, waiting takes no time.
 
-use std::io::{self, Write};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use lambda_runtime::{Context, LambdaEvent};
 use lightsail_emulator::{Call, Emulator, SnapshotState, SnapshotView, World};
-use lightsail_snapshot_copier::{Handler, Lightsail, Payload, parse_policy, utc_date};
+use lightsail_snapshot_copier::{Handler, Lightsail, Payload, logging, parse_policy, utc_date};
 use serde_json::Value;
 use test_support::in_process;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Lambda's longest time-out.
 pub const A_QUARTER_OF_AN_HOUR: Duration = Duration::from_secs(900);
@@ -23,7 +22,6 @@ pub struct InProcess {
     /// How far the emulator's clock is ahead, in milliseconds.
     ahead: Arc<AtomicI64>,
     log: Log,
-    _subscriber: tracing::subscriber::DefaultGuard,
 }
 
 /// The result of an invocation.
@@ -47,24 +45,22 @@ impl InProcess {
         let emulator = Emulator::with_clock(world, move || {
             Timestamp::now() + SignedDuration::from_millis(hand.load(Ordering::Relaxed))
         });
+        let log = Log::default();
         let function = Handler {
             function_name: "local".to_owned(),
             lightsail: Lightsail::new(in_process::config(&emulator), 0),
             region: Some(crate::fake_account::region("us-east-1")),
             policy: policy.map(parse_policy),
+            log: {
+                let log = log.clone();
+                logging::Log::new(LevelFilter::INFO, move |line| log.add(line))
+            },
         };
-        let log = Log::default();
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .with_max_level(tracing::Level::INFO)
-            .with_writer(log.clone())
-            .finish();
         Self {
             emulator,
             function,
             ahead,
             log,
-            _subscriber: tracing::subscriber::set_default(subscriber),
         }
     }
 
@@ -213,39 +209,16 @@ pub fn stay_within_a_day() {
 
 /// Where the log lines of a test go.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+struct Log(Arc<Mutex<Vec<Value>>>);
 
 impl Log {
-    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn add(&self, line: &str) {
+        let line = serde_json::from_str(line).unwrap();
+        self.0.lock().unwrap().push(line);
     }
 
-    /// The lines since this was last asked.
+    /// The lines since the last call.
     fn take(&self) -> Vec<Value> {
-        let bytes = std::mem::take(&mut *self.bytes());
-        let lines = bytes.split(|byte| *byte == b'\n');
-        lines
-            .filter(|line| !line.is_empty())
-            .map(|line| serde_json::from_slice(line).unwrap())
-            .collect()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bytes().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
+        std::mem::take(&mut *self.0.lock().unwrap())
     }
 }

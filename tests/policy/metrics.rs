@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use jsonschema::Validator;
 use lightsail_snapshot_copier::{
-    ApiError, CopyResult, CopySource, Coverage, CoverageStatus, DeletionResult, ExistingCopy,
-    NameOrigin, Outcome, ReadFailure, RunResults, SnapshotCopy, SnapshotState, TagFailure,
-    metric_record,
+    ApiError, CopyResult, CopySource, Coverage, CoverageStatus, DeletionResult, IdleRule,
+    NameOrigin, Outcome, ReadFailure, RunEvent, SnapshotCopy, TagFailure, metric_record,
 };
 use serde_json::{Value, json};
 
@@ -81,6 +80,7 @@ fn copied(destination: &str, outcome: Outcome) -> CopyResult {
         outcome,
         operations: Vec::new(),
         error: None,
+        position: 0,
     }
 }
 
@@ -89,17 +89,9 @@ fn deleted(destination: &str, outcome: Outcome) -> DeletionResult {
     let day = date("2026-01-01");
     DeletionResult {
         region: region(destination),
-        copy: ExistingCopy {
-            bundle: None,
-            drilled: None,
-            name: copy_name(&source, day),
-            source,
-            date: day,
-            state: SnapshotState::Available,
-            created_at: None,
-            attached_disks: Vec::new(),
-            tagged: true,
-        },
+        name: copy_name(&source, day),
+        source,
+        date: day,
         outcome,
         operations: Vec::new(),
         error: None,
@@ -133,8 +125,8 @@ fn tag_failure(error: ApiError) -> TagFailure {
     }
 }
 
-fn record(results: &RunResults, throttles: u64) -> Value {
-    let line = metric_record("copier", "the-request", noon(), results, throttles);
+fn record(events: &[RunEvent], throttles: u64) -> Value {
+    let line = metric_record("copier", "the-request", noon(), events, throttles);
     assert!(!line.contains('\n'));
     serde_json::from_str(&line).unwrap()
 }
@@ -152,40 +144,45 @@ fn one_record_counts_all_destinations() {
     let copies = outcomes
         .into_iter()
         .flat_map(|(outcome, times)| (0..times).map(move |_| copied("us-east-1", outcome)));
-    let results = RunResults {
-        copies: copies
-            .chain([copied("eu-west-1", Outcome::Started)])
-            .collect(),
-        deletions: vec![
-            deleted("us-east-1", Outcome::Deleted),
-            deleted("us-east-1", Outcome::Failed),
-            deleted("us-east-1", Outcome::Deferred),
-            deleted("us-east-1", Outcome::Planned),
-        ],
-        coverage: vec![
-            covered("a", "us-east-1", CoverageStatus::Protected, Some(20.5)),
-            covered("b", "us-east-1", CoverageStatus::Stale, Some(70.25)),
-            covered("b", "eu-west-1", CoverageStatus::Stale, Some(60.0)),
-            covered("c", "us-east-1", CoverageStatus::Stale, Some(50.0)),
-            covered("d", "us-east-1", CoverageStatus::Unprotected, None),
-            covered("e", "us-east-1", CoverageStatus::Pending, None),
-            covered("e", "eu-west-1", CoverageStatus::Unknown, None),
-        ],
-        read_failures: vec![ReadFailure {
-            region: region("us-west-2"),
-            operation: "GetInstances",
-            source: None,
-            error: unreadable(),
-        }],
-        tag_failures: vec![
-            tag_failure(unreadable()),
-            tag_failure(ApiError::found("AccessDeniedException", "no".to_owned())),
-        ],
-        rules_selecting_nothing: vec!["sources[0]".to_owned()],
-        drills: None,
-        drill_instances: 0,
-    };
-    let record = record(&results, 11);
+    let copies = copies.chain([copied("eu-west-1", Outcome::Started)]);
+    let deletions = [
+        Outcome::Deleted,
+        Outcome::Failed,
+        Outcome::Deferred,
+        Outcome::Planned,
+    ];
+    let deletions = deletions.map(|outcome| deleted("us-east-1", outcome));
+    let coverage = [
+        covered("a", "us-east-1", CoverageStatus::Protected, Some(20.5)),
+        covered("b", "us-east-1", CoverageStatus::Stale, Some(70.25)),
+        covered("b", "eu-west-1", CoverageStatus::Stale, Some(60.0)),
+        covered("c", "us-east-1", CoverageStatus::Stale, Some(50.0)),
+        covered("d", "us-east-1", CoverageStatus::Unprotected, None),
+        covered("e", "us-east-1", CoverageStatus::Pending, None),
+        covered("e", "eu-west-1", CoverageStatus::Unknown, None),
+    ];
+    let events: Vec<RunEvent> = copies
+        .map(RunEvent::CopyResult)
+        .chain(deletions.map(RunEvent::DeleteResult))
+        .chain(coverage.map(RunEvent::Coverage))
+        .chain([
+            RunEvent::RegionUnread(ReadFailure {
+                region: region("us-west-2"),
+                operation: "GetInstances",
+                source: None,
+                error: unreadable(),
+            }),
+            RunEvent::TagFailed(tag_failure(unreadable())),
+            RunEvent::TagFailed(tag_failure(ApiError::found(
+                "AccessDeniedException",
+                "no".to_owned(),
+            ))),
+            RunEvent::SelectsNothing(IdleRule {
+                rule: "sources[0]".to_owned(),
+            }),
+        ])
+        .collect();
+    let record = record(&events, 11);
     assert_eq!(record["_aws"]["Timestamp"], noon().as_millisecond());
     assert_eq!(record["requestId"], "the-request");
     assert_eq!(record["FunctionName"], "copier");
@@ -219,7 +216,7 @@ fn one_record_counts_all_destinations() {
 
 #[test]
 fn a_run_without_findings_writes_zeros() {
-    let record = record(&RunResults::default(), 0);
+    let record = record(&[], 0);
     let mut metrics = checked(&record);
     assert_eq!(metrics.remove("Runs"), Some(1.0));
     // Without an available copy there is no age.

@@ -24,6 +24,7 @@ mod clock;
 mod copies;
 mod fleet;
 mod invariants;
+mod results;
 mod statistics;
 mod weeks;
 

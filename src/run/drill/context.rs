@@ -1,19 +1,19 @@
 //! What the steps and the starts of drills share.
 
 use crate::model::drill::Drills;
+use crate::model::event::{DrillOutcome, DrillResult};
 use crate::model::failure::ApiError;
 use crate::model::resource::ResourceKind;
 use crate::plan::{DrillInstance, PlannedDrill};
 use crate::run::destination::Destination;
-use crate::run::outcome::{DrillOutcome, DrillResult};
 
 /// The drills of one destination while a run carries them out.
-pub struct DrillRun<'a, R> {
-    pub to: &'a Destination<'a, R>,
+pub struct DrillRun<'a> {
+    pub to: &'a Destination<'a>,
     pub policy: &'a Drills,
 }
 
-impl<R> DrillRun<'_, R> {
+impl DrillRun<'_> {
     /// The drill instances that exist at the moment.
     pub async fn drill_instances(&self) -> Result<Vec<DrillInstance>, ApiError> {
         let run = self.to.run;

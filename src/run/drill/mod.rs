@@ -8,33 +8,24 @@ use futures_util::future::join_all;
 
 use self::context::DrillRun;
 use super::destination::Destination;
-use super::outcome::{DrillOutcome, DrillResult, RunEvent};
 use crate::model::drill::Drills;
+use crate::model::event::{DrillInstances, DrillOutcome, Event};
 use crate::plan::DrillPlan;
 
-/// How the drills of one destination went.
-pub struct DrillResults {
-    /// The drills of which this run took a step.
-    pub drills: Vec<DrillResult>,
-    /// The number of drill instances that the run found or started.
-    pub instances: usize,
-}
-
 /// Takes the next step of each drill in progress, then starts those that are due.
-pub async fn drill<R: Fn(RunEvent<'_>)>(
-    to: &Destination<'_, R>,
-    policy: &Drills,
-    plan: DrillPlan,
-) -> DrillResults {
+pub async fn drill(to: &Destination<'_>, policy: &Drills, plan: DrillPlan) {
     let run = DrillRun { to, policy };
     let steps = plan.in_progress.into_iter().map(|drill| run.step(drill));
-    let mut drills = join_all(steps).await;
-    let started = run.start_due(plan.due, plan.slots).await;
-    let is_started = |drill: &&DrillResult| drill.outcome == DrillOutcome::Started;
-    let instances = plan.instances + started.iter().filter(is_started).count();
-    drills.extend(started);
-    for drill in &drills {
-        (to.run.report)(RunEvent::Drill(drill));
+    let drills = join_all(steps).await;
+    let due = run.start_due(plan.due, plan.slots).await;
+    let started = due.iter().map(|drill| drill.outcome);
+    let started = started.filter(|outcome| *outcome == DrillOutcome::Started);
+    let instances = plan.instances + started.count();
+    for drill in drills.into_iter().chain(due) {
+        to.run.recorder.record(Event::DrillResult(drill));
     }
-    DrillResults { drills, instances }
+    let region = to.region;
+    to.run
+        .recorder
+        .record(Event::DrillInstances(DrillInstances { region, instances }));
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::context::DrillRun;
 use crate::lightsail::NewInstance;
+use crate::model::event::{DrillOutcome, DrillResult};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::plan::{DrillInstance, DrillStep, PlannedDrill, drill_tags};
-use crate::run::outcome::{DrillOutcome, DrillResult, RunEvent};
 
 /// What may still start in this run.
 struct Starts {
@@ -24,7 +24,7 @@ struct Refusal {
     applies_to_all: bool,
 }
 
-impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
+impl DrillRun<'_> {
     /// Starts drills in their order, as long as there are slots. A drill that cannot start takes no
     /// slot.
     pub async fn start_due(&self, due: Vec<PlannedDrill>, slots: usize) -> Vec<DrillResult> {

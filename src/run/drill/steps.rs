@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::context::DrillRun;
+use crate::model::event::{CheckResult, DrillOutcome, DrillResult};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::resource::InstanceState;
 use crate::model::restore_date::utc_date;
 use crate::model::verdict::{Verdict, VerdictOutcome};
 use crate::plan::{DRILLED_TAG, DrillStep, PlannedDrill};
-use crate::run::check::{CheckResult, check};
-use crate::run::outcome::{DrillOutcome, DrillResult, RunEvent};
+use crate::run::check::check;
 
 /// How often one run checks an instance that does not pass.
 const ROUNDS: u32 = 3;
@@ -28,7 +28,7 @@ struct Rounds {
     had_time: bool,
 }
 
-impl<R: Fn(RunEvent<'_>)> DrillRun<'_, R> {
+impl DrillRun<'_> {
     /// Takes the next step of a drill in progress.
     pub async fn step(&self, drill: PlannedDrill) -> DrillResult {
         match drill.step.clone() {

@@ -36,10 +36,10 @@ impl Fleet {
             &selected,
             &watch.queried,
             &run.unread,
-            &run.results.coverage,
+            &run.results.coverage(),
         )?;
         drop(watch);
-        for coverage in &run.results.coverage {
+        for coverage in run.results.coverage() {
             self.check_silence(coverage)?;
         }
         if run.mass_deletion == MassDeletion::Allowed && !self.trouble {
@@ -56,7 +56,7 @@ impl Fleet {
             let times = watch.deletions.mass_deletions();
             counts.add("permitted mass deletions", times as u64);
         }
-        for copy in &run.results.copies {
+        for copy in run.results.copies() {
             let code = copy.error.as_ref().map(|error| error.code.as_str());
             match (copy.outcome, code) {
                 (Outcome::Started, _) => counts.count("copies"),
@@ -67,7 +67,7 @@ impl Fleet {
                 _ => {}
             }
         }
-        for deletion in &run.results.deletions {
+        for deletion in run.results.deletions() {
             let code = deletion.error.as_ref().map(|error| error.code.as_str());
             match (deletion.outcome, code) {
                 (Outcome::Deleted, _) => counts.count("deletions"),
@@ -78,7 +78,7 @@ impl Fleet {
                 _ => {}
             }
         }
-        for coverage in &run.results.coverage {
+        for coverage in run.results.coverage() {
             counts.count(match coverage.status {
                 CoverageStatus::Protected => "status protected",
                 CoverageStatus::Stale => "status stale",

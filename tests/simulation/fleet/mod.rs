@@ -20,7 +20,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lightsail_emulator::{Emulator, Fault, Operation, Region, Tags, World};
 use lightsail_snapshot_copier::{
-    Deadline, Lightsail, MassDeletion, Mode, Policy, RunResults, parse_policy, run_policy,
+    Deadline, Lightsail, MassDeletion, Mode, Policy, RunEvent, parse_policy, run_policy,
 };
 use serde_json::json;
 use test_support::in_process;
@@ -30,6 +30,7 @@ use self::watch::Watch;
 use crate::clock::Clock;
 use crate::copies::day;
 use crate::invariants::coverage::Found;
+use crate::results::Results;
 use crate::statistics::Counts;
 
 const HOME: Region = Region::UsWest2;
@@ -112,7 +113,7 @@ struct Fleet {
 /// One run: what the emulator had before, and the results.
 struct Run {
     found: Found,
-    results: RunResults,
+    results: Results,
     unread: BTreeSet<Region>,
     mass_deletion: MassDeletion,
 }
@@ -227,18 +228,19 @@ impl Fleet {
         };
         let deadline = Deadline::for_policy(Duration::from_secs(600));
         let policy = self.policy();
-        let results = run_policy(&lightsail, &policy, now, mode, deadline, |event| {
+        let clock = self.clock;
+        let print = move |event: &RunEvent| {
             if verbose {
-                println!("{} {event:?}", self.clock.now());
+                println!("{} {event:?}", clock.now());
             }
-        })
-        .await;
+        };
+        let events = run_policy(&lightsail, &policy, now, mode, deadline, &print).await;
         if let Some(region) = down {
             self.emulator.clear_faults_in(region);
         }
         Run {
             found,
-            results,
+            results: Results { events },
             unread: down.into_iter().collect(),
             mass_deletion,
         }

@@ -66,7 +66,7 @@ impl Found {
         selected: &[Selected],
         queried: &BTreeSet<(Region, String)>,
         unread: &BTreeSet<Region>,
-        coverage: &[Coverage],
+        coverage: &[&Coverage],
     ) -> Result<(), String> {
         let expected = selected.len() * self.snapshots.len();
         expect(coverage.len() == expected, || {

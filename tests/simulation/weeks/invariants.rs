@@ -5,40 +5,41 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lightsail_emulator::{AutoSnapshotStatus, Region, SnapshotState, SnapshotView};
-use lightsail_snapshot_copier::{Outcome, ResourceKind, RunResults};
+use lightsail_snapshot_copier::{Outcome, ResourceKind};
 
 use super::Weeks;
 use super::account::{SourceKey, id, is_selected};
 use crate::copies::{copy_of, kept, tagged};
 use crate::invariants::coverage::{Found, Selected};
+use crate::results::Results;
 
 impl Weeks {
     /// Checks that a run deleted nothing in a Region or of a source that it could not read.
-    pub(super) fn check_results(&mut self, run: &RunResults) -> Result<(), String> {
-        for copy in &run.copies {
+    pub(super) fn check_results(&mut self, run: &Results) -> Result<(), String> {
+        for copy in run.copies() {
             match copy.outcome {
                 Outcome::Started => self.counts.count("copies"),
                 Outcome::Deferred => self.counts.count("deferred copies"),
                 _ => {}
             }
         }
-        for deletion in &run.deletions {
+        for deletion in run.deletions() {
             if deletion.outcome == Outcome::Deleted {
                 self.counts.count("deletions");
             }
-            let source = &deletion.copy.source;
+            let source = &deletion.source;
             // A Region can be source and destination. Here its lists as a source count.
-            let lists = run.read_failures.iter().any(|unread| {
+            let lists = run.read_failures().any(|unread| {
                 unread.region == source.region
                     && unread.operation.ends_with(match source.kind {
                         ResourceKind::Instance => "Instances",
                         ResourceKind::Disk => "Disks",
                     })
             });
-            let asked = run.read_failures.iter().any(|unread| {
+            let asked = run.read_failures().any(|unread| {
                 unread.region == source.region && unread.source.as_deref() == Some(&source.name)
             });
-            let destination = run.read_failures.iter().any(|unread| {
+            let destination = run.read_failures().any(|unread| {
                 unread.region == deletion.region
                     && unread.operation.ends_with("Snapshots")
                     && unread.source.is_none()
@@ -51,15 +52,11 @@ impl Weeks {
     }
 
     /// Checks that nothing fails in a run without faults.
-    pub(super) fn check_without_faults(&mut self, run: &RunResults) -> Result<(), String> {
+    pub(super) fn check_without_faults(&mut self, run: &Results) -> Result<(), String> {
         self.check_results(run)?;
-        let failed = run
-            .copies
-            .iter()
-            .find(|copy| copy.outcome == Outcome::Failed);
+        let failed = run.copies().find(|copy| copy.outcome == Outcome::Failed);
         let undone = run
-            .deletions
-            .iter()
+            .deletions()
             .find(|deletion| deletion.outcome != Outcome::Deleted);
         if let Some(copy) = failed {
             return Err(format!("a copy failed without a fault: {copy:?}"));
@@ -67,14 +64,14 @@ impl Weeks {
         if let Some(deletion) = undone {
             return Err(format!("a deletion failed without a fault: {deletion:?}"));
         }
-        if let Some(unread) = run.read_failures.first() {
+        if let Some(unread) = run.read_failures().next() {
             return Err(format!("unread without a fault: {unread:?}"));
         }
         Ok(())
     }
 
     /// The coverage of a run without faults is the contract's.
-    pub(super) fn check_coverage(&mut self, found: &Found, run: &RunResults) -> Result<(), String> {
+    pub(super) fn check_coverage(&mut self, found: &Found, run: &Results) -> Result<(), String> {
         let selected: Vec<Selected> = self
             .sources
             .iter()
@@ -91,7 +88,7 @@ impl Weeks {
         self.counts.count("runs with checked coverage");
         let queried = &self.watch.lock().unwrap().queried;
         let unread = BTreeSet::new();
-        found.check_coverage(&self.emulator, &selected, queried, &unread, &run.coverage)
+        found.check_coverage(&self.emulator, &selected, queried, &unread, &run.coverage())
     }
 
     pub(super) fn remember_copies(&self) {

@@ -8,8 +8,8 @@ mod policy;
 mod runs;
 mod watch;
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use fastrand::Rng;
 use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
 use lightsail_emulator::{Call, Emulator, Region, SourceKind, World};
-use lightsail_snapshot_copier::{Deadline, Lightsail, MassDeletion, Mode, RunResults, run_policy};
+use lightsail_snapshot_copier::{Deadline, Lightsail, MassDeletion, Mode, RunEvent, run_policy};
 use test_support::in_process;
 use tokio::sync::Notify;
 
@@ -30,6 +30,7 @@ use crate::copies::midnight;
 use crate::invariants::coverage::Found;
 use crate::invariants::deletions::Deletions;
 use crate::invariants::retries::FailedCopies;
+use crate::results::Results;
 use crate::statistics::Counts;
 
 const HOME: [Region; 2] = [Region::UsWest2, Region::EuCentral1];
@@ -210,7 +211,7 @@ impl Weeks {
     }
 
     /// A run that starts when it is awaited.
-    fn prepare(&mut self, seed: u64) -> impl Future<Output = RunResults> + use<> {
+    fn prepare(&mut self, seed: u64) -> impl Future<Output = Results> + use<> {
         self.counts.count("runs");
         let config = in_process::config(&self.emulator).time_source(self.clock);
         let lightsail = Lightsail::new(config, seed ^ self.counts.get("runs"));
@@ -222,8 +223,14 @@ impl Weeks {
         let verbose = self.verbose;
         let mass_deletion = self.mass_deletion;
         RUN.scope(number, async move {
-            let steps = Cell::new(0);
-            let results = run_policy(
+            let steps = AtomicUsize::new(0);
+            let log = |event: &RunEvent| {
+                steps.fetch_add(1, Ordering::Relaxed);
+                if verbose {
+                    println!("{} {event:?}", clock.now());
+                }
+            };
+            let events = run_policy(
                 &lightsail,
                 &policy,
                 clock.now(),
@@ -232,22 +239,18 @@ impl Weeks {
                     mass_deletion,
                 },
                 Deadline::for_policy(time),
-                |done| {
-                    steps.set(steps.get() + 1);
-                    if verbose {
-                        println!("{} {done:?}", clock.now());
-                    }
-                },
+                &log,
             )
             .await;
-            let reported = results.copies.len() + results.deletions.len() + results.coverage.len();
-            assert!(steps.get() >= reported, "a step was not reported");
+            let logged = steps.into_inner();
+            assert_eq!(logged, events.len(), "a step was not reported");
+            let results = Results { events };
             drills.lock().unwrap().end_run(&emulator, number, &results);
             results
         })
     }
 
-    async fn run(&mut self, seed: u64) -> RunResults {
+    async fn run(&mut self, seed: u64) -> Results {
         self.watch_run(self.mass_deletion);
         self.prepare(seed).await
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use lightsail_emulator::{Emulator, InstanceState, Region};
 use lightsail_snapshot_copier::{
-    DrillOutcome, DrillResult, Policy, RunResults, VerdictOutcome, failure_message,
+    DrillOutcome, DrillResult, Policy, VerdictOutcome, failure_message,
 };
 
 use super::{Drills, Run, is_drill, is_own};
+use crate::results::Results;
 use crate::weeks::HOME;
 
 impl Run {
@@ -61,7 +62,7 @@ impl Drills {
         &mut self,
         emulator: &Emulator,
         number: u64,
-        results: &RunResults,
+        results: &Results,
     ) {
         let run = self.runs.remove(&number).expect("the run has begun");
         if let Err(problem) = self.check_run(emulator, &run, results) {
@@ -73,10 +74,10 @@ impl Drills {
         &mut self,
         emulator: &Emulator,
         run: &Run,
-        results: &RunResults,
+        results: &Results,
     ) -> Result<(), String> {
-        let message = failure_message(results).unwrap_or_default();
-        for result in results.drills.iter().flatten() {
+        let message = failure_message(&results.events).unwrap_or_default();
+        for result in results.drills() {
             self.count_result(result);
             check_message(result, &message)?;
         }
@@ -88,7 +89,7 @@ impl Drills {
             }
         }
         for (region, instance, verdict) in &run.verdicts {
-            let mut drills = results.drills.iter().flatten();
+            let mut drills = results.drills();
             let result =
                 drills.find(|result| is_in(result, *region) && result.instance == *instance);
             check_outcome(result, verdict.outcome)
@@ -170,12 +171,12 @@ fn check_message(result: &DrillResult, message: &str) -> Result<(), String> {
 }
 
 /// The verdicts that a run reports are those that it recorded.
-fn check_results(region: Region, run: &Run, results: &RunResults) -> Result<(), String> {
+fn check_results(region: Region, run: &Run, results: &Results) -> Result<(), String> {
     let recorded = run.verdicts.iter().filter(|(at, ..)| *at == region);
     let recorded: BTreeSet<_> = recorded
         .map(|(_, name, verdict)| (name, *verdict))
         .collect();
-    let drills = results.drills.iter().flatten();
+    let drills = results.drills();
     let reported = drills.filter(|result| is_in(result, region));
     let reported: BTreeSet<_> = reported
         .filter_map(|result| Some((&result.instance, result.verdict?)))

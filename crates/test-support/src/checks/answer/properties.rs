@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lightsail_snapshot_copier::{
-    ApiError, CopyResult, CopySource, Operation, Outcome, ResourceKind, Response, RunResults,
+    ApiError, CopyResult, CopySource, Operation, Outcome, ResourceKind, Response, RunEvent,
     Snapshot, SnapshotCopy, SnapshotState, failure_message,
 };
 use serde_json::Value;
@@ -153,13 +153,10 @@ impl Wire {
             let error = result.error.as_ref();
             error.is_some_and(|error| !error.operations.is_empty())
         });
-        let results = RunResults {
-            copies: vec![result],
-            ..RunResults::default()
-        };
-        let answer = Response::for_copies(false, &results);
+        let events = [RunEvent::CopyResult(result)];
+        let answer = Response::for_copies(false, &events);
         assert!(serde_json::to_vec(&answer).unwrap().len() <= 200_000);
-        let message = failure_message(&results);
+        let message = failure_message(&events);
         assert_eq!(message.is_some(), failed);
         assert!(message.is_none_or(|message| message.lines().count() == 1));
     }
