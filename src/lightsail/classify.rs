@@ -4,31 +4,49 @@ use std::error::Error;
 use std::time::Duration;
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
-use aws_sdk_lightsail::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_lightsail::error::SdkError;
+use aws_sdk_lightsail::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::operation::Operation;
 use crate::model::region::Region;
 
-/// The codes of refusals that pass without any change.
+/// Refusals that pass without any change.
 const NOT_YET: &[&str] = &[
     "AccountSetupInProgressException",
     "RegionSetupInProgressException",
 ];
 
-/// The codes of expired credentials.
+/// Expired credentials.
 pub const EXPIRED_CREDENTIALS: &[&str] = &["ExpiredToken", "ExpiredTokenException"];
 
-/// The codes of a wrong clock. `InvalidSignatureException` can also mean that; its message tells.
+/// A wrong clock. `InvalidSignatureException` can also mean that; its message tells.
 const CLOCK_SKEW: &[&str] = &["RequestExpired", "RequestTimeTooSkewed"];
 
-/// The SDK's error as an [`ApiError`].
-pub fn classify<E>(error: &SdkError<E, HttpResponse>) -> ApiError
+/// Credentials that Lightsail does not know, in this Region or at all.
+const UNKNOWN_CREDENTIALS: &[&str] = &[
+    "AuthFailure",
+    "InvalidClientTokenId",
+    "OptInRequired",
+    "UnauthenticatedException",
+    "UnrecognizedClientException",
+];
+
+/// The SDK's error of a call as an [`ApiError`].
+pub fn classify<E>(operation: &str, region: Region, error: &SdkError<E, HttpResponse>) -> ApiError
 where
-    E: Error + ProvideErrorMetadata + 'static,
+    E: Error + 'static,
 {
     let (code, kind, may_have_happened) = match error {
+        SdkError::ServiceError(answer) => {
+            return error_answer(operation, region, answer.raw(), error);
+        }
+        SdkError::ResponseError(answer) => {
+            return error_answer(operation, region, answer.raw(), error);
+        }
         SdkError::TimeoutError(_) => ("Timeout", ErrorKind::NoAnswer, true),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             ("Timeout", ErrorKind::NoAnswer, false)
@@ -38,83 +56,172 @@ where
         SdkError::DispatchFailure(failure) if !failure.is_user() => {
             ("ConnectionFailure", ErrorKind::NoAnswer, true)
         }
-        SdkError::ServiceError(answer) => {
-            return service_error(answer.err(), answer.raw().status().as_u16());
-        }
-        SdkError::ResponseError(answer) => {
-            return unreadable(answer.raw().status().as_u16(), chain(error));
-        }
         // The request could not be built, so nothing was sent.
         _ => ("ConnectionFailure", ErrorKind::Refused, false),
     };
+    let mut message = chain(error);
+    if !region.has_endpoint() {
+        message = format!("Lightsail has no endpoint in {region}: {message}");
+    }
     ApiError {
         may_have_happened,
-        ..ApiError::new(kind, code, chain(error))
-    }
-}
-
-/// An error answer, from Lightsail or from something in front of it.
-fn service_error<E: ProvideErrorMetadata>(error: &E, status: u16) -> ApiError {
-    // An empty header or member counts as missing.
-    let not_blank = |text: Option<&str>| {
-        text.filter(|text| !text.trim().is_empty())
-            .map(str::to_owned)
-    };
-    let own_code = not_blank(error.code());
-    let message = not_blank(error.message())
-        .unwrap_or_else(|| format!("HTTP status {status}, without a message"));
-    let kind = kind(own_code.as_deref(), &message, status);
-    let code = own_code.as_deref().unwrap_or(match status {
-        500.. => "ServiceException",
-        429 => "ThrottlingException",
-        _ => "ConnectionFailure",
-    });
-    ApiError {
-        may_have_happened: matches!(kind, ErrorKind::ServiceFault | ErrorKind::NoAnswer),
         ..ApiError::new(kind, code, message)
     }
 }
 
-/// The kind of an error answer, by its wording, code and status, in this order.
-fn kind(code: Option<&str>, message: &str, status: u16) -> ErrorKind {
+/// The members of an error answer that are read.
+///
+/// `code` is finer than the exception: `DoesNotExist` with `NotFoundException`. The SDK prefers it
+/// to `__type` and then does not recognise the exception, so this function reads the answer itself.
+#[derive(Default, Deserialize)]
+struct ErrorBody<'a> {
+    #[serde(borrow, rename = "__type")]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    code: Option<&'a RawValue>,
+    #[serde(borrow, alias = "Message")]
+    message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tip: Option<&'a RawValue>,
+}
+
+/// A member's text. Anything but a string, and a blank one, counts as missing.
+fn text(member: Option<&RawValue>) -> Option<String> {
+    let text: String = serde_json::from_str(member?.get()).ok()?;
+    (!text.trim().is_empty()).then_some(text)
+}
+
+/// The name of an exception without its namespace and the URL that may follow it.
+fn bare_name(name: &str) -> Option<String> {
+    let name = name.rsplit('#').next().unwrap_or_default();
+    let name = name.split(':').next().unwrap_or_default().trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// An answer that the SDK reads as an error or cannot read, from Lightsail or from something in
+/// front of it.
+fn error_answer(
+    operation: &str,
+    region: Region,
+    answer: &HttpResponse,
+    error: &dyn Error,
+) -> ApiError {
+    let status = answer.status().as_u16();
+    let body = match answer.status().is_success() {
+        true => ErrorBody::default(),
+        false => {
+            serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap_or_default()
+        }
+    };
+    let header = answer.headers().get("x-amzn-errortype");
+    let name = text(body.name).and_then(|name| bare_name(&name));
+    let name = name.or_else(|| bare_name(header?));
+    let code = text(body.code);
+    let reason = code
+        .clone()
+        .filter(|code| name.as_ref().is_some_and(|name| name != code));
+    let name = name.or(code);
+    let said = text(body.message);
+    let kind = kind(
+        operation,
+        name.as_deref(),
+        said.as_deref().unwrap_or_default(),
+        status,
+    );
+    let message = match said {
+        Some(said) if name.is_some() => said,
+        None if name.is_some() => format!("HTTP status {status}, without a message"),
+        said => {
+            let cause = said.unwrap_or_else(|| chain(error));
+            format!("HTTP status {status}, and not an answer of Lightsail: {cause}")
+        }
+    };
+    let message = match kind {
+        ErrorKind::Refused if is_one_of(UNKNOWN_CREDENTIALS, name.as_deref()) => format!(
+            "{message} (if other Regions answer, {region} is not enabled in this account: enable it with \"aws account enable-region --region-name {region}\"; if none does, the credentials are wrong)"
+        ),
+        _ => message,
+    };
+    ApiError {
+        may_have_happened: matches!(kind, ErrorKind::ServiceFault | ErrorKind::NoAnswer),
+        reason,
+        tip: text(body.tip),
+        request_id: answer.request_id().map(str::to_owned),
+        ..ApiError::new(
+            kind,
+            name.as_deref().unwrap_or("ConnectionFailure"),
+            message,
+        )
+    }
+}
+
+fn is_one_of(names: &[&str], name: Option<&str>) -> bool {
+    name.is_some_and(|name| names.contains(&name))
+}
+
+/// The kind of an error answer. The first rule that fits decides:
+///
+/// 1. the wording of a limit of copies, and of a name in use, whatever the exception is
+/// 2. throttling, which speaks of limits too, and faults of the service
+/// 3. the exception's name, and for CopySnapshot any other wording of a limit
+fn kind(operation: &str, name: Option<&str>, message: &str, status: u16) -> ErrorKind {
     let message = message.to_ascii_lowercase();
-    let is_one_of = |codes: &[&str]| code.is_some_and(|code| codes.contains(&code));
-    if message.contains("too many snapshot copies in progress") {
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
+    let is = |names: &[&str]| is_one_of(names, name);
+    let is_copy = operation == "CopySnapshot";
+    if is_copy && says(&["copies in progress"]) {
         ErrorKind::TooManyCopies
-    } else if message.contains("already in use") || message.contains("already exists") {
+    } else if is(&["NameExists"]) || says(&["already in use", "already exists"]) {
         ErrorKind::NameInUse
-    } else if is_one_of(THROTTLING_ERRORS) || status == 429 {
+    } else if status == 429 || is_throttling(name, is_copy) || says(&["rate exceeded"]) {
         ErrorKind::Throttled
     } else if status >= 500 {
         ErrorKind::ServiceFault
-    } else if is_one_of(NOT_YET) {
-        ErrorKind::NotYet
-    } else if is_one_of(EXPIRED_CREDENTIALS)
-        || is_one_of(CLOCK_SKEW)
+    } else if is(EXPIRED_CREDENTIALS)
+        || is(CLOCK_SKEW)
         || message.starts_with("signature expired")
         || message.starts_with("signature not yet current")
     {
         ErrorKind::Expired
-    } else if code == Some("NotFoundException") {
+    } else if is_copy && speaks_of_limit(name, &message) {
+        ErrorKind::TooManyCopies
+    } else if is(NOT_YET) {
+        ErrorKind::NotYet
+    } else if is(&["NotFoundException", "DoesNotExist"]) {
         ErrorKind::NotFound
-    } else if code.is_none() && status < 400 {
+    } else if name.is_none() {
         ErrorKind::NoAnswer
     } else {
         ErrorKind::Refused
     }
 }
 
-/// An answer that the SDK cannot read.
-fn unreadable(status: u16, cause: String) -> ApiError {
-    let kind = match status {
-        500.. => ErrorKind::ServiceFault,
-        _ => ErrorKind::NoAnswer,
-    };
-    let message = format!("HTTP status {status}, and not an answer of Lightsail: {cause}");
-    ApiError {
-        may_have_happened: true,
-        ..ApiError::new(kind, "ConnectionFailure", message)
-    }
+/// Whether an exception means too many requests. The SDK's list has one that says nothing else than
+/// that a limit is reached, which for CopySnapshot is that of copies in progress.
+fn is_throttling(name: Option<&str>, is_copy: bool) -> bool {
+    is_one_of(THROTTLING_ERRORS, name) && !(is_copy && name == Some("LimitExceededException"))
+}
+
+/// Whether a refusal speaks of a limit, or of trying again later. Lightsail does not document how it
+/// refuses a copy beyond its limit of copies in progress.
+///
+/// Words of a message count only as a whole, because it can contain names such as `rate-limit-1`.
+fn speaks_of_limit(name: Option<&str>, message: &str) -> bool {
+    let in_name = ["Limit", "Maximum", "Quota", "TooMany"];
+    let words = ["limit", "limits", "maximum", "quota", "quotas"];
+    let phrases = [
+        "too many",
+        "again later",
+        "try again in ",
+        "retry later",
+        "try later",
+    ];
+    let mut message_words = message
+        .split_whitespace()
+        .map(|word| word.trim_matches(|letter: char| !letter.is_alphanumeric()));
+    name.is_some_and(|name| in_name.iter().any(|part| name.contains(part)))
+        || message_words.any(|word| words.contains(&word))
+        || phrases.iter().any(|phrase| message.contains(phrase))
 }
 
 /// A readable answer that may come from somebody else. The call may have happened or not.
@@ -227,24 +334,39 @@ fn chain(error: &dyn Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_lightsail::error::ErrorMetadata;
+    use aws_smithy_types::body::SdkBody;
+    use proptest::option;
     use proptest::prelude::*;
+    use proptest::sample::select;
+    use serde_json::{Map, Value, json};
 
     use super::*;
 
-    fn answered(status: u16, code: Option<&str>, message: &str) -> ApiError {
-        let mut error = ErrorMetadata::builder().message(message);
-        if let Some(code) = code {
-            error = error.code(code);
+    fn region() -> Region {
+        "us-east-1".parse().unwrap()
+    }
+
+    /// The error of a call that is answered with this body, and with the header if there is one.
+    fn answered(operation: &str, status: u16, header: Option<&str>, body: &Value) -> ApiError {
+        let mut answer =
+            HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body.to_string()));
+        if let Some(header) = header {
+            answer
+                .headers_mut()
+                .insert("x-amzn-errortype", header.to_owned());
         }
-        service_error(&error.build(), status)
+        error_answer(operation, region(), &answer, &std::fmt::Error)
+    }
+
+    /// The error of a refused CopySnapshot.
+    fn refused(status: u16, name: &str, message: &str) -> ApiError {
+        let body = json!({ "__type": name, "message": message });
+        answered("CopySnapshot", status, None, &body)
     }
 
     #[test]
-    fn a_refusal_is_classed_by_its_wording_code_and_status() {
-        let limit =
-            "Too many snapshot copies in progress. The limit is 5 for this destination region.";
-        for (status, code, message, kind) in [
+    fn a_refusal_is_classed_by_its_wording_name_and_status() {
+        for (status, name, message, kind) in [
             (
                 400,
                 "InvalidInputException",
@@ -257,13 +379,7 @@ mod tests {
                 "A snapshot x already exists.",
                 ErrorKind::NameInUse,
             ),
-            (
-                400,
-                "ResourceLimitExceeded",
-                limit,
-                ErrorKind::TooManyCopies,
-            ),
-            (400, "ThrottlingException", limit, ErrorKind::TooManyCopies),
+            (400, "NameExists", "No.", ErrorKind::NameInUse),
             (
                 400,
                 "ThrottlingException",
@@ -275,6 +391,7 @@ mod tests {
             (500, "ServiceException", "", ErrorKind::ServiceFault),
             (599, "AnythingAtAll", "", ErrorKind::ServiceFault),
             (400, "NotFoundException", "", ErrorKind::NotFound),
+            (400, "DoesNotExist", "", ErrorKind::NotFound),
             (
                 400,
                 "AccountSetupInProgressException",
@@ -306,34 +423,203 @@ mod tests {
             (400, "UnauthenticatedException", "", ErrorKind::Refused),
             (400, "InvalidInputException", "", ErrorKind::Refused),
         ] {
-            let error = answered(status, Some(code), message);
-            assert_eq!(error.kind, kind, "{status} {code} {message}");
-            assert_eq!(error.code, code);
+            let error = refused(status, name, message);
+            assert_eq!(error.kind, kind, "{status} {name} {message}");
+            assert_eq!(error.code, name);
             let may_pass = !matches!(
                 kind,
                 ErrorKind::NameInUse | ErrorKind::NotFound | ErrorKind::Refused
             );
-            assert_eq!(error.retryable(), may_pass, "{status} {code} {message}");
+            assert_eq!(error.retryable(), may_pass, "{status} {name} {message}");
         }
     }
 
     #[test]
-    fn an_empty_code_or_message_is_none() {
-        for (status, code) in [
-            (400, "ConnectionFailure"),
-            (429, "ThrottlingException"),
-            (500, "ServiceException"),
+    fn the_limit_of_copies_in_progress_is_known_in_any_wording() {
+        let ec2 =
+            "Too many snapshot copies in progress. The limit is 5 for this destination region.";
+        let lightsail = "Sorry, you've reached your maximum limit of Lightsail copies: 5.";
+        let later = "This cannot be done now. Please try again later.";
+        use ErrorKind::{NameInUse, NotFound, Refused, ServiceFault, Throttled, TooManyCopies};
+        for (status, name, message, kind) in [
+            (400, "ResourceLimitExceeded", ec2, TooManyCopies),
+            (400, "ThrottlingException", ec2, TooManyCopies),
+            (500, "ServiceException", ec2, TooManyCopies),
+            (400, "NotFoundException", ec2, TooManyCopies),
+            (400, "InvalidInputException", lightsail, TooManyCopies),
+            (400, "OperationFailureException", later, TooManyCopies),
+            (400, "AccountSetupInProgressException", later, TooManyCopies),
+            (
+                400,
+                "AccessDeniedException",
+                "Your account is pending verification. Please try again later.",
+                TooManyCopies,
+            ),
+            (
+                400,
+                "InvalidInputException",
+                "The request would exceed the quota (5).",
+                TooManyCopies,
+            ),
+            (
+                400,
+                "OperationFailureException",
+                "There are too many copies.",
+                TooManyCopies,
+            ),
+            (400, "LimitExceededException", "Sorry.", TooManyCopies),
+            (400, "ResourceLimitExceeded", "", TooManyCopies),
+            (400, "ServiceQuotaExceededException", "No.", TooManyCopies),
+            // Throttling and faults of the service speak of limits and of later, too.
+            (400, "ThrottlingException", later, Throttled),
+            (400, "LimitExceededException", "Rate exceeded", Throttled),
+            (
+                400,
+                "RequestLimitExceeded",
+                "Request limit exceeded.",
+                Throttled,
+            ),
+            (
+                400,
+                "TooManyRequestsException",
+                "Too many requests",
+                Throttled,
+            ),
+            (429, "SlowDown", "Too many requests, try later.", Throttled),
+            (503, "ServiceUnavailable", later, ServiceFault),
+            // Names can contain the words.
+            (
+                400,
+                "InvalidInputException",
+                "Some names are already in use: limit",
+                NameInUse,
+            ),
+            (
+                400,
+                "NotFoundException",
+                "The Instance does not exist: rate-limit-1",
+                NotFound,
+            ),
+            (
+                403,
+                "AccessDeniedException",
+                "User: arn:aws:sts::123456789012:assumed-role/limit/quota is not authorized to perform: lightsail:CopySnapshot",
+                Refused,
+            ),
+            (
+                400,
+                "InvalidInputException",
+                "The name is invalid. Correct it and try again.",
+                Refused,
+            ),
         ] {
-            for nothing in ["", " "] {
-                let error = answered(status, Some(nothing), nothing);
-                assert_eq!(error, answered(status, None, nothing));
-                assert_eq!(error.code, code);
-                assert_eq!(
-                    error.message,
-                    format!("HTTP status {status}, without a message")
-                );
-            }
+            let error = refused(status, name, message);
+            assert_eq!(error.kind, kind, "{status} {name} {message}");
         }
+        // Other calls have other limits.
+        for (name, message, kind) in [
+            ("InvalidInputException", lightsail, Refused),
+            ("InvalidInputException", ec2, Refused),
+            ("LimitExceededException", "", Throttled),
+        ] {
+            let body = json!({ "__type": name, "message": message });
+            let error = answered("CreateInstancesFromSnapshot", 400, None, &body);
+            assert_eq!(error.kind, kind, "{name} {message}");
+        }
+    }
+
+    #[test]
+    fn the_name_is_that_of_the_exception_and_the_code_only_where_it_is_missing() {
+        let type_of = |name: &str| json!({ "__type": name, "code": "DoesNotExist" });
+        let code = json!({ "code": "DoesNotExist" });
+        let namespaced = "com.amazonaws.lightsail.v20161128#NotFoundException";
+        let with_url = "NotFoundException:http://internal.amazon.com/coral/";
+        let name = "NotFoundException";
+        for (header, body, code, reason) in [
+            (None, type_of(name), name, Some("DoesNotExist")),
+            (None, type_of(namespaced), name, Some("DoesNotExist")),
+            (None, type_of(with_url), name, Some("DoesNotExist")),
+            (
+                Some("ServiceException"),
+                type_of(name),
+                name,
+                Some("DoesNotExist"),
+            ),
+            (Some(name), code.clone(), name, Some("DoesNotExist")),
+            (Some(with_url), code.clone(), name, Some("DoesNotExist")),
+            (None, code.clone(), "DoesNotExist", None),
+            (Some(" "), code, "DoesNotExist", None),
+            (None, type_of(" "), "DoesNotExist", None),
+            (None, type_of("x#"), "DoesNotExist", None),
+            (
+                None,
+                json!({ "__type": 7, "code": "DoesNotExist" }),
+                "DoesNotExist",
+                None,
+            ),
+            (None, json!({ "__type": name, "code": name }), name, None),
+            (
+                None,
+                json!({ "__type": name, "code": ["DoesNotExist"] }),
+                name,
+                None,
+            ),
+        ] {
+            let error = answered("GetDiskSnapshot", 400, header, &body);
+            assert_eq!(error.kind, ErrorKind::NotFound, "{header:?} {body}");
+            assert_eq!(error.code, code, "{header:?} {body}");
+            assert_eq!(error.reason.as_deref(), reason, "{header:?} {body}");
+            assert_eq!(error.message, "HTTP status 400, without a message");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_name_is_not_lightsails() {
+        for (status, kind) in [
+            (302, ErrorKind::NoAnswer),
+            (403, ErrorKind::NoAnswer),
+            (429, ErrorKind::Throttled),
+            (502, ErrorKind::ServiceFault),
+        ] {
+            let page = json!("<html>Sorry</html>");
+            for body in [&page, &json!({}), &json!({ "code": "", "__type": " " })] {
+                let error = answered("CopySnapshot", status, None, body);
+                let expected = format!(
+                    "HTTP status {status}, and not an answer of Lightsail: {}",
+                    std::fmt::Error
+                );
+                let found = (error.kind, error.code.as_str(), error.message.as_str());
+                assert_eq!(found, (kind, "ConnectionFailure", expected.as_str()));
+            }
+            let said = answered("CopySnapshot", status, None, &json!({ "Message": "No." }));
+            assert!(said.message.ends_with(": No."), "{}", said.message);
+        }
+        // A name in an answer that says success is no error's name.
+        let body = json!({ "operations": 7, "code": "NotFoundException" });
+        let error = answered("CopySnapshot", 200, None, &body);
+        assert_eq!(
+            (error.kind, error.code.as_str()),
+            (ErrorKind::NoAnswer, "ConnectionFailure")
+        );
+    }
+
+    #[test]
+    fn unknown_credentials_say_how_to_enable_a_region() {
+        let said = "The security token included in the request is invalid.";
+        for name in UNKNOWN_CREDENTIALS {
+            let error = refused(400, name, said);
+            assert_eq!(
+                (error.kind, error.code.as_str()),
+                (ErrorKind::Refused, *name)
+            );
+            assert_eq!(
+                error.message,
+                format!(
+                    "{said} (if other Regions answer, us-east-1 is not enabled in this account: enable it with \"aws account enable-region --region-name us-east-1\"; if none does, the credentials are wrong)"
+                )
+            );
+        }
+        assert_eq!(refused(400, "AccessDeniedException", said).message, said);
     }
 
     #[test]
@@ -373,27 +659,99 @@ mod tests {
 
     #[test]
     fn only_what_may_have_reached_its_end_may_have_happened() {
-        assert!(answered(500, Some("ServiceException"), "").may_have_happened);
-        assert!(!answered(400, Some("ThrottlingException"), "").may_have_happened);
-        assert!(!answered(400, Some("InvalidInputException"), "").may_have_happened);
-        assert!(!no_time("CopySnapshot", "us-east-1".parse().unwrap()).may_have_happened);
+        assert!(refused(500, "ServiceException", "").may_have_happened);
+        assert!(!refused(400, "ThrottlingException", "").may_have_happened);
+        assert!(!refused(400, "InvalidInputException", "").may_have_happened);
+        assert!(!no_time("CopySnapshot", region()).may_have_happened);
         assert!(unanswered(Duration::from_secs(1), ErrorKind::NoTime).may_have_happened);
+    }
+
+    /// Names of every kind of error.
+    fn any_name() -> impl Strategy<Value = &'static str> {
+        select(vec![
+            "AccessDeniedException",
+            "AccountSetupInProgressException",
+            "ExpiredTokenException",
+            "InvalidInputException",
+            "LimitExceededException",
+            "NotFoundException",
+            "OperationFailureException",
+            "ServiceException",
+            "ThrottlingException",
+            "UnrecognizedClientException",
+        ])
+    }
+
+    /// A body's members besides `__type` and `message`.
+    fn any_members() -> impl Strategy<Value = Map<String, Value>> {
+        let text = prop_oneof![
+            any_name().prop_map(str::to_owned),
+            select(vec![
+                "DoesNotExist",
+                "NameExists",
+                "Throttling",
+                "limit",
+                ""
+            ])
+            .prop_map(str::to_owned),
+            "\\PC{0,20}",
+        ];
+        let name = select(vec!["code", "tip", "docs", "Type", "errorCode"]);
+        proptest::collection::btree_map(name, text, 0..5).prop_map(|members| {
+            let members = members.into_iter();
+            members
+                .map(|(name, text)| (name.to_owned(), text.into()))
+                .collect()
+        })
     }
 
     proptest! {
         #[test]
-        fn the_limit_is_known_by_its_wording_whatever_the_code(
-            code in proptest::option::of("[A-Za-z]{1,30}"), status in 400u16..600, before in "\\PC{0,20}", after in "\\PC{0,20}",
+        fn under_one_name_nothing_else_changes_what_happens(
+            operation in select(vec!["CopySnapshot", "GetInstanceSnapshot", "DeleteDiskSnapshot"]),
+            name in any_name(),
+            status in select(vec![400u16, 403, 500]),
+            message in option::of(select(vec![
+                "Some names are already in use: x", "Rate exceeded", "You reached your limit.", "No.",
+            ])),
+            members in any_members(),
+            namespace in option::of("[a-z.]{0,10}"),
+            header in option::of(any_name()),
+            only_in_header in any::<bool>(),
         ) {
-            let message = format!("{before}Too many snapshot copies IN PROGRESS{after}");
-            let error = answered(status, code.as_deref(), &message);
-            prop_assert_eq!(error.kind, ErrorKind::TooManyCopies);
-            prop_assert!(error.retryable());
+            let mut bare = Map::new();
+            bare.extend(message.map(|message| ("message".to_owned(), message.into())));
+            let mut full = bare.clone();
+            bare.insert("__type".to_owned(), name.into());
+            full.extend(members);
+            let full_name = match namespace {
+                Some(namespace) => format!("{namespace}#{name}"),
+                None => name.to_owned(),
+            };
+            let header = if only_in_header {
+                Some(full_name.as_str())
+            } else {
+                full.insert("__type".to_owned(), full_name.clone().into());
+                header
+            };
+            let expected = answered(operation, status, None, &bare.into());
+            let found = answered(operation, status, header, &full.into());
+            prop_assert_eq!(&found.code, name);
+            let without_details = ApiError { reason: None, tip: None, ..found };
+            prop_assert_eq!(without_details, expected);
         }
 
         #[test]
-        fn faults_of_the_service_are_always_retryable(code in "[A-Za-z]{1,30}", status in 500u16..600, message in "[A-Z ]{0,20}") {
-            prop_assert!(answered(status, Some(&code), &message).retryable());
+        fn the_limit_is_known_by_its_wording_whatever_the_name(
+            name in "[A-Za-z]{1,30}", status in 400u16..600, before in "\\PC{0,20}", after in "\\PC{0,20}",
+        ) {
+            let message = format!("{before}Too many snapshot copies IN PROGRESS{after}");
+            prop_assert_eq!(refused(status, &name, &message).kind, ErrorKind::TooManyCopies);
+        }
+
+        #[test]
+        fn faults_of_the_service_are_always_retryable(name in "[A-Za-z]{1,30}", status in 500u16..600, message in "[A-Z ]{0,20}") {
+            prop_assert!(refused(status, &name, &message).retryable());
         }
     }
 }

@@ -15,7 +15,7 @@ mod settings;
 use std::error::Error;
 
 use aws_sdk_lightsail::Client;
-use aws_sdk_lightsail::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_lightsail::error::SdkError;
 use aws_sdk_lightsail::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::Instant;
@@ -246,7 +246,7 @@ impl Lightsail {
         mut each: impl FnMut(T),
     ) -> Result<(), ApiError>
     where
-        E: Error + ProvideErrorMetadata + 'static,
+        E: Error + 'static,
         F: Future<Output = Result<A, SdkError<E, HttpResponse>>>,
     {
         let mut pages = Pages::default();

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aws_sdk_lightsail::Client;
-use aws_sdk_lightsail::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_lightsail::error::SdkError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
@@ -83,7 +83,7 @@ impl Lightsail {
         send: impl Fn(&Client) -> F,
     ) -> Result<T, ApiError>
     where
-        E: Error + ProvideErrorMetadata + 'static,
+        E: Error + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
         let endpoint = self.endpoint(call.region);
@@ -102,7 +102,7 @@ impl Lightsail {
             let until = call.deadline.min(started + ATTEMPT);
             let mut error = match timeout_at(until, pin!(send(&endpoint.client))).await {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => classify(&error),
+                Ok(Err(error)) => classify(call.operation, call.region, &error),
                 Err(_elapsed) => attempts.timed_out(started, until == call.deadline),
             };
             attempts.may_have_happened |= error.may_have_happened;

@@ -1,26 +1,41 @@
 //! Why a call did not do what it should.
 
-use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_with::skip_serializing_none;
 
 use super::operation::Operation;
 
-/// A failed call, or a reason to make none.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// A failed call, or a reason to make none. Serializes to the `error` of an answer.
+#[skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
 #[error("{code}: {message}")]
 pub struct ApiError {
-    /// Lightsail's error code, or one of this function: `Timeout`, `ConnectionFailure`,
+    /// The name of Lightsail's exception, or one of this function: `Timeout`, `ConnectionFailure`,
     /// `NameInUse`, `CopyErrored`, `MaxCopiesInProgress`.
     pub code: String,
     /// What happened.
     pub message: String,
     /// Decides what the function does about it.
+    #[serde(rename = "retryable", serialize_with = "retryable")]
     pub kind: ErrorKind,
     /// Whether the call may have had its effect: its answer was lost, or the service failed while
     /// it worked on it.
+    #[serde(skip)]
     pub may_have_happened: bool,
     /// The Operations of a call that Lightsail accepted and reports as failed.
+    #[serde(skip)]
     pub operations: Vec<Operation>,
+    /// Lightsail's finer code, where it differs from the exception's name.
+    pub reason: Option<String>,
+    /// Lightsail's advice.
+    pub tip: Option<String>,
+    /// Lightsail's request id of the last answer.
+    pub request_id: Option<String>,
+}
+
+fn retryable<S: Serializer>(kind: &ErrorKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(kind.is_retryable())
 }
 
 /// The kinds of failure that the function handles differently.
@@ -50,16 +65,6 @@ pub enum ErrorKind {
     Refused,
 }
 
-impl Serialize for ApiError {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("code", &self.code)?;
-        map.serialize_entry("message", &self.message)?;
-        map.serialize_entry("retryable", &self.retryable())?;
-        map.end()
-    }
-}
-
 impl ApiError {
     /// An error of a call that had no effect.
     pub fn new(kind: ErrorKind, code: &str, message: String) -> Self {
@@ -69,6 +74,9 @@ impl ApiError {
             kind,
             may_have_happened: false,
             operations: Vec::new(),
+            reason: None,
+            tip: None,
+            request_id: None,
         }
     }
 
@@ -79,16 +87,47 @@ impl ApiError {
 
     /// Whether the same request may succeed later without any change.
     pub fn retryable(&self) -> bool {
-        match self.kind {
-            ErrorKind::Throttled
-            | ErrorKind::ServiceFault
-            | ErrorKind::NoAnswer
-            | ErrorKind::NoTime
-            | ErrorKind::TooManyCopies
-            | ErrorKind::OwnerNotFound
-            | ErrorKind::NotYet
-            | ErrorKind::Expired => true,
-            ErrorKind::NameInUse | ErrorKind::NotFound | ErrorKind::Refused => false,
+        self.kind.is_retryable()
+    }
+}
+
+impl ErrorKind {
+    fn is_retryable(self) -> bool {
+        match self {
+            Self::Throttled
+            | Self::ServiceFault
+            | Self::NoAnswer
+            | Self::NoTime
+            | Self::TooManyCopies
+            | Self::OwnerNotFound
+            | Self::NotYet
+            | Self::Expired => true,
+            Self::NameInUse | Self::NotFound | Self::Refused => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_error_of_an_answer_has_what_lightsail_said() {
+        let error = ApiError::new(ErrorKind::NotYet, "SomeException", "No.".to_owned());
+        let bare = json!({ "code": "SomeException", "message": "No.", "retryable": true });
+        assert_eq!(serde_json::to_value(&error).unwrap(), bare);
+        let error = ApiError {
+            reason: Some("DoesNotExist".to_owned()),
+            tip: Some("Check the name.".to_owned()),
+            request_id: Some("7d9f".to_owned()),
+            ..ApiError::found("NotFoundException", "No.".to_owned())
+        };
+        let full = json!({
+            "code": "NotFoundException", "message": "No.", "retryable": false,
+            "reason": "DoesNotExist", "tip": "Check the name.", "requestId": "7d9f",
+        });
+        assert_eq!(serde_json::to_value(&error).unwrap(), full);
     }
 }

@@ -22,6 +22,11 @@ impl Region {
     pub fn as_str(self) -> &'static str {
         self.0
     }
+
+    /// The API's list of Regions has one without an endpoint.
+    pub fn has_endpoint(self) -> bool {
+        self.0 != "us-west-1"
+    }
 }
 
 impl FromStr for Region {

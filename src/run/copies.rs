@@ -191,13 +191,7 @@ fn to_start(
 
 /// The error of a copy that a later run starts.
 fn waiting(message: String) -> ApiError {
-    ApiError {
-        code: "CopyErrored".to_owned(),
-        message,
-        kind: ErrorKind::NotYet,
-        may_have_happened: false,
-        operations: Vec::new(),
-    }
+    ApiError::new(ErrorKind::NotYet, "CopyErrored", message)
 }
 
 fn deferred(copy: SnapshotCopy, error: ApiError) -> CopyResult {

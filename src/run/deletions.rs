@@ -64,13 +64,12 @@ impl Destination<'_> {
         if found.is_some_and(|found| found.state == SnapshotState::Available) {
             return Ok(());
         }
-        Err(ApiError {
-            code: "NewestCopyMissing".to_owned(),
-            message: format!("the newest available copy {name} is gone, so the others stay"),
-            kind: ErrorKind::NotFound,
-            may_have_happened: false,
-            operations: Vec::new(),
-        })
+        let message = format!("the newest available copy {name} is gone, so the others stay");
+        Err(ApiError::new(
+            ErrorKind::NotFound,
+            "NewestCopyMissing",
+            message,
+        ))
     }
 
     /// Deletes a copy, unless this is a dry run. Returns why it could not.

@@ -78,7 +78,8 @@ async fn a_refusal_fails_with_lightsails_code_and_is_not_retried() {
         let invocation = deployed.send(&dated("x1", "us-east-1")).await;
         let line = failed_line(&invocation, "x1");
         assert_eq!(line["errorCode"], *code);
-        assert_eq!(line["errorMessage"], "No, and this is why.", "{code}");
+        let message = line["errorMessage"].as_str().unwrap();
+        assert!(message.starts_with("No, and this is why."), "{message}");
         assert_eq!(line["retryable"], *retryable, "{code}");
         assert_eq!(deployed.emulator.take_calls().len(), 1, "{code}");
     }

@@ -5,6 +5,7 @@
 //!
 //! - [`events`]: valid and invalid events.
 //! - [`copies`]: requests to Lightsail, and the outcomes of copies.
+//! - [`errors`]: errors in the form that Lightsail gives them.
 //! - [`failures`]: failures of Lightsail and of the network.
 //! - [`name_in_use`]: which snapshots count as the copy that an event asks for.
 //! - [`logs`]: log lines, and what they must not contain.
@@ -13,6 +14,7 @@
 //! - [`trust`]: TLS and trusted certificates.
 
 mod copies;
+mod errors;
 mod events;
 mod failures;
 mod logs;
