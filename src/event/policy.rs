@@ -28,7 +28,7 @@ const MAX_NAME_BYTES: usize = 1_000_000;
 /// All errors of the policy, each with its path.
 pub fn parse_policy(json: &str) -> Result<Policy, ValidationErrors> {
     let mut errors = ValidationErrors::default();
-    let value = parse_json(json.as_bytes(), "policy", |_| true, &mut errors);
+    let value = parse_json(json.as_bytes(), "policy", &mut errors);
     let policy = value.and_then(|value| Policy::from_json(&value, Path::Root, &mut errors));
     match policy {
         Some(policy) if errors.is_empty() => Ok(policy),

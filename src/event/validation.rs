@@ -120,8 +120,9 @@ pub struct Object<'v, 'e> {
     pub path: Path<'v>,
     /// Where its errors go.
     pub errors: &'e mut ValidationErrors,
+    /// The fields that somebody asked for.
+    pub known: Vec<&'static str>,
     fields: &'v Map<String, Value>,
-    known: Vec<&'static str>,
 }
 
 impl<'v, 'e> Object<'v, 'e> {
@@ -140,8 +141,8 @@ impl<'v, 'e> Object<'v, 'e> {
     }
 
     /// Whether the object has the field, whatever its value.
-    pub fn has(&self, name: &str) -> bool {
-        self.fields.contains_key(name)
+    pub fn has(&mut self, name: &'static str) -> bool {
+        self.value(name).is_some()
     }
 
     /// Whether the object has a field that nobody asked for yet.
@@ -190,7 +191,6 @@ impl<'v, 'e> Object<'v, 'e> {
     /// A field that must be there. `None` if it is missing or wrong.
     pub fn required<T: FromJson>(&mut self, name: &'static str) -> Option<T> {
         if !self.has(name) {
-            self.known.push(name);
             self.error(name, "required");
             return None;
         }
@@ -200,13 +200,43 @@ impl<'v, 'e> Object<'v, 'e> {
     /// Ends the reading: a field that nobody asked for is an error. Returns where errors go.
     pub fn finish(self) -> &'e mut ValidationErrors {
         for name in self.fields.keys() {
-            if !self.known.contains(&name.as_str()) {
-                let path = Path::Field(&self.path, name);
-                self.errors.add(path, "unknown field");
+            if self.known.contains(&name.as_str()) {
+                continue;
+            }
+            let path = Path::Field(&self.path, name);
+            let mut known = self.known.iter();
+            match known.find(|known| same_letters(name, known) || is_one_letter_off(name, known)) {
+                Some(right) => {
+                    let message = format_args!("unknown field; did you mean {right}?");
+                    self.errors.add(path, message);
+                }
+                None => self.errors.add(path, "unknown field"),
             }
         }
         self.errors
     }
+}
+
+/// Whether two names differ only in case, `_` and `-`.
+pub fn same_letters(one: &str, other: &str) -> bool {
+    let letters = |name: &str| {
+        let bytes = name.bytes().filter(|byte| !matches!(byte, b'_' | b'-'));
+        bytes
+            .map(|byte| byte.to_ascii_lowercase())
+            .collect::<Vec<_>>()
+    };
+    letters(one) == letters(other)
+}
+
+/// Whether a letter more, less or in place of another makes the other name.
+fn is_one_letter_off(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let same = |(a, b): &(&u8, &u8)| a == b;
+    let start = one.iter().zip(other).take_while(same).count();
+    let most = one.len().min(other.len()) - start;
+    let ends = one.iter().rev().zip(other.iter().rev());
+    let end = ends.take(most).take_while(same).count();
+    one.len().max(other.len()) - start - end <= 1
 }
 
 /// The message of a value that has the wrong type or range: what was expected, and the value.
@@ -253,6 +283,25 @@ mod tests {
             ("", "\"\""),
         ] {
             assert_eq!(unknown(name), format!("{path}: unknown field"));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_one_letter_off_is_similar() {
+        for (name, is_similar) in [
+            ("names", true),
+            ("name", true),
+            ("ames", true),
+            ("nammes", true),
+            ("namez", true),
+            ("xnames", true),
+            ("nam", false),
+            ("anmes", false),
+            ("type", false),
+            ("", false),
+        ] {
+            assert_eq!(is_one_letter_off(name, "names"), is_similar, "{name}");
+            assert_eq!(is_one_letter_off("names", name), is_similar, "{name}");
         }
     }
 

@@ -9,6 +9,12 @@ use super::validation::{Expected, FromJson, Path, ValidationErrors};
 use crate::model::InvalidValue;
 use crate::model::restore_date::RestoreDate;
 
+/// The most copies that an event may ask for. Each destination counts.
+pub const MAX_COPIES: usize = 10_000;
+
+/// The most elements of any list but `copies`.
+const MAX_ELEMENTS: usize = 1_000;
+
 /// A list with at least one element. `None` elements were wrong.
 pub struct List<T>(pub Vec<Option<T>>);
 
@@ -20,6 +26,16 @@ impl<T: FromJson> FromJson for List<T> {
         };
         if elements.is_empty() {
             errors.add(path, "empty: at least one is needed");
+            return None;
+        }
+        let most = match path {
+            Path::Field(_, "copies") => MAX_COPIES,
+            _ => MAX_ELEMENTS,
+        };
+        if elements.len() > most {
+            let count = elements.len();
+            let message = format_args!("{count} elements; at most {most} are allowed");
+            errors.add(path, message);
             return None;
         }
         let elements = elements.iter().enumerate();

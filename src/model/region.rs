@@ -33,14 +33,19 @@ impl FromStr for Region {
     type Err = InvalidValue;
 
     fn from_str(name: &str) -> Result<Self, InvalidValue> {
-        let known = Self::all().find(|known| known.0 == name);
-        known.ok_or_else(|| {
-            InvalidValue(format!(
+        if let Some(known) = Self::all().find(|known| known.0 == name) {
+            return Ok(known);
+        }
+        let without_letter = name.strip_suffix(|letter: char| letter.is_ascii_lowercase());
+        let region = Self::all().find(|known| Some(known.0) == without_letter);
+        Err(InvalidValue(match region {
+            Some(region) => format!("{name:?} is an Availability Zone; its Region is {region}"),
+            None => format!(
                 "{:?} is not a Lightsail Region ({})",
                 Excerpt(name),
                 RegionName::values().join(", ")
-            ))
-        })
+            ),
+        }))
     }
 }
 
@@ -69,6 +74,21 @@ mod tests {
             assert_eq!(region.as_str().parse(), Ok(region));
             assert!(region.as_str().to_uppercase().parse::<Region>().is_err());
             assert!(format!("{region} ").parse::<Region>().is_err());
+        }
+    }
+
+    #[test]
+    fn a_zone_is_an_error_that_names_its_region() {
+        let message = |name: &str| name.parse::<Region>().unwrap_err().to_string();
+        assert_eq!(
+            message("us-west-2a"),
+            "\"us-west-2a\" is an Availability Zone; its Region is us-west-2"
+        );
+        for name in ["us-west-9a", "us-west-2A", "us-west-2ab", "us-west-", "a"] {
+            assert!(
+                message(name).contains("is not a Lightsail Region ("),
+                "{name}"
+            );
         }
     }
 
