@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::Uri;
 use serde_json::Value;
 
-use super::policy::Glob;
+use super::policy::{Glob, patterns};
 use super::validation::{FromJson, Object, Path, ValidationErrors};
 use super::values::{Count, Distinct, List, OrEmpty, from_json_string};
 use crate::model::drill::{Check, Drills, HttpCheck};
@@ -29,11 +29,10 @@ impl FromJson for Drills {
         let max_hours = object.optional::<Count<1, 24>>("maxHours");
         let checks = object.optional::<OrEmpty<List<Check>>>("checks");
         object.finish();
-        let names = names?.0.map_or_else(Vec::new, |Distinct(globs)| globs);
         let checks = checks.and_then(|OrEmpty(checks)| checks);
         let checks = checks.map_or_else(Vec::new, |List(checks)| checks);
         Some(Self {
-            names: names.into_iter().map(|Glob(glob)| glob).collect(),
+            names: names?.0.map_or_else(Vec::new, patterns),
             every_days: every_days.map_or(EVERY_DAYS, |Count(days)| days),
             at_once: at_once.map_or(AT_ONCE, |Count(count)| count) as usize,
             max_hours: max_hours.map_or(MAX_HOURS, |Count(hours)| hours),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::payload::parse_json;
 use super::validation::{Expected, FromJson, Object, Path, ValidationErrors};
-use super::values::{Count, Distinct, List, Positive, from_json_string};
+use super::values::{Count, Distinct, List, OrEmpty, Positive, from_json_string};
 use crate::model::policy::{Policy, SourceRule};
 use crate::model::region::Region;
 use crate::model::resource::ResourceKind;
@@ -18,7 +18,7 @@ use crate::model::{Excerpt, InvalidValue};
 const MAX_RECOVERY_POINT_AGE_HOURS: f64 = 48.0;
 const MAX_COPIES_IN_PROGRESS: u32 = 20;
 
-/// The most bytes of all `names` of a policy. A [`Pattern`] takes up to 64 bytes of memory for each.
+/// The most bytes of all `names` and `exceptNames` of a policy. A [`Pattern`] takes up to 64 bytes of memory for each.
 const MAX_NAME_BYTES: usize = 1_000_000;
 
 /// Reads a policy in JSON.
@@ -76,17 +76,25 @@ impl FromJson for SourceRule {
     fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
         let mut object = Object::new(value, path, errors)?;
         let regions = read_regions(&mut object);
-        let names = object.optional("names");
+        let names = object.optional::<Distinct<Glob>>("names");
+        let except = object.optional::<OrEmpty<Distinct<Glob>>>("exceptNames");
         let kinds = object.optional("types");
         let tags = object.optional("tags");
         object.finish();
         Some(Self {
             regions: regions?,
-            names: names.map(|Distinct(globs)| globs.into_iter().map(|Glob(glob)| glob).collect()),
+            names: names.map(patterns),
+            except_names: except
+                .and_then(|OrEmpty(globs)| globs)
+                .map_or_else(Vec::new, patterns),
             kinds: kinds.map(|Distinct(kinds)| kinds),
             tags: tags.map_or_else(BTreeMap::new, |TagFilter(tags)| tags),
         })
     }
+}
+
+pub fn patterns(Distinct(globs): Distinct<Glob>) -> Vec<Pattern> {
+    globs.into_iter().map(|Glob(glob)| glob).collect()
 }
 
 /// Reads where a rule's sources are: `region` or `regions`.
@@ -103,10 +111,10 @@ fn read_regions(object: &mut Object<'_, '_>) -> Option<Vec<Region>> {
 fn names_fit(policy: &Value) -> bool {
     let rules = policy.get("sources").and_then(Value::as_array);
     let selectors = rules.into_iter().flatten().chain(policy.get("drills"));
-    let names = selectors.filter_map(|selector| selector.get("names")?.as_array());
-    let bytes = names
-        .flatten()
-        .filter_map(|name| Some(name.as_str()?.len()));
+    let fields =
+        selectors.flat_map(|selector| [selector.get("names"), selector.get("exceptNames")]);
+    let names = fields.flatten().filter_map(Value::as_array).flatten();
+    let bytes = names.filter_map(|name| Some(name.as_str()?.len()));
     bytes.sum::<usize>() <= MAX_NAME_BYTES
 }
 
@@ -339,7 +347,11 @@ mod tests {
         let policy = |sources: usize, drills: usize| {
             let rules: Vec<_> = names(sources)
                 .chunks(1000)
-                .map(|names| serde_json::json!({ "region": "us-west-2", "names": names }))
+                .enumerate()
+                .map(|(index, names)| {
+                    let field = ["names", "exceptNames"][index % 2];
+                    serde_json::json!({ "region": "us-west-2", field: names })
+                })
                 .collect();
             let drills = serde_json::json!({ "names": names(drills) });
             serde_json::json!({ "sources": rules, "destinations": ["us-east-1"], "drills": drills })
@@ -380,6 +392,39 @@ mod tests {
                     !selects(&policy, ResourceKind::Disk, other),
                     "{glob} {other}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn excepted_names_are_not_selected() {
+        for (rule, selected, excepted) in [
+            (
+                r#"{ "region": "us-west-2", "exceptNames": ["win-*", "old"] }"#,
+                vec!["web", "old-1"],
+                vec!["win-", "win-1", "old"],
+            ),
+            (
+                r#"{ "region": "us-west-2", "names": ["web-*"], "exceptNames": ["*-test"] }"#,
+                vec!["web-1"],
+                vec!["web-test", "db"],
+            ),
+            (
+                r#"{ "region": "us-west-2", "exceptNames": [] }"#,
+                vec!["web"],
+                vec![],
+            ),
+        ] {
+            let policy = with_rule(rule);
+            for kind in ResourceKind::ALL {
+                for (names, is_selected) in [(&selected, true), (&excepted, false)] {
+                    for name in names {
+                        let found = selects(&policy, kind, name);
+                        assert_eq!(found, is_selected, "{rule} {name}");
+                        let found = policy.selects_former(region("us-west-2"), kind, name);
+                        assert_eq!(found, is_selected, "{rule} {name}");
+                    }
+                }
             }
         }
     }
@@ -584,6 +629,14 @@ mod tests {
             (
                 rule(r#""region": "us-west-2", "names": ["a", "a"]"#),
                 "sources[1].names[1]: duplicate",
+            ),
+            (
+                rule(r#""region": "us-west-2", "exceptNames": ["a", "a["]"#),
+                r#"sources[1].exceptNames[1]: "a[" is not a shell glob: "#,
+            ),
+            (
+                rule(r#""region": "us-west-2", "exceptNames": "a""#),
+                r#"sources[1].exceptNames: expected a list, found the string "a""#,
             ),
             (
                 rule(r#""region": "us-west-2", "types": ["instance"]"#),

@@ -36,6 +36,8 @@ pub struct SourceRule {
     pub regions: Vec<Region>,
     /// Shell globs, any of which must match. `None`: all names.
     pub names: Option<Vec<Pattern>>,
+    /// Shell globs, none of which may match.
+    pub except_names: Vec<Pattern>,
     /// `None`: both kinds.
     pub kinds: Option<Vec<ResourceKind>>,
     /// All must match. `*` matches any value.
@@ -92,10 +94,11 @@ impl SourceRule {
     }
 
     fn selects_name(&self, region: Region, kind: ResourceKind, name: &str) -> bool {
-        let named = |globs: &Vec<Pattern>| globs.iter().any(|glob| glob.matches(name));
+        let matches = |globs: &Vec<Pattern>| globs.iter().any(|glob| glob.matches(name));
         self.regions.contains(&region)
             && self.looks_at(kind)
-            && self.names.as_ref().is_none_or(named)
+            && self.names.as_ref().is_none_or(matches)
+            && !matches(&self.except_names)
     }
 
     fn selects_tags(&self, tags: &BTreeMap<String, String>) -> bool {
