@@ -9,6 +9,7 @@ use super::history::{by_source, last_valid_date, newest_available, since_creatio
 use super::inventory::{ExistingCopy, Inventory};
 use crate::model::firewall::ports_tags;
 use crate::model::policy::{Policy, SourceRule};
+use crate::model::region::Region;
 use crate::model::resource::{Resource, ResourceId, ResourceKind, SnapshotState};
 use crate::model::restore_date::utc_date;
 
@@ -161,25 +162,51 @@ fn lacks_a_day(
         .any(|(day, keep)| keep && missing.contains(day))
 }
 
-/// The paths of the rules that select nothing although everything that they could select was read:
-/// `sources[0]`, `drills.names[1]`. Probably a name or tag is misspelt.
+/// The paths of what selects nothing, although everything that it could select was read. Probably a
+/// name or tag is misspelt.
+///
+/// 1. A rule that selects nothing: `sources[0]`.
+/// 2. In any other rule, each of its Regions and names that selects nothing by itself:
+///    `sources[0].regions[1]`, `sources[0].names[1]`.
+/// 3. A name of drills that no source has: `drills.names[1]`.
 pub fn rules_selecting_nothing(policy: &Policy, inventory: &Inventory) -> Vec<String> {
-    let selects_nothing = |rule: &SourceRule| {
-        let kinds = ResourceKind::ALL.into_iter();
-        let was_read = kinds.filter(|kind| rule.looks_at(*kind)).all(|kind| {
-            let mut regions = rule.regions.iter();
-            regions.all(|region| inventory.read.contains(&(*region, kind)))
-        });
-        let mut resources = inventory.resources.iter();
-        was_read
-            && !resources
-                .any(|(id, resource)| rule.selects(id.region, id.kind, &id.name, &resource.tags))
-    };
     let rules = policy.sources.iter().enumerate();
-    let idle = rules.filter(|(_, rule)| selects_nothing(rule));
-    let idle = idle.map(|(index, _)| format!("sources[{index}]"));
+    let idle = rules.flat_map(|(index, rule)| {
+        let parts = parts_selecting_nothing(rule, inventory);
+        parts
+            .into_iter()
+            .map(move |part| format!("sources[{index}]{part}"))
+    });
     idle.chain(drill_names_selecting_nothing(policy, inventory))
         .collect()
+}
+
+/// The parts of a rule that select nothing, or an empty path for the rule itself.
+fn parts_selecting_nothing(rule: &SourceRule, inventory: &Inventory) -> Vec<String> {
+    let was_read = |region: &Region| {
+        let mut kinds = ResourceKind::ALL
+            .into_iter()
+            .filter(|kind| rule.looks_at(*kind));
+        kinds.all(|kind| inventory.read.contains(&(*region, kind)))
+    };
+    let all_read = rule.regions.iter().all(was_read);
+    let resources = inventory.resources.iter();
+    let selected: Vec<&ResourceId> = resources
+        .filter(|(id, resource)| rule.selects(id.region, id.kind, &id.name, &resource.tags))
+        .map(|(id, _)| id)
+        .collect();
+    if selected.is_empty() {
+        return Vec::from_iter(all_read.then(String::new));
+    }
+    let regions = rule.regions.iter().enumerate();
+    let idle_regions = regions
+        .filter(|(_, region)| was_read(region) && !selected.iter().any(|id| id.region == **region))
+        .map(|(index, _)| format!(".regions[{index}]"));
+    let names = rule.names.iter().flatten().enumerate();
+    let idle_names = names
+        .filter(|(_, glob)| all_read && !selected.iter().any(|id| glob.matches(&id.name)))
+        .map(|(index, _)| format!(".names[{index}]"));
+    idle_regions.chain(idle_names).collect()
 }
 
 /// The paths of the names of drills that match no source.

@@ -1309,40 +1309,104 @@ async fn a_deletion_or_tagging_that_is_not_confirmed_is_not_done() {
     assert_eq!(function.run().await.changes(), ["us-east-1 TagResource"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_rule_that_selects_nothing_is_warned_of() {
-    let world = r#"{ "regions": { "us-west-2": { "instances": [ { "name": "web" } ] } } }"#;
-    let policy = r#"{ "destinations": ["us-east-1"], "sources": [
-        { "region": "us-west-2", "names": ["web"] }, { "region": "us-west-2", "names": ["wbe-*"] } ] }"#;
-    let run = InProcess::new(world, Some(policy)).run().await;
+/// The rules that a run warns of, with these source rules and this fault.
+async fn idle_rules(sources: &str, fault: Option<(&str, Operation)>) -> Vec<String> {
+    let world = r#"{ "regions": {
+        "us-west-2": { "instances": [ { "name": "web" }, { "name": "win", "tags": { "os": "w" } } ] },
+        "eu-west-1": { "disks": [ { "name": "data" } ] } } }"#;
+    let policy = format!(r#"{{ "destinations": ["us-east-1"], "sources": [{sources}] }}"#);
+    let function = InProcess::new(world, Some(&policy));
+    if let Some((region, operation)) = fault {
+        let refused = Fault::error(StatusCode::BAD_REQUEST, "AccessDeniedException", "no");
+        let region = region.parse().unwrap();
+        function
+            .emulator
+            .fault_always_in(region, operation, refused);
+    }
+    let run = function.run().await;
     let lines = run.lines("selects_nothing");
+    assert!(lines.iter().all(|line| line["level"] == "WARN"));
     let rules: Vec<_> = lines
         .iter()
-        .map(|line| row(&line["fields"], &["rule"]))
+        .map(|line| line["fields"]["rule"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(rules, [["sources[1]"]]);
-    assert_eq!(lines[0]["level"], "WARN");
-    assert_eq!(run.answer()["rulesSelectingNothing"], json!(["sources[1]"]));
+    if fault.is_none() {
+        let answer = run.answer();
+        let expected = if rules.is_empty() {
+            Value::Null
+        } else {
+            json!(rules)
+        };
+        assert_eq!(answer["rulesSelectingNothing"], expected);
+    }
+    rules
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rule_whose_region_was_not_read_is_not_said_to_select_nothing() {
-    let world = r#"{ "regions": { "us-west-2": { "disks": [ { "name": "data" } ] } } }"#;
-    let policy = r#"{ "destinations": ["us-east-1"], "sources": [
-        { "region": "us-west-2", "types": ["Disk"], "names": ["dtaa"] }, { "region": "us-west-2", "names": ["wbe"] } ] }"#;
-    let function = InProcess::new(world, Some(policy));
-    let refused = Fault::error(StatusCode::BAD_REQUEST, "AccessDeniedException", "no");
-    function
-        .emulator
-        .fault_next(Operation::GetInstances, 1, refused);
-    let run = function.run().await;
-    let lines = run.lines("selects_nothing");
-    let rules: Vec<_> = lines
-        .iter()
-        .map(|line| row(&line["fields"], &["rule"]))
-        .collect();
-    // The disks were read, and the first rule looks at nothing else.
-    assert_eq!(rules, [["sources[0]"]]);
+async fn a_rule_a_region_or_a_name_that_selects_nothing_is_warned_of() {
+    for (sources, expected) in [
+        (
+            r#"{ "region": "us-west-2", "names": ["web"] }, { "region": "us-west-2", "names": ["wbe-*"] }"#,
+            vec!["sources[1]"],
+        ),
+        // A rule counts once.
+        (
+            r#"{ "regions": ["us-west-2", "eu-west-1"], "names": ["wbe", "databse"] }"#,
+            vec!["sources[0]"],
+        ),
+        (
+            r#"{ "regions": ["us-west-2", "eu-west-3", "eu-west-1"], "names": ["web", "dtaa", "w*"] }"#,
+            vec![
+                "sources[0].regions[1]",
+                "sources[0].regions[2]",
+                "sources[0].names[1]",
+            ],
+        ),
+        (
+            r#"{ "regions": ["us-west-2", "eu-west-1"], "names": ["*"] }"#,
+            vec![],
+        ),
+        // By itself: with the rule's types, tags and exceptions.
+        (
+            r#"{ "regions": ["us-west-2", "eu-west-1"], "types": ["Instance"] }"#,
+            vec!["sources[0].regions[1]"],
+        ),
+        (
+            r#"{ "region": "us-west-2", "names": ["web", "win"], "tags": { "os": "*" } }"#,
+            vec!["sources[0].names[0]"],
+        ),
+        (
+            r#"{ "region": "us-west-2", "names": ["web", "win"], "exceptNames": ["win*", "none"] }"#,
+            vec!["sources[0].names[1]"],
+        ),
+    ] {
+        assert_eq!(idle_rules(sources, None).await, expected, "{sources}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_was_completely_read_is_said_to_select_nothing() {
+    for (sources, (region, operation), expected) in [
+        // The disks were read, and the first rule looks at nothing else.
+        (
+            r#"{ "region": "us-west-2", "types": ["Disk"], "names": ["dtaa"] }, { "region": "us-west-2", "names": ["wbe"] }"#,
+            ("us-west-2", Operation::GetInstances),
+            vec!["sources[0]"],
+        ),
+        (
+            r#"{ "regions": ["us-west-2", "eu-west-1"], "names": ["web", "dtaa"] }"#,
+            ("eu-west-1", Operation::GetDisks),
+            vec![],
+        ),
+        (
+            r#"{ "regions": ["us-west-2", "eu-west-3", "eu-west-1"], "names": ["web", "dtaa"] }"#,
+            ("eu-west-1", Operation::GetInstances),
+            vec!["sources[0].regions[1]"],
+        ),
+    ] {
+        let found = idle_rules(sources, Some((region, operation))).await;
+        assert_eq!(found, expected, "{sources}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

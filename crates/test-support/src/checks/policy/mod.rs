@@ -97,8 +97,10 @@ fn check_plans(policy: &Policy, account: &FakeAccount) {
         .drills
         .as_ref()
         .map_or(0, |drills| drills.names.len());
+    let rules = policy.sources.iter();
+    let parts = rules.map(|rule| rule.regions.len() + rule.names.as_ref().map_or(0, Vec::len));
     let idle = rules_selecting_nothing(policy, &account.observed);
-    assert!(idle.len() <= policy.sources.len() + names);
+    assert!(idle.len() <= parts.sum::<usize>() + names);
     // There is one coverage entry for each source and destination.
     let covered: BTreeSet<_> = planned
         .coverage
