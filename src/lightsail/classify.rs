@@ -40,13 +40,10 @@ pub fn classify<E>(operation: &str, region: Region, error: &SdkError<E, HttpResp
 where
     E: Error + 'static,
 {
+    if let Some(answer) = error.raw_response() {
+        return error_answer(operation, region, answer, error);
+    }
     let (code, kind, may_have_happened) = match error {
-        SdkError::ServiceError(answer) => {
-            return error_answer(operation, region, answer.raw(), error);
-        }
-        SdkError::ResponseError(answer) => {
-            return error_answer(operation, region, answer.raw(), error);
-        }
         SdkError::TimeoutError(_) => ("Timeout", ErrorKind::NoAnswer, true),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             ("Timeout", ErrorKind::NoAnswer, false)
@@ -69,37 +66,32 @@ where
     }
 }
 
-/// The members of an error answer that are read.
-///
-/// `code` is finer than the exception: `DoesNotExist` with `NotFoundException`. The SDK prefers it
-/// to `__type` and then does not recognise the exception, so this function reads the answer itself.
+/// The members of an error answer that are read, whatever their types. `code` is finer than the
+/// exception: `DoesNotExist` with `NotFoundException`. The SDK prefers it to `__type` and then does
+/// not recognise the exception, so this function reads the answer itself.
 #[derive(Default, Deserialize)]
-struct ErrorBody<'a> {
-    #[serde(borrow, rename = "__type")]
-    name: Option<&'a RawValue>,
-    #[serde(borrow)]
-    code: Option<&'a RawValue>,
-    #[serde(borrow, alias = "Message")]
-    message: Option<&'a RawValue>,
-    #[serde(borrow)]
-    tip: Option<&'a RawValue>,
+struct ErrorBody {
+    #[serde(rename = "__type")]
+    name: Option<Box<RawValue>>,
+    code: Option<Box<RawValue>>,
+    #[serde(alias = "Message")]
+    message: Option<Box<RawValue>>,
+    tip: Option<Box<RawValue>>,
 }
 
-/// A member's text. Anything but a string, and a blank one, counts as missing.
-fn text(member: Option<&RawValue>) -> Option<String> {
+/// A member's text, unless it is blank.
+fn text(member: Option<Box<RawValue>>) -> Option<String> {
     let text: String = serde_json::from_str(member?.get()).ok()?;
     (!text.trim().is_empty()).then_some(text)
 }
 
 /// The name of an exception without its namespace and the URL that may follow it.
 fn bare_name(name: &str) -> Option<String> {
-    let name = name.rsplit('#').next().unwrap_or_default();
-    let name = name.split(':').next().unwrap_or_default().trim();
+    let name = name.rsplit('#').next()?.split(':').next()?.trim();
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// An answer that the SDK reads as an error or cannot read, from Lightsail or from something in
-/// front of it.
+/// An answer that the SDK reads as an error or cannot read. It may not be Lightsail's.
 fn error_answer(
     operation: &str,
     region: Region,
@@ -107,73 +99,61 @@ fn error_answer(
     error: &dyn Error,
 ) -> ApiError {
     let status = answer.status().as_u16();
-    let body = match answer.status().is_success() {
-        true => ErrorBody::default(),
-        false => {
-            serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap_or_default()
-        }
-    };
-    let header = answer.headers().get("x-amzn-errortype");
+    let bytes = answer.body().bytes();
+    let bytes = bytes.filter(|_| !answer.status().is_success());
+    let body = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
+    let body: ErrorBody = body.unwrap_or_default();
+    let (code, message) = (text(body.code), text(body.message));
     let name = text(body.name).and_then(|name| bare_name(&name));
-    let name = name.or_else(|| bare_name(header?));
-    let code = text(body.code);
-    let reason = code
-        .clone()
-        .filter(|code| name.as_ref().is_some_and(|name| name != code));
-    let name = name.or(code);
-    let said = text(body.message);
-    let kind = kind(
-        operation,
-        name.as_deref(),
-        said.as_deref().unwrap_or_default(),
-        status,
-    );
-    let message = match said {
-        Some(said) if name.is_some() => said,
-        None if name.is_some() => format!("HTTP status {status}, without a message"),
-        said => {
-            let cause = said.unwrap_or_else(|| chain(error));
+    let name = name.or_else(|| bare_name(answer.headers().get("x-amzn-errortype")?));
+    let reason = code.clone().filter(|_| name.is_some() && name != code);
+    let name = name.or(code).unwrap_or_default();
+    let said = message.as_deref().unwrap_or_default();
+    let kind = kind(operation, &name, said, status);
+    let mut message = match message {
+        Some(message) if !name.is_empty() => message,
+        None if !name.is_empty() => format!("HTTP status {status}, without a message"),
+        message => {
+            let cause = message.unwrap_or_else(|| chain(error));
             format!("HTTP status {status}, and not an answer of Lightsail: {cause}")
         }
     };
-    let message = match kind {
-        ErrorKind::Refused if is_one_of(UNKNOWN_CREDENTIALS, name.as_deref()) => format!(
-            "{message} (if other Regions answer, {region} is not enabled in this account: enable it with \"aws account enable-region --region-name {region}\"; if none does, the credentials are wrong)"
-        ),
-        _ => message,
+    if kind == ErrorKind::Refused && UNKNOWN_CREDENTIALS.contains(&name.as_str()) {
+        message.push_str(&format!(
+            " (if other Regions answer, {region} is not enabled in this account: enable it with \"aws account enable-region --region-name {region}\"; if none does, the credentials are wrong)"
+        ));
+    }
+    let code = match name.as_str() {
+        "" => "ConnectionFailure",
+        name => name,
     };
     ApiError {
         may_have_happened: matches!(kind, ErrorKind::ServiceFault | ErrorKind::NoAnswer),
         reason,
         tip: text(body.tip),
         request_id: answer.request_id().map(str::to_owned),
-        ..ApiError::new(
-            kind,
-            name.as_deref().unwrap_or("ConnectionFailure"),
-            message,
-        )
+        ..ApiError::new(kind, code, message)
     }
 }
 
-fn is_one_of(names: &[&str], name: Option<&str>) -> bool {
-    name.is_some_and(|name| names.contains(&name))
-}
-
-/// The kind of an error answer. The first rule that fits decides:
+/// The kind of an error answer. Its name is empty if it has none. The first rule that fits decides:
 ///
 /// 1. the wording of a limit of copies, and of a name in use, whatever the exception is
 /// 2. throttling, which speaks of limits too, and faults of the service
 /// 3. the exception's name, and for CopySnapshot any other wording of a limit
-fn kind(operation: &str, name: Option<&str>, message: &str, status: u16) -> ErrorKind {
+fn kind(operation: &str, name: &str, message: &str, status: u16) -> ErrorKind {
     let message = message.to_ascii_lowercase();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
-    let is = |names: &[&str]| is_one_of(names, name);
+    let is = |names: &[&str]| names.contains(&name);
     let is_copy = operation == "CopySnapshot";
+    // The SDK counts it as throttling. For CopySnapshot it is the limit of copies in progress.
+    let is_limit = is_copy && is(&["LimitExceededException"]);
+    let is_throttling = status == 429 || is(THROTTLING_ERRORS) && !is_limit;
     if is_copy && says(&["copies in progress"]) {
         ErrorKind::TooManyCopies
     } else if is(&["NameExists"]) || says(&["already in use", "already exists"]) {
         ErrorKind::NameInUse
-    } else if status == 429 || is_throttling(name, is_copy) || says(&["rate exceeded"]) {
+    } else if is_throttling || says(&["rate exceeded"]) {
         ErrorKind::Throttled
     } else if status >= 500 {
         ErrorKind::ServiceFault
@@ -189,38 +169,24 @@ fn kind(operation: &str, name: Option<&str>, message: &str, status: u16) -> Erro
         ErrorKind::NotYet
     } else if is(&["NotFoundException", "DoesNotExist"]) {
         ErrorKind::NotFound
-    } else if name.is_none() {
+    } else if name.is_empty() {
         ErrorKind::NoAnswer
     } else {
         ErrorKind::Refused
     }
 }
 
-/// Whether an exception means too many requests. The SDK's list has one that says nothing else than
-/// that a limit is reached, which for CopySnapshot is that of copies in progress.
-fn is_throttling(name: Option<&str>, is_copy: bool) -> bool {
-    is_one_of(THROTTLING_ERRORS, name) && !(is_copy && name == Some("LimitExceededException"))
-}
-
 /// Whether a refusal speaks of a limit, or of trying again later. Lightsail does not document how it
 /// refuses a copy beyond its limit of copies in progress.
 ///
 /// Words of a message count only as a whole, because it can contain names such as `rate-limit-1`.
-fn speaks_of_limit(name: Option<&str>, message: &str) -> bool {
+fn speaks_of_limit(name: &str, message: &str) -> bool {
     let in_name = ["Limit", "Maximum", "Quota", "TooMany"];
     let words = ["limit", "limits", "maximum", "quota", "quotas"];
-    let phrases = [
-        "too many",
-        "again later",
-        "try again in ",
-        "retry later",
-        "try later",
-    ];
-    let mut message_words = message
-        .split_whitespace()
-        .map(|word| word.trim_matches(|letter: char| !letter.is_alphanumeric()));
-    name.is_some_and(|name| in_name.iter().any(|part| name.contains(part)))
-        || message_words.any(|word| words.contains(&word))
+    let phrases = ["too many", "again later", "try again in ", "retry later"];
+    let is_one = |word: &str| words.contains(&word.trim_matches(|c: char| !c.is_alphanumeric()));
+    in_name.iter().any(|part| name.contains(part))
+        || message.split_whitespace().any(is_one)
         || phrases.iter().any(|phrase| message.contains(phrase))
 }
 
