@@ -17,6 +17,7 @@ mod validation;
 mod values;
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_smithy_types::DateTime;
@@ -30,14 +31,14 @@ pub use self::validation::ValidationErrors;
 use self::copy_request::{CopyRequest, Defaults};
 use self::payload::parse_json;
 use self::validation::{Expected, FromJson, Object, Path, same_letters};
-use self::values::{List, MAX_COPIES, parse_string};
+use self::values::{List, MAX_COPIES, from_json_string};
 use crate::model::copy::SnapshotCopy;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
 use crate::model::{Excerpt, InvalidValue};
 
-/// The work of one invocation.
-#[derive(Debug, Clone, PartialEq)]
+/// The work of one invocation. Default: a run of the deployed policy.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Event {
     /// What to do.
     pub job: Job,
@@ -47,23 +48,15 @@ pub struct Event {
     pub allow_mass_deletion: bool,
 }
 
-impl Event {
-    /// A run of the deployed policy without options.
-    const DEPLOYED_POLICY: Self = Self {
-        job: Job::DeployedPolicy,
-        dry_run: false,
-        allow_mass_deletion: false,
-    };
-}
-
 /// What an event asks for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub enum Job {
     /// These copies, in this order.
     Copies(Vec<SnapshotCopy>),
     /// A run of this policy.
     Policy(Box<Policy>),
     /// A run of the deployed policy.
+    #[default]
     DeployedPolicy,
 }
 
@@ -86,29 +79,19 @@ pub fn parse(
         return Err(ValidationErrors::one("the payload is empty; expected JSON"));
     }
     let mut errors = ValidationErrors::default();
-    let event = Reader { now, region }.event(payload, &mut errors);
-    match event {
-        Some(event) if errors.is_empty() => Ok(event),
-        _ => Err(errors),
-    }
+    let value = parse_json(payload, "payload", &mut errors);
+    let defaults = Defaults { time: now, region };
+    let event = value.and_then(
+        |value| match value.get("detail-type").or(value.get("detail")) {
+            Some(_) => defaults.envelope(value, &mut errors),
+            None => defaults.job(&value, Path::Root, None, &mut errors),
+        },
+    );
+    errors.or(event)
 }
 
-struct Reader {
-    now: Timestamp,
-    region: Option<Region>,
-}
-
-impl Reader {
-    fn event(&self, payload: &[u8], errors: &mut ValidationErrors) -> Option<Event> {
-        let value = parse_json(payload, "payload", errors)?;
-        if value.get("detail-type").is_some() || value.get("detail").is_some() {
-            self.envelope(value, errors)
-        } else {
-            self.job(&value, Path::Root, None, errors)
-        }
-    }
-
-    fn envelope(&self, mut value: Value, errors: &mut ValidationErrors) -> Option<Event> {
+impl Defaults {
+    fn envelope(self, mut value: Value, errors: &mut ValidationErrors) -> Option<Event> {
         let job_fields = job_fields();
         for name in value.as_object().into_iter().flat_map(Map::keys) {
             if let Some(field) = job_fields.iter().find(|field| same_letters(name, field)) {
@@ -135,26 +118,26 @@ impl Reader {
         if envelope.detail_type == SCHEDULED && SCHEDULERS.contains(&envelope.source.as_str()) {
             return schedule(&detail, path, errors);
         }
-        let time = time.map_or(self.now, |EventTime(time)| time);
+        let time = time.map_or(self.time, |EventTime(time)| time);
         self.job(&detail, path, Some(time), errors)
     }
 
     /// Reads a job at `path`. A bare job may have its own `time`.
     fn job(
-        &self,
+        self,
         value: &Value,
         path: Path<'_>,
         envelope_time: Option<Timestamp>,
         errors: &mut ValidationErrors,
     ) -> Option<Event> {
         if value.is_null() {
-            return Some(Event::DEPLOYED_POLICY);
+            return Some(Event::default());
         }
         let mut object = Object::new(value, path, errors)?;
         let options = Options::read(&mut object);
         let time = envelope_time
             .or_else(|| object.optional("time").map(|EventTime(time)| time))
-            .unwrap_or(self.now);
+            .unwrap_or(self.time);
         let job = if options.has_policy {
             if options.has_copies {
                 object.error("copies", "give either policy or copies, not both");
@@ -163,7 +146,8 @@ impl Reader {
             object.finish();
             Job::Policy(Box::new(policy?))
         } else if options.has_copies || object.has_unread() {
-            Job::Copies(self.copies(object, options.has_copies, time))
+            let defaults = Self { time, ..self };
+            Job::Copies(defaults.requests(object, options.has_copies))
         } else {
             object.finish();
             Job::DeployedPolicy
@@ -176,25 +160,16 @@ impl Reader {
     }
 
     /// Reads the rest of a job that has a list of copy requests, or is one.
-    fn copies(
-        &self,
-        mut object: Object<'_, '_>,
-        has_list: bool,
-        time: Timestamp,
-    ) -> Vec<SnapshotCopy> {
+    fn requests(self, mut object: Object<'_, '_>, has_list: bool) -> Vec<SnapshotCopy> {
         if object.has("allowMassDeletion") {
             object.error("allowMassDeletion", "only for a policy run");
         }
-        let defaults = Defaults {
-            time,
-            region: self.region,
-        };
         let path = object.path;
         if !has_list {
             let request = CopyRequest::read(&mut object);
             let errors = object.finish();
             let requests = request.iter().map(|request| (path, request));
-            return copies(path, requests, defaults, errors);
+            return copies(path, requests, self, errors);
         }
         let requests = object.required::<List<CopyRequest>>("copies");
         let errors = object.finish();
@@ -203,7 +178,7 @@ impl Reader {
         let requests = requests.iter().enumerate();
         let requests = requests
             .filter_map(|(index, request)| Some((Path::Index(&list, index), request.as_ref()?)));
-        copies(list, requests, defaults, errors)
+        copies(list, requests, self, errors)
     }
 }
 
@@ -255,7 +230,7 @@ fn schedule(detail: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Op
         errors.add(path, Expected(expected, detail));
         return None;
     }
-    Some(Event::DEPLOYED_POLICY)
+    Some(Event::default())
 }
 
 /// The copies of all requests, in their order. Two with the same target in the same destination
@@ -292,27 +267,29 @@ fn copies<'a>(
     all
 }
 
-/// The `time` of an envelope or a bare job, in RFC 3339.
+/// The `time` of an envelope or a bare job.
+#[derive(Debug, PartialEq)]
 struct EventTime(Timestamp);
 
-impl FromJson for EventTime {
-    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
-        parse_string(value, path, errors, |text| {
-            rfc3339(text).map(Self).ok_or_else(|| {
-                InvalidValue(format!(
-                    "expected a time as 2026-11-22T06:00:00Z (RFC 3339), found {:?}",
-                    Excerpt(text)
-                ))
-            })
+from_json_string!(EventTime);
+
+impl FromStr for EventTime {
+    type Err = InvalidValue;
+
+    /// Parses RFC 3339. `jiff` accepts other forms as well, such as `20261122T060000Z`.
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let time = DateTime::from_str(text, Format::DateTimeWithOffset).ok();
+        let time = time.and_then(|time| {
+            let nanosecond = i32::try_from(time.subsec_nanos()).ok()?;
+            Timestamp::new(time.secs(), nanosecond).ok()
+        });
+        time.map(Self).ok_or_else(|| {
+            InvalidValue(format!(
+                "expected a time as 2026-11-22T06:00:00Z (RFC 3339), found {:?}",
+                Excerpt(text)
+            ))
         })
     }
-}
-
-/// Parses a time in RFC 3339. `jiff` accepts other forms as well, such as `20261122T060000Z`.
-fn rfc3339(text: &str) -> Option<Timestamp> {
-    let time = DateTime::from_str(text, Format::DateTimeWithOffset).ok()?;
-    let nanosecond = i32::try_from(time.subsec_nanos()).ok()?;
-    Timestamp::new(time.secs(), nanosecond).ok()
 }
 
 #[cfg(test)]
@@ -344,7 +321,7 @@ mod tests {
         for source in SCHEDULERS {
             for detail in [json!({}), json!("{}"), json!(" { } "), Value::Null] {
                 let event = json!({ "detail-type": SCHEDULED, "source": source, "detail": detail });
-                assert_eq!(read_json(&event), Ok(Event::DEPLOYED_POLICY), "{event}");
+                assert_eq!(read_json(&event), Ok(Event::default()), "{event}");
             }
         }
     }
@@ -511,7 +488,8 @@ mod tests {
             ("2026-11-22T01:30:00-05:30", "2026-11-22T07:00:00Z"),
             ("2024-02-29T23:59:59Z", "2024-02-29T23:59:59Z"),
         ] {
-            assert_eq!(rfc3339(text), expected.parse().ok(), "{text}");
+            let expected = EventTime(expected.parse().unwrap());
+            assert_eq!(text.parse(), Ok(expected), "{text}");
         }
         for text in [
             "20261122T060000Z",
@@ -536,7 +514,7 @@ mod tests {
             "2026-11-2ßT06:00:00Z",
             "",
         ] {
-            assert_eq!(rfc3339(text), None, "{text}");
+            assert!(text.parse::<EventTime>().is_err(), "{text}");
         }
     }
 

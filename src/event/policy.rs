@@ -30,10 +30,7 @@ pub fn parse_policy(json: &str) -> Result<Policy, ValidationErrors> {
     let mut errors = ValidationErrors::default();
     let value = parse_json(json.as_bytes(), "policy", &mut errors);
     let policy = value.and_then(|value| Policy::from_json(&value, Path::Root, &mut errors));
-    match policy {
-        Some(policy) if errors.is_empty() => Ok(policy),
-        _ => Err(errors),
-    }
+    errors.or(policy)
 }
 
 impl FromJson for Policy {

@@ -48,6 +48,14 @@ impl ValidationErrors {
         }
     }
 
+    /// What was read, if there is no error.
+    pub fn or<T>(self, read: Option<T>) -> Result<T, Self> {
+        match read {
+            Some(read) if self.is_empty() => Ok(read),
+            _ => Err(self),
+        }
+    }
+
     /// Whether there is no error.
     pub fn is_empty(&self) -> bool {
         self.count == 0

@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::str::FromStr;
 
 use serde_json::Value;
 
 use super::validation::{Expected, FromJson, Path, ValidationErrors};
 use crate::model::InvalidValue;
+use crate::model::region::Region;
 use crate::model::restore_date::RestoreDate;
+use crate::model::snapshot_name::SnapshotName;
 
 /// The most copies that an event may ask for. Each destination counts.
 pub const MAX_COPIES: usize = 10_000;
@@ -79,50 +82,51 @@ impl<L: FromJson> FromJson for OrEmpty<L> {
     }
 }
 
-/// A string that `parse` accepts. For types that implement [`std::str::FromStr`].
-pub fn parse_string<T>(
+/// A string that is parsed.
+pub fn parsed<T: FromStr<Err = InvalidValue>>(
     value: &Value,
     path: Path<'_>,
     errors: &mut ValidationErrors,
-    parse: impl FnOnce(&str) -> Result<T, InvalidValue>,
 ) -> Option<T> {
-    let Value::String(text) = value else {
-        errors.add(path, Expected("a string", value));
-        return None;
-    };
-    parse(text).map_err(|error| errors.add(path, error)).ok()
+    let text = string(value, path, errors)?;
+    text.parse().map_err(|error| errors.add(path, error)).ok()
 }
 
-/// Implements [`FromJson`] for types that a JSON string is parsed as.
+/// Implements [`FromJson`] for types that a string is parsed as.
 macro_rules! from_json_string {
     ($($type:ty),+) => {$(
         impl $crate::event::validation::FromJson for $type {
             fn from_json(
                 value: &serde_json::Value,
                 path: $crate::event::validation::Path<'_>,
-                errors: &mut $crate::event::validation::ValidationErrors,
+                errors: &mut $crate::event::ValidationErrors,
             ) -> Option<Self> {
-                $crate::event::values::parse_string(value, path, errors, str::parse)
+                $crate::event::values::parsed(value, path, errors)
             }
         }
     )+};
 }
 pub(super) use from_json_string;
 
-from_json_string!(
-    crate::model::region::Region,
-    crate::model::snapshot_name::SnapshotName,
-    RestoreDate
-);
+from_json_string!(Region, RestoreDate, SnapshotName);
 
 /// A string that is not blank.
 impl FromJson for String {
     fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
-        parse_string(value, path, errors, |text| match text.trim() {
-            "" => Err(InvalidValue("empty".to_owned())),
-            _ => Ok(text.to_owned()),
-        })
+        let text = string(value, path, errors)?;
+        if text.trim().is_empty() {
+            errors.add(path, "empty");
+            return None;
+        }
+        Some(text.to_owned())
     }
+}
+
+fn string<'v>(value: &'v Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<&'v str> {
+    if !value.is_string() {
+        errors.add(path, Expected("a string", value));
+    }
+    value.as_str()
 }
 
 impl FromJson for bool {
