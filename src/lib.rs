@@ -63,12 +63,12 @@ pub use model::resource::{
 pub use model::restore_date::{RestoreDate, utc_date};
 pub use model::retention::Retention;
 pub use model::snapshot_name::SnapshotName;
+pub use model::tags::{CopyTags, RECOVERY_POINT_TAG, SOURCE_TAG, SourceTag, copy_tags};
 pub use model::verdict::{Verdict, VerdictOutcome};
 pub use plan::{
     CopyStep, DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG, DestinationInventory, DestinationPlan,
     DrillInstance, DrillPlan, DrillStep, ExistingCopy, Inventory, MassDeletion, Plan, PlannedCopy,
-    PlannedDeletion, PlannedDrill, RECOVERY_POINT_TAG, SOURCE_TAG, copy_tags, plan,
-    rules_selecting_nothing, sources_to_query,
+    PlannedDeletion, PlannedDrill, plan, rules_selecting_nothing, sources_to_query,
 };
 pub use report::{Response, failure_message, metric_record};
 pub use run::{Mode, policy as run_policy, preview, start};

@@ -13,6 +13,7 @@ pub mod resource;
 pub mod restore_date;
 pub mod retention;
 pub mod snapshot_name;
+pub mod tags;
 pub mod verdict;
 
 use std::fmt;

@@ -9,6 +9,7 @@ use strum::IntoStaticStr;
 
 use super::firewall::PortRule;
 use super::region::Region;
+use super::tags::CopyTags;
 
 /// An instance or a disk, and so the kind of its snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, IntoStaticStr)]
@@ -22,6 +23,22 @@ pub enum ResourceKind {
 impl ResourceKind {
     /// Both kinds.
     pub const ALL: [Self; 2] = [Self::Instance, Self::Disk];
+
+    /// The kind that this is not.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Instance => Self::Disk,
+            Self::Disk => Self::Instance,
+        }
+    }
+
+    /// For messages.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Instance => "instance",
+            Self::Disk => "disk",
+        }
+    }
 }
 
 /// Identifies an instance or disk. Lightsail keeps names unique per Region. In JSON, it is the source
@@ -129,12 +146,18 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The instance or disk that it was made from, for messages.
-    pub fn origin(&self) -> String {
-        let name = self.from.as_deref().unwrap_or("unknown origin");
-        match &self.from_region {
-            Some(region) => format!("{name} in {region}"),
-            None => name.to_owned(),
-        }
+    /// What it is, for messages: `a snapshot of the instance web in us-west-2`.
+    pub fn describe(&self) -> String {
+        let name = self.from.as_deref().unwrap_or("with an unknown name");
+        let region = self.from_region.as_ref();
+        let region = region.map(|region| format!(" in {region}"));
+        let tags = CopyTags::read(&self.tags).and_then(Result::ok);
+        let tags = tags.map(|tags| format!(", tagged {} of {}", tags.source, tags.date));
+        format!(
+            "a snapshot of the {} {name}{}{}",
+            self.kind.noun(),
+            region.unwrap_or_default(),
+            tags.unwrap_or_default()
+        )
     }
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
-use super::history::{last_valid_date, newest_available, rank};
-use super::inventory::ExistingCopy;
+use super::existing_copy::ExistingCopy;
+use super::history::{last_valid_date, newest_available};
+use super::name_owner::UNKNOWN_STATE;
 use super::planner::Planner;
 use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
 use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
@@ -42,8 +43,6 @@ pub enum CopyStep {
     Replace(ExistingCopy),
     /// Nothing yet. A later run does it.
     Wait {
-        /// The name of the existing copy.
-        name: String,
         /// Why.
         reason: String,
     },
@@ -54,11 +53,8 @@ pub enum CopyStep {
 impl PlannedCopy {
     /// The name of the failed copy that this one replaces, in this run or a later one.
     pub(super) fn replaces(&self) -> Option<&str> {
-        match &self.step {
-            CopyStep::Replace(failed) => Some(&failed.name),
-            CopyStep::Wait { name, .. } => Some(name),
-            _ => None,
-        }
+        let replaces = matches!(self.step, CopyStep::Replace(_) | CopyStep::Wait { .. });
+        replaces.then(|| self.copy.target.as_str())
     }
 }
 
@@ -112,23 +108,18 @@ impl Planner<'_> {
     }
 
     fn step(&self, source: &ResourceId, date: Date, target: &SnapshotName) -> CopyStep {
-        // The best state. Among failed copies, the one with the name.
-        let existing = self
-            .copies_of(source)
-            .iter()
-            .filter(|copy| copy.date == date)
-            .min_by_key(|copy| (rank(copy.state), copy.name != target.as_str()));
+        let mut existing = self.copies_of(source).iter();
+        let existing = existing.find(|copy| copy.date == date);
         match existing.map(|copy| (copy, copy.state)) {
             Some((_, SnapshotState::Available)) => CopyStep::Exists,
             Some((_, SnapshotState::Pending)) => CopyStep::Pending,
-            Some((copy, SnapshotState::Unknown)) => CopyStep::Wait {
-                name: copy.name.clone(),
-                reason: "the copy is in state unknown".to_owned(),
+            Some((_, SnapshotState::Unknown)) => CopyStep::Wait {
+                reason: format!("the copy is {UNKNOWN_STATE}"),
             },
-            failed => match (self.name_owner(source, target), failed) {
-                (Some(owner), _) => CopyStep::NameInUse(owner),
-                (None, Some((failed, _))) => self.retry(failed),
-                (None, None) => CopyStep::Start,
+            Some((failed, SnapshotState::Error)) => self.retry(failed),
+            None => match self.name_owner(source, target) {
+                Some(owner) => CopyStep::NameInUse(owner),
+                None => CopyStep::Start,
             },
         }
     }
@@ -140,7 +131,6 @@ impl Planner<'_> {
             .and_then(|at| at.checked_add(RETRY_AFTER).ok());
         match again {
             Some(again) if again > self.now => CopyStep::Wait {
-                name: failed.name.clone(),
                 reason: format!(
                     "the copy ended in state error and is started again after {again:.0}"
                 ),
@@ -151,49 +141,49 @@ impl Planner<'_> {
 
     /// What has a copy's name, if something else has it.
     fn name_owner(&self, source: &ResourceId, name: &SnapshotName) -> Option<String> {
-        if let Some(origin) = self.destination.others.get(name.as_str()) {
-            return Some(format!("a snapshot of {origin}"));
+        if let Some(other) = self.destination.others.get(name.as_str()) {
+            return Some(other.clone());
         }
         // An instance and a disk can have had the same name one after the other.
         let other_kind = ResourceId {
-            kind: match source.kind {
-                ResourceKind::Instance => ResourceKind::Disk,
-                ResourceKind::Disk => ResourceKind::Instance,
-            },
+            kind: source.kind.other(),
             ..source.clone()
         };
         let mut copies = self.copies_of(&other_kind).iter();
-        let found = copies.any(|copy| copy.name == name.as_str());
-        let kind = <&str>::from(other_kind.kind).to_lowercase();
-        found.then(|| format!("a snapshot of the {kind} {}", source.name))
+        if copies.any(|copy| copy.name == name.as_str()) {
+            let kind = other_kind.kind.noun();
+            return Some(format!("a snapshot of the {kind} {}", source.name));
+        }
+        // All kinds of resources of a Region share their names.
+        let mut kinds = ResourceKind::ALL.into_iter();
+        kinds.find_map(|kind| {
+            let named = ResourceId {
+                region: self.region,
+                name: name.to_string(),
+                kind,
+            };
+            let exists = self.inventory.resources.contains_key(&named);
+            exists.then(|| format!("the {} {name}", kind.noun()))
+        })
     }
 
-    /// The candidates that retention would keep together with the existing copies. Copying the
-    /// others would mean to delete them again in every run.
+    /// The candidates that retention would keep together with the existing copies. Others
+    /// would be copied and deleted again in every run.
     fn worth_keeping(&self, candidates: BTreeSet<Date>, existing: &[&ExistingCopy]) -> Vec<Date> {
         let Some(retention) = &self.policy.retention else {
             return candidates.into_iter().collect();
         };
         // Those of a predecessor count too, because retention decides about all of them together.
-        // Copies count, not days: a second copy of one day, made and tagged by hand, takes a place
-        // of its own when retention decides about deletions.
-        let mut newest_first: Vec<Date> = existing
-            .iter()
-            .filter(|copy| copy.state != SnapshotState::Error)
-            .map(|copy| copy.date)
-            .collect();
-        let missing = candidates
-            .iter()
-            .filter(|date| !newest_first.contains(date));
-        let missing: Vec<Date> = missing.copied().collect();
-        newest_first.extend(missing);
-        newest_first.sort_by(|a, b| b.cmp(a));
+        let existing = existing.iter();
+        let existing = existing.filter(|copy| copy.state != SnapshotState::Error);
+        let mut all: BTreeSet<Date> = existing.map(|copy| copy.date).collect();
+        all.extend(&candidates);
+        let newest_first: Vec<Date> = all.into_iter().rev().collect();
         let mut kept: Vec<Date> = newest_first
             .iter()
             .zip(retention.keeps(&newest_first))
             .filter_map(|(date, keep)| (keep && candidates.contains(date)).then_some(*date))
             .collect();
-        kept.dedup();
         kept.reverse();
         kept
     }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use super::copies::{CopyStep, PlannedCopy};
+use super::existing_copy::ExistingCopy;
 use super::history::newest_available;
-use super::inventory::ExistingCopy;
 use super::planner::{MassDeletion, Planner};
 use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
 use crate::model::snapshot_name::SnapshotName;

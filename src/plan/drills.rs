@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::drill_instance::{DrillInstance, instance_name};
+use super::existing_copy::ExistingCopy;
 use super::history::{last_valid_date, last_verdict, newest_available, valid_verdict};
-use super::inventory::ExistingCopy;
 use super::planner::Planner;
 use crate::model::drill::Drills;
 use crate::model::resource::{InstanceState, ResourceId, ResourceKind, SnapshotState};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::inventory::ExistingCopy;
+use super::existing_copy::ExistingCopy;
 use crate::model::resource::{ResourceId, SnapshotState};
 use crate::model::restore_date::utc_date;
 use crate::model::verdict::Verdict;

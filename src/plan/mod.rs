@@ -8,8 +8,10 @@ mod coverage;
 mod deletions;
 mod drill_instance;
 mod drills;
+mod existing_copy;
 mod history;
 mod inventory;
+mod name_owner;
 mod planner;
 mod sources;
 
@@ -24,9 +26,9 @@ pub use self::drill_instance::{
     DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG, DrillInstance, drill_tags,
 };
 pub use self::drills::{DrillPlan, DrillStep, PlannedDrill};
-pub use self::inventory::{
-    DestinationInventory, ExistingCopy, Inventory, RECOVERY_POINT_TAG, SOURCE_TAG, copy_tags,
-};
+pub use self::existing_copy::ExistingCopy;
+pub use self::inventory::{DestinationInventory, Inventory};
+pub use self::name_owner::{CopyState, SourceFacts, name_owner, owner_not_found};
 pub use self::planner::MassDeletion;
 pub use self::sources::{rules_selecting_nothing, sources_to_query};
 

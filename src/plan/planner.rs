@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::existing_copy::ExistingCopy;
 use super::history::since_creation;
-use super::inventory::{DestinationInventory, ExistingCopy, Inventory};
+use super::inventory::{DestinationInventory, Inventory};
 use super::sources::Sources;
 use crate::model::policy::Policy;
 use crate::model::region::Region;

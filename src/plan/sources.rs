@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
+use super::existing_copy::ExistingCopy;
 use super::history::{by_source, last_valid_date, newest_available, since_creation};
-use super::inventory::{ExistingCopy, Inventory};
+use super::inventory::Inventory;
 use crate::model::firewall::ports_tags;
 use crate::model::policy::{Policy, SourceRule};
 use crate::model::region::Region;

@@ -9,8 +9,9 @@ use crate::model::event::{CopyResult, Outcome};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 use crate::model::resource::{AutoSnapshot, SnapshotState};
+use crate::plan::{CopyState, name_owner, owner_not_found};
 
-use super::name_owner::{NameOwner, name_owner};
+use super::name_owner::source_facts;
 
 /// Starts a copy.
 pub async fn start(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadline) -> CopyResult {
@@ -35,7 +36,7 @@ pub async fn start(lightsail: &Lightsail, copy: SnapshotCopy, deadline: Deadline
         Ok(Some(owner)) => name_in_use(copy, owner),
         // The answer was lost or the service failed, and the copy did not start.
         Ok(None) | Err(_) if error.kind != ErrorKind::NameInUse => CopyResult::failed(copy, error),
-        Ok(None) => CopyResult::failed(copy, owner_not_found(error)),
+        Ok(None) => CopyResult::failed(copy, owner_not_found(&error)),
         Err(unread) => {
             let message = format!(
                 "the name is in use, and its owner could not be read: {}",
@@ -113,53 +114,25 @@ async fn find_owner(
     copy: &SnapshotCopy,
     wait: bool,
     deadline: Instant,
-) -> Result<Option<NameOwner>, ApiError> {
+) -> Result<Option<Result<CopyState, ApiError>>, ApiError> {
     let (region, name) = (copy.destination, copy.target.as_str());
     let found = if wait {
         lightsail.wait_for_snapshot(region, name, deadline).await?
     } else {
         lightsail.find_snapshot(region, name, deadline).await?
     };
-    match found {
-        Some(found) => Ok(Some(name_owner(lightsail, copy, &found, deadline).await?)),
-        None => Ok(None),
-    }
-}
-
-/// Lightsail refused the name, and no snapshot with it was found until the deadline.
-fn owner_not_found(refusal: ApiError) -> ApiError {
-    let message = format!(
-        "no snapshot with that name is found; Lightsail does not show it yet, or another kind of resource has the name ({})",
-        refusal.message
-    );
-    ApiError {
-        may_have_happened: refusal.may_have_happened,
-        ..ApiError::new(ErrorKind::OwnerNotFound, "NameInUse", message)
-    }
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    let source = source_facts(lightsail, copy, deadline).await?;
+    Ok(Some(name_owner(copy, &found, &source)))
 }
 
 /// The result of a copy whose name is in use.
-fn name_in_use(copy: SnapshotCopy, owner: NameOwner) -> CopyResult {
+fn name_in_use(copy: SnapshotCopy, owner: Result<CopyState, ApiError>) -> CopyResult {
     match owner {
-        NameOwner::Copy(SnapshotState::Available) => CopyResult::new(copy, Outcome::Exists),
-        NameOwner::Copy(SnapshotState::Pending) => CopyResult::new(copy, Outcome::Pending),
-        NameOwner::Copy(SnapshotState::Unknown) => {
-            let message = format!(
-                "{} in {} is in state unknown: neither available nor in progress",
-                copy.target, copy.destination
-            );
-            CopyResult::failed(copy, ApiError::found("NameInUse", message))
-        }
-        NameOwner::Copy(SnapshotState::Error) => {
-            let message = format!(
-                "the copy {} in {} ended in state error; delete it, and copy again",
-                copy.target, copy.destination
-            );
-            CopyResult::failed(copy, ApiError::found("CopyErrored", message))
-        }
-        NameOwner::Other(what) => {
-            let message = format!("{} in {} is {what}", copy.target, copy.destination);
-            CopyResult::failed(copy, ApiError::found("NameInUse", message))
-        }
+        Ok(CopyState::Available) => CopyResult::new(copy, Outcome::Exists),
+        Ok(CopyState::InProgress) => CopyResult::new(copy, Outcome::Pending),
+        Err(error) => CopyResult::failed(copy, error),
     }
 }

@@ -13,7 +13,7 @@ use crate::model::event::{Event, Outcome, TagFailure};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 use crate::model::resource::ResourceId;
-use crate::plan::copy_tags;
+use crate::model::tags::copy_tags;
 
 /// The tags with the firewalls of instances.
 pub type PortsTags = BTreeMap<ResourceId, Vec<(String, String)>>;

@@ -176,6 +176,7 @@ enum Twist {
     TaggedAsAnother,
     TagsGarbled,
     AnotherName,
+    AnotherDay,
     UntaggedAnotherName,
     AnotherOrigin,
     NoOrigin,
@@ -192,7 +193,8 @@ fn snapshot(today: Date) -> impl Strategy<Value = Snapshot> {
         1 => Just(Twist::OnlyDateTag),
         1 => Just(Twist::TaggedAsAnother),
         1 => Just(Twist::TagsGarbled),
-        1 => Just(Twist::AnotherName),
+        2 => Just(Twist::AnotherName),
+        1 => Just(Twist::AnotherDay),
         1 => Just(Twist::UntaggedAnotherName),
         1 => Just(Twist::AnotherOrigin),
         1 => Just(Twist::NoOrigin),
@@ -220,7 +222,12 @@ fn snapshot(today: Date) -> impl Strategy<Value = Snapshot> {
                 let tag = RECOVERY_POINT_TAG.to_owned();
                 snapshot.tags.insert(tag, garbled.to_owned());
             }
+            // As a snapshot that is made in the console inherits both tags from its server.
             Twist::AnotherName => snapshot.name = format!("by-hand-{number}"),
+            Twist::AnotherDay => {
+                let day = today - (days_ago + 1 + i64::from(number)).days();
+                snapshot.name = copy(&source, day, state).name;
+            }
             Twist::UntaggedAnotherName => {
                 snapshot.tags.clear();
                 snapshot.name = format!("nightly-{}", snapshot.name);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lightsail_snapshot_copier::{
     AutoSnapshot, CopySource, CopyStep, Coverage, CoverageStatus, RECOVERY_POINT_TAG, ResourceId,
-    ResourceKind, SOURCE_TAG, Snapshot,
+    ResourceKind, SOURCE_TAG, Snapshot, SnapshotState,
     SnapshotState::{Available, Error, Pending},
     copy_tags, sources_to_query,
 };
@@ -119,30 +119,74 @@ fn a_copy_that_failed_and_is_not_wanted_any_more_is_deleted() {
     assert_eq!(deleted_names(&steps), ["web-us-west-2-2026-10-01"]);
 }
 
-#[test]
-fn a_failed_copy_under_another_name_is_replaced_once() {
-    let mut there = copy(&web(), date(YESTERDAY), Error);
-    there.name = "by-hand".to_owned();
-    let account = account("")
-        .with(&web(), &[YESTERDAY])
-        .there("us-east-1", there);
-    let steps = account.steps("us-east-1");
-    assert!(matches!(&made(&steps)[0].step, CopyStep::Replace(failed) if failed.name == "by-hand"));
-    assert!(steps.deletions.is_empty(), "{:?}", steps.deletions);
+/// A person's own snapshot of a server that was restored in the console: it has the tags of the copy
+/// that the server was made from.
+fn inherited(name: &str, day: &str, state: SnapshotState) -> Snapshot {
+    Snapshot {
+        name: name.to_owned(),
+        ..copy(&web(), date(day), state)
+    }
 }
 
 #[test]
-fn of_two_failed_copies_the_one_that_has_the_name_makes_way() {
-    let mut by_hand = copy(&web(), date(YESTERDAY), Error);
-    by_hand.name = "by-hand".to_owned();
-    let account = account("")
-        .with(&web(), &[YESTERDAY])
-        .there("us-east-1", by_hand)
-        .there("us-east-1", copy(&web(), date(YESTERDAY), Error));
+fn a_snapshot_with_both_tags_and_another_name_is_no_copy() {
+    let days = [YESTERDAY, "2026-11-20", "2026-11-19"];
+    for name in [
+        "web-1-1",
+        "web-us-west-2-2026-11-18",
+        "web-us-east-1-2026-11-22",
+    ] {
+        for day in [TODAY, YESTERDAY, "2026-08-01"] {
+            for state in [Available, Pending, Error] {
+                let account = account(r#", "retention": { "keepLast": 2 }"#)
+                    .with(&web(), &[TODAY])
+                    .there("us-east-1", inherited(name, day, state));
+                let account = days.iter().fold(account, |account, day| {
+                    account.there("us-east-1", copy(&web(), date(day), Available))
+                });
+                let steps = account.steps("us-east-1");
+                let case = format!("{name} {day} {state:?}");
+                assert_eq!(made_names(&steps), ["web-us-west-2-2026-11-22"], "{case}");
+                assert_eq!(
+                    deleted_names(&steps),
+                    ["web-us-west-2-2026-11-19"],
+                    "{case}"
+                );
+                assert!(steps.tags.is_empty(), "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_whose_tags_contradict_its_name_keeps_the_name() {
+    let account = account("").with(&web(), &[TODAY]).there(
+        "us-east-1",
+        inherited("web-us-west-2-2026-11-22", YESTERDAY, Available),
+    );
     let steps = account.steps("us-east-1");
-    let name = "web-us-west-2-2026-11-21";
-    assert!(matches!(&made(&steps)[0].step, CopyStep::Replace(failed) if failed.name == name));
-    assert_eq!(deleted_names(&steps), ["by-hand"]);
+    let [planned] = &steps.copies[..] else {
+        panic!("{steps:?}")
+    };
+    let owner = "a snapshot of the instance web in us-west-2, tagged us-west-2/web of 2026-11-21";
+    assert_eq!(planned.step, CopyStep::NameInUse(owner.to_owned()));
+    assert!(steps.tags.is_empty() && steps.deletions.is_empty());
+}
+
+#[test]
+fn a_resource_of_another_kind_can_have_the_name_of_a_copy() {
+    let name = "web-us-west-2-2026-11-22";
+    for (other, what) in [
+        (instance("us-east-1", name), "the instance"),
+        (disk("us-east-1", name), "the disk"),
+    ] {
+        let policy = r#"{ "sources": [ { "regions": ["us-west-2", "us-east-1"] } ], "destinations": ["us-east-1"] }"#;
+        let account = FakeAccount::empty(policy)
+            .with(&web(), &[TODAY])
+            .with(&other, &[]);
+        let step = &account.steps("us-east-1").copies[0].step;
+        assert_eq!(*step, CopyStep::NameInUse(format!("{what} {name}")));
+    }
 }
 
 #[test]
@@ -260,16 +304,15 @@ fn what_only_looks_like_a_copy_is_not_one() {
 }
 
 #[test]
-fn a_tagged_copy_counts_whatever_its_name() {
-    let renamed = Snapshot {
-        name: "the-shop-before-the-sale".to_owned(),
+fn a_tagged_copy_counts_without_an_origin() {
+    let anonymous = Snapshot {
         from: None,
         from_region: None,
         ..copy(&web(), date(YESTERDAY), Available)
     };
     let account = account("")
         .with(&web(), &[YESTERDAY])
-        .there("us-east-1", renamed);
+        .there("us-east-1", anonymous);
     let steps = account.steps("us-east-1");
     assert_eq!(steps.copies[0].step, CopyStep::Exists);
 }
@@ -282,7 +325,7 @@ fn names_that_a_snapshot_cannot_have_are_written_out() {
         made_names(&account.steps("us-east-1")),
         ["shop_2E_example-us-west-2-2026-11-21"]
     );
-    // And are recognized without tags.
+    // And are recognised without tags.
     let plan = account.plan();
     account.apply(&plan, Available, false);
     let steps = account.steps("us-east-1");
@@ -358,18 +401,6 @@ fn a_recovery_point_older_than_all_that_is_kept_is_not_copied() {
         .there("us-east-1", copy(&web(), date("2026-11-20"), Available));
     let steps = account.steps("us-east-1");
     assert!(steps.copies.is_empty(), "{:?}", steps.copies);
-}
-
-#[test]
-fn a_second_copy_of_a_day_takes_a_place_of_its_own() {
-    // What is copied for the third place would be deleted by the next run, and copied again.
-    let mut by_hand = copy(&web(), date(TODAY), Available);
-    by_hand.name = "by-hand".to_owned();
-    let account = account(r#", "retention": { "keepLast": 2 }"#)
-        .with(&web(), &[YESTERDAY])
-        .there("us-east-1", copy(&web(), date(TODAY), Available))
-        .there("us-east-1", by_hand);
-    assert!(made(&account.steps("us-east-1")).is_empty());
 }
 
 #[test]

@@ -63,12 +63,10 @@ fn known(snapshot: &Snapshot) -> Option<Known<'_>> {
             }
             let date = snapshot.name.get(snapshot.name.len().checked_sub(10)?..)?;
             let RestoreDate(date) = date.parse().ok()?;
-            if copy_name(&source, date) != snapshot.name {
-                return None;
-            }
             date
         };
-        Some(Known {
+        let is_named = copy_name(&source, date) == snapshot.name;
+        is_named.then_some(Known {
             source,
             date,
             tagged,

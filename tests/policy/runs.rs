@@ -540,11 +540,42 @@ async fn a_copy_that_lost_its_run_before_it_was_tagged_is_tagged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn snapshots_made_in_the_console_with_the_tags_of_copies_are_left_alone() {
+    let today = days_ago(0);
+    let console = |number: u8| {
+        let mut snapshot = copy_of_web(&today);
+        snapshot["name"] = json!(format!("web-1-{number}"));
+        snapshot
+    };
+    let copies = [1, 2, 3].map(|days| copy_of_web(&days_ago(days)));
+    let mut snapshots = copies.to_vec();
+    snapshots.extend([console(1), console(2)]);
+    let keep_two = policy(r#", "retention": { "keepLast": 2 }"#);
+    let function = InProcess::new(&web_with(&snapshots), Some(&keep_two));
+    let run = function.run().await;
+    let name = |days| format!("web-us-west-2-{}", days_ago(days));
+    assert_eq!(
+        run.rows("copies", &["targetSnapshotName", "outcome"]),
+        [[name(0), "started".to_owned()]]
+    );
+    assert_eq!(
+        run.rows("deletions", &["snapshotName", "outcome"]),
+        [[name(3), "deleted".to_owned()]]
+    );
+    let newest = &run.rows("coverage", &["newestRecoveryPoint"])[0][0];
+    assert_eq!(*newest, days_ago(1), "today's copy is still in progress");
+    assert_eq!(
+        function.names("us-east-1", Available),
+        ["web-1-1".to_owned(), "web-1-2".to_owned(), name(2), name(1)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn retention_deletes_what_it_does_not_keep_and_nothing_else() {
     let (today, yesterday) = (days_ago(0), days_ago(1));
+    // Made in the console, from a server that was restored from a copy: it inherited both tags.
     let mut by_hand = copy_of_web(&days_ago(9));
     by_hand["name"] = json!("web-before-the-sale");
-    by_hand["tags"] = json!({ "snapshot-copier:source": "us-west-2/web" });
     let world = web_with(&[
         copy_of_web(&today),
         copy_of_web(&yesterday),
@@ -1481,7 +1512,7 @@ async fn a_name_that_something_else_has_fails_and_is_not_touched() {
     assert_eq!(
         message,
         format!(
-            "CopySnapshot of web from us-west-2 to us-east-1 as {name}: NameInUse: {name} in us-east-1 is a snapshot of other"
+            "CopySnapshot of web from us-west-2 to us-east-1 as {name}: NameInUse: {name} in us-east-1 is a snapshot of the instance other"
         )
     );
     assert_eq!(run.changes(), [""; 0]);

@@ -19,30 +19,33 @@ pub fn kept(keep: Option<Retention>, dates: &BTreeSet<Date>) -> BTreeSet<Date> {
         .collect()
 }
 
-/// What a snapshot is a copy of: by its tags, or by origin and name where a run died before it set
-/// them. `None`: it is a snapshot of something else.
+/// What a snapshot is a copy of: it has the name of that copy, by its tags, or by its origin where a
+/// run died before it set them. `None`: it is a snapshot of something else.
 pub fn copy_of(snapshot: &SnapshotView) -> Option<(String, Date)> {
     if has_both_tags(snapshot) {
         return tagged(snapshot);
     }
     let (region, from) = (snapshot.from_region?, snapshot.from_name.as_ref()?);
     let start = snapshot.name.len().checked_sub("YYYY-MM-DD".len())?;
-    let (rest, date) = snapshot.name.split_at_checked(start)?;
-    // A snapshot's name has no dots.
-    let named = format!("{}-{region}-", from.replace('.', "_2E_"));
-    (rest == named).then_some((format!("{region}/{from}"), date.parse().ok()?))
+    let date = snapshot.name.get(start..)?.parse().ok()?;
+    let is_named = snapshot.name == copy_name(region.as_str(), from, date);
+    is_named.then(|| (format!("{region}/{from}"), date))
 }
 
 /// The source and date in a snapshot's tags, unless it is a snapshot of something else.
 pub fn tagged(snapshot: &SnapshotView) -> Option<(String, Date)> {
     let source = snapshot.tags.get(SOURCE_TAG)?;
-    let date = snapshot.tags.get(RECOVERY_POINT_TAG)?;
-    let (_, name) = source.split_once('/')?;
-    let is_of_source = snapshot
-        .from_name
-        .as_deref()
-        .is_none_or(|from| from == name);
-    is_of_source.then_some((source.clone(), date.parse().ok()?))
+    let date = snapshot.tags.get(RECOVERY_POINT_TAG)?.parse().ok()?;
+    let (region, name) = source.split_once('/')?;
+    let mut from = snapshot.from_name.iter();
+    let is_of_source = from.all(|from| from == name);
+    let is_named = snapshot.name == copy_name(region, name, date);
+    (is_of_source && is_named).then_some((source.clone(), date))
+}
+
+/// The name that a policy gives a copy. A snapshot's name has no dots.
+fn copy_name(region: &str, name: &str, date: Date) -> String {
+    format!("{}-{region}-{date}", name.replace('.', "_2E_"))
 }
 
 fn has_both_tags(snapshot: &SnapshotView) -> bool {

@@ -5,7 +5,7 @@ use lightsail_emulator::{Region, SnapshotState, SnapshotView, SourceKind, Tags};
 use lightsail_snapshot_copier::{MassDeletion, RECOVERY_POINT_TAG, SOURCE_TAG};
 
 use super::{Fleet, HOME};
-use crate::copies::copy_of;
+use crate::copies::{copy_of, day};
 use crate::invariants::deletions::Deletions;
 
 impl Fleet {
@@ -93,11 +93,14 @@ impl Fleet {
         self.counts.count("half-tagged copies");
     }
 
-    /// Somebody's own snapshot, with some of this function's tags. With both, it is a snapshot of
-    /// something else.
+    /// Somebody's own snapshot, with some of this function's tags: a snapshot that is made in the
+    /// console inherits those of its server.
     fn add_foreign_snapshot(&mut self, region: Region) {
         let source = format!("{HOME}/good-0");
-        let (from, tags) = match self.rng.u8(0..4) {
+        let today = day(self.clock.now()).to_string();
+        let (from, tags) = match self.rng.u8(0..6) {
+            4 => ("good-0", tags(Some(&source), Some("2027-01-01"))),
+            5 => ("good-0", tags(Some(&source), Some(&today))),
             0 => ("shop", tags(Some(&source), Some("2027-01-01"))),
             1 => ("shop", tags(Some(&source), None)),
             2 => ("good-0", tags(Some(&source), None)),

@@ -80,8 +80,9 @@ impl Weeks {
         let source = tag(SOURCE_TAG, "us-west-2/shop-1");
         let date = tag(RECOVERY_POINT_TAG, "2027-01-01");
         let owner = tag("owner", "somebody");
-        // With both tags, it is a snapshot of another instance than they say.
-        let (from, tags) = match self.rng.u8(0..6) {
+        let (from, tags) = match self.rng.u8(0..7) {
+            // As a server has them that was restored in the console.
+            6 => ("shop-1", vec![source, date]),
             0 => ("somebody-elses", vec![source, date]),
             1 => ("shop-1", vec![owner, source]),
             2 => ("shop-1", vec![date]),

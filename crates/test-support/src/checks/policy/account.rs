@@ -23,6 +23,13 @@ const LONG_NAME: &str = match std::str::from_utf8(&[b'a'; 250]) {
     Err(_) => unreachable!(),
 };
 
+const FOREIGN: &str = "by-hand-";
+
+/// Whether a person made a snapshot, whatever its tags say.
+pub fn is_foreign(snapshot: &Snapshot) -> bool {
+    snapshot.name.starts_with(FOREIGN)
+}
+
 /// An account in memory, as a run observes it.
 #[derive(Default)]
 pub struct FakeAccount {
@@ -135,11 +142,11 @@ impl FakeAccount {
         };
         let tagged = what & 8 == 0;
         let snapshot = Snapshot {
-            // A user can make a second copy of a day under another name.
+            // A snapshot that is made in the console inherits the tags of its server.
             name: if what & 128 == 0 {
                 name.to_string()
             } else {
-                format!("by-hand-{index}")
+                format!("{FOREIGN}{index}")
             },
             tags: BTreeMap::from_iter(
                 copy_tags(source, date)

@@ -13,7 +13,7 @@ use lightsail_snapshot_copier::{
     sources_to_query,
 };
 
-use self::account::{FakeAccount, noon};
+use self::account::{FakeAccount, is_foreign, noon};
 use super::event::check_mistakes;
 use crate::retention_model::keeps;
 
@@ -126,11 +126,15 @@ fn check_plans(policy: &Policy, account: &FakeAccount) {
     check_next_plan(policy, account, &planned);
 }
 
-/// A deleted copy has both tags. It is not the newest available copy of its source, and if it is
+/// A deleted copy has the name of a policy's copy and both tags. It is not the newest available copy of its source, and if it is
 /// available, retention does not keep it.
 fn check_deletions(retention: Option<&Retention>, there: &[Snapshot], deleted: &BTreeSet<&str>) {
     let mut complete: BTreeMap<_, Vec<(Date, &str)>> = BTreeMap::new();
     for snapshot in there {
+        if is_foreign(snapshot) {
+            assert!(!deleted.contains(&*snapshot.name), "{}", snapshot.name);
+            continue;
+        }
         if snapshot.state == SnapshotState::Available {
             let date = date_of(snapshot);
             let source = (snapshot.kind, &snapshot.from, &snapshot.from_region);
