@@ -4,54 +4,77 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// When the phases of an invocation end.
+/// When the phases of an invocation end. A phase that ends early leaves its time to the next ones.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
     /// The lists of a policy run.
     pub lists: Instant,
+    /// The end of drills whose time is over.
+    pub ended_drills: Instant,
     /// All reading of a policy run.
     pub observe: Instant,
-    /// Calls of CopySnapshot. The rest is for look-ups after lost answers.
+    /// Calls of CopySnapshot.
     pub copies: Instant,
-    /// Those look-ups.
+    /// Look-ups after lost answers and of names in use.
     pub look_ups: Instant,
     /// How long to look for the owner of a name in use that Lightsail does not show yet.
     pub owner_wait: Duration,
+    pub tags: Instant,
+    pub deletions: Instant,
+    /// Checks of drill instances.
+    pub checks: Instant,
     /// Everything.
     pub all: Instant,
 }
 
-/// A policy run looks again in the next run. Meanwhile, other copies wait for the slot.
+/// A policy run looks again in the next run. Meanwhile, other phases wait.
 const POLICY_OWNER_WAIT: Duration = Duration::from_secs(5);
+
+/// How long a step of several calls may take that other steps of its phase wait for.
+const STEP: Duration = Duration::from_secs(10);
 
 impl Deadline {
     /// For an event's copies, which may take `time`.
     pub fn for_copies(time: Duration) -> Self {
         let now = Instant::now();
         let look_up = (time / 4).min(Duration::from_secs(3));
+        let all = now + time;
         Self {
-            lists: now + time,
-            observe: now + time,
+            lists: all,
+            ended_drills: all,
+            observe: all,
             copies: now + (time - look_up),
-            look_ups: now + time,
+            look_ups: all,
             owner_wait: time,
-            all: now + time,
+            tags: all,
+            deletions: all,
+            checks: all,
+            all,
         }
     }
 
-    /// For a policy run, which may take `time`. Reading gets one half of it. Lists stop at three
-    /// eighths, so that a Region without an answer leaves time to query automatic snapshots and
-    /// start copies in the others. The last eighth is for tags and deletions.
+    /// For a policy run, which may take `time`. Lists stop at six sixteenths, so that a Region without
+    /// an answer leaves time for the others.
     pub fn for_policy(time: Duration) -> Self {
         let now = Instant::now();
+        let sixteenths = |share| now + time * share / 16;
         Self {
-            lists: now + time * 3 / 8,
-            observe: now + time / 2,
-            copies: now + time * 3 / 4,
-            look_ups: now + time * 7 / 8,
+            lists: sixteenths(6),
+            ended_drills: sixteenths(7),
+            observe: sixteenths(9),
+            copies: sixteenths(11),
+            look_ups: sixteenths(12),
             owner_wait: POLICY_OWNER_WAIT,
-            all: now + time,
+            tags: sixteenths(13),
+            deletions: sixteenths(14),
+            checks: sixteenths(15),
+            all: sixteenths(16),
         }
+    }
+
+    /// The end of a step of several calls in the phase that ends at `phase`.
+    pub fn step(phase: Instant) -> Instant {
+        phase.min(Instant::now() + STEP)
     }
 }
 

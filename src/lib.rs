@@ -43,7 +43,7 @@ pub mod logging;
 pub use deadline::Deadline;
 pub use event::{Event, Job, ValidationErrors, parse as parse_event, parse_policy};
 pub use handler::{Handler, InvocationError, Payload};
-pub use lightsail::{Lightsail, Retry, config as sdk_config};
+pub use lightsail::{Lightsail, Until, config as sdk_config};
 pub use model::copy::{CopySource, NameOrigin, SnapshotCopy};
 pub use model::coverage::{Coverage, CoverageStatus};
 pub use model::drill::{Check, Drills, HttpCheck};
@@ -71,4 +71,4 @@ pub use plan::{
     PlannedDeletion, PlannedDrill, plan, rules_selecting_nothing, sources_to_query,
 };
 pub use report::{Response, failure_message, metric_record};
-pub use run::{Mode, policy as run_policy, preview, start};
+pub use run::{Mode, Recorder, copies as run_copies, policy as run_policy};

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_lightsail::operation::RequestId;
-use tokio::time::Instant;
 
 use super::classify::accepted;
 use super::client::Lightsail;
 use super::convert::sdk_tags;
 use super::paging::Page;
-use super::retry::Call;
+use super::retry::{Call, Until};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 
@@ -32,11 +31,11 @@ impl Lightsail {
     pub async fn active_bundles(
         &self,
         region: Region,
-        deadline: Instant,
+        until: impl Into<Until>,
     ) -> Result<BTreeSet<String>, ApiError> {
         let mut active = BTreeSet::new();
         self.list(
-            Call::new("GetBundles", region, deadline),
+            Call::new("GetBundles", region, until),
             |client, token| client.get_bundles().set_page_token(token).send(),
             |answer| Page {
                 has_request_id: answer.request_id().is_some(),
@@ -57,9 +56,9 @@ impl Lightsail {
         &self,
         region: Region,
         new: &NewInstance<'_>,
-        deadline: Instant,
+        until: impl Into<Until>,
     ) -> Result<(), ApiError> {
-        let call = Call::new("CreateInstancesFromSnapshot", region, deadline);
+        let call = Call::new("CreateInstancesFromSnapshot", region, until);
         let tags = sdk_tags(new.tags);
         let answer = self
             .call(call, |client| {
@@ -83,9 +82,9 @@ impl Lightsail {
         &self,
         region: Region,
         name: &str,
-        deadline: Instant,
+        until: impl Into<Until>,
     ) -> Result<(), ApiError> {
-        let call = Call::new("DeleteInstance", region, deadline);
+        let call = Call::new("DeleteInstance", region, until);
         let deleted = self.call(call, |client| {
             client.delete_instance().instance_name(name).send()
         });

@@ -3,12 +3,11 @@
 use aws_sdk_lightsail::operation::RequestId;
 use aws_sdk_lightsail::types::ResourceType;
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep};
 
 use super::classify::found;
 use super::client::Lightsail;
 use super::paging::Page;
-use super::retry::Call;
+use super::retry::{Call, Until};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::operation::{Operation, Time};
 use crate::model::region::Region;
@@ -24,9 +23,10 @@ impl Lightsail {
         &self,
         region: Region,
         name: &str,
-        deadline: Instant,
+        until: impl Into<Until>,
     ) -> Result<Option<Snapshot>, ApiError> {
-        let call = Call::new("GetInstanceSnapshot", region, deadline);
+        let until = until.into();
+        let call = Call::new("GetInstanceSnapshot", region, until);
         let of_instance = self.call(call, |client| {
             let request = client.get_instance_snapshot();
             request.instance_snapshot_name(name).send()
@@ -39,7 +39,7 @@ impl Lightsail {
             Err(error) if error.kind == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let call = Call::new("GetDiskSnapshot", region, deadline);
+        let call = Call::new("GetDiskSnapshot", region, until);
         let of_disk = self.call(call, |client| {
             client.get_disk_snapshot().disk_snapshot_name(name).send()
         });
@@ -53,31 +53,6 @@ impl Lightsail {
         }
     }
 
-    /// Waits until the snapshot that has a name is found. Lightsail can refuse a name before it
-    /// shows the snapshot. Returns `None` if there is none at the deadline.
-    pub async fn wait_for_snapshot(
-        &self,
-        region: Region,
-        name: &str,
-        deadline: Instant,
-    ) -> Result<Option<Snapshot>, ApiError> {
-        let mut attempt = 1;
-        loop {
-            match self.find_snapshot(region, name, deadline).await {
-                Ok(None) => {}
-                // An earlier attempt found nothing.
-                Err(error) if error.kind == ErrorKind::NoTime && attempt > 1 => return Ok(None),
-                answer => return answer,
-            }
-            let pause = self.pause_before(attempt);
-            if Instant::now() + pause >= deadline {
-                return Ok(None);
-            }
-            sleep(pause).await;
-            attempt += 1;
-        }
-    }
-
     /// Whether a source is an instance or a disk, from [GetAutoSnapshots]. `None` if the source is
     /// gone.
     ///
@@ -86,9 +61,9 @@ impl Lightsail {
         &self,
         region: Region,
         resource: &str,
-        deadline: Instant,
+        until: impl Into<Until>,
     ) -> Result<Option<ResourceKind>, ApiError> {
-        let call = Call::new("GetAutoSnapshots", region, deadline);
+        let call = Call::new("GetAutoSnapshots", region, until);
         let answer = self.call(call, |client| {
             client.get_auto_snapshots().resource_name(resource).send()
         });
@@ -112,11 +87,11 @@ impl Lightsail {
         &self,
         region: Region,
         snapshot: &str,
-        deadline: Instant,
+        until: impl Into<Until>,
     ) -> Result<Option<String>, ApiError> {
         let mut newest: Option<(Option<Timestamp>, String)> = None;
         let read = self.list(
-            Call::new("GetOperationsForResource", region, deadline),
+            Call::new("GetOperationsForResource", region, until),
             |client, token| {
                 let request = client.get_operations_for_resource();
                 let request = request.resource_name(snapshot);

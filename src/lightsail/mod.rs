@@ -18,11 +18,10 @@ use aws_sdk_lightsail::Client;
 use aws_sdk_lightsail::error::SdkError;
 use aws_sdk_lightsail::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use tokio::time::Instant;
 
 pub use self::client::{CALLS_AT_ONCE, Lightsail};
 pub use self::drills::NewInstance;
-pub use self::retry::Retry;
+pub use self::retry::{Attempts, Until};
 pub use self::settings::{TLS_PROVIDER, config};
 
 use self::classify::{accepted, listed};
@@ -41,9 +40,9 @@ impl Lightsail {
     pub async fn copy_snapshot(
         &self,
         copy: &SnapshotCopy,
-        deadline: Instant,
+        until: impl Into<Until>,
     ) -> Result<Vec<Operation>, ApiError> {
-        let call = Call::new("CopySnapshot", copy.destination, deadline);
+        let call = Call::new("CopySnapshot", copy.destination, until);
         let answer = self
             .call(call, |client| {
                 let request = client
@@ -72,9 +71,9 @@ impl Lightsail {
         &self,
         region: Region,
         resource: &str,
-        deadline: Instant,
+        until: impl Into<Until>,
     ) -> Result<Vec<AutoSnapshot>, ApiError> {
-        let call = Call::new("GetAutoSnapshots", region, deadline);
+        let call = Call::new("GetAutoSnapshots", region, until);
         let answer = self
             .call(call, |client| {
                 client.get_auto_snapshots().resource_name(resource).send()
@@ -96,13 +95,13 @@ impl Lightsail {
         &self,
         region: Region,
         kind: ResourceKind,
-        deadline: Instant,
+        until: impl Into<Until>,
     ) -> Result<Vec<Resource>, ApiError> {
         let mut all = Vec::new();
         match kind {
             ResourceKind::Instance => {
                 self.list(
-                    Call::new("GetInstances", region, deadline),
+                    Call::new("GetInstances", region, until),
                     |client, token| client.get_instances().set_page_token(token).send(),
                     |answer| Page {
                         has_request_id: answer.request_id().is_some(),
@@ -115,7 +114,7 @@ impl Lightsail {
             }
             ResourceKind::Disk => {
                 self.list(
-                    Call::new("GetDisks", region, deadline),
+                    Call::new("GetDisks", region, until),
                     |client, token| client.get_disks().set_page_token(token).send(),
                     |answer| Page {
                         has_request_id: answer.request_id().is_some(),
@@ -139,13 +138,13 @@ impl Lightsail {
         &self,
         region: Region,
         kind: ResourceKind,
-        deadline: Instant,
+        until: impl Into<Until>,
         mut each: impl FnMut(Snapshot),
     ) -> Result<(), ApiError> {
         match kind {
             ResourceKind::Instance => {
                 self.list(
-                    Call::new("GetInstanceSnapshots", region, deadline),
+                    Call::new("GetInstanceSnapshots", region, until),
                     |client, token| client.get_instance_snapshots().set_page_token(token).send(),
                     |answer| Page {
                         has_request_id: answer.request_id().is_some(),
@@ -158,7 +157,7 @@ impl Lightsail {
             }
             ResourceKind::Disk => {
                 self.list(
-                    Call::new("GetDiskSnapshots", region, deadline),
+                    Call::new("GetDiskSnapshots", region, until),
                     |client, token| client.get_disk_snapshots().set_page_token(token).send(),
                     |answer| Page {
                         has_request_id: answer.request_id().is_some(),
@@ -180,9 +179,9 @@ impl Lightsail {
         region: Region,
         name: &str,
         tags: &[(String, String)],
-        deadline: Instant,
+        until: impl Into<Until>,
     ) -> Result<(), ApiError> {
-        let call = Call::new("TagResource", region, deadline);
+        let call = Call::new("TagResource", region, until);
         let tags = convert::sdk_tags(tags);
         let answer = self
             .call(call, |client| {
@@ -203,17 +202,13 @@ impl Lightsail {
         region: Region,
         kind: ResourceKind,
         name: &str,
-        retry: Retry,
-        deadline: Instant,
+        until: impl Into<Until>,
     ) -> Result<Vec<Operation>, ApiError> {
         let operation = match kind {
             ResourceKind::Instance => "DeleteInstanceSnapshot",
             ResourceKind::Disk => "DeleteDiskSnapshot",
         };
-        let call = Call {
-            retry,
-            ..Call::new(operation, region, deadline)
-        };
+        let call = Call::new(operation, region, until);
         let deleted = match kind {
             ResourceKind::Instance => self
                 .call(call, |client| {

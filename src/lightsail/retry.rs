@@ -1,8 +1,11 @@
-//! Retries until the deadline.
+//! Attempts of calls, and retries until a deadline.
 //!
 //! The SDK's retries are off, because this function needs three things that they lack: retries for
 //! as long as the deadline allows and no longer, the service's last answer instead of a bare
 //! timeout, and jitter that a simulation can seed and replay.
+//!
+//! A call holds one of the Region's [`CALLS_AT_ONCE`](super::CALLS_AT_ONCE) places only during an
+//! attempt, never during a pause.
 
 use std::error::Error;
 use std::pin::pin;
@@ -39,40 +42,95 @@ pub struct Call {
     pub operation: &'static str,
     /// The Region that receives the call.
     pub region: Region,
-    /// When to give up.
-    pub deadline: Instant,
-    /// Whether to retry.
-    pub retry: Retry,
+    pub until: Until,
 }
 
 impl Call {
-    /// A call that is retried until the deadline.
-    pub fn new(operation: &'static str, region: Region, deadline: Instant) -> Self {
+    pub fn new(operation: &'static str, region: Region, until: impl Into<Until>) -> Self {
         Self {
             operation,
             region,
-            deadline,
-            retry: Retry::UntilDeadline,
+            until: until.into(),
         }
     }
 }
 
-/// Whether a call is retried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// No: a retry could mean something else by then.
-    Never,
-    /// Until the deadline, if the error may pass.
-    UntilDeadline,
+/// When a call gives up.
+#[derive(Debug, Clone, Copy)]
+pub struct Until {
+    deadline: Instant,
+    retry: bool,
 }
 
-/// What the attempts of a call have in common.
-#[derive(Default)]
-struct Attempts {
+impl Until {
+    /// After one attempt, or at the deadline.
+    pub fn once(deadline: Instant) -> Self {
+        Self {
+            deadline,
+            retry: false,
+        }
+    }
+}
+
+impl From<Instant> for Until {
+    /// At the deadline. An error that may pass is retried before.
+    fn from(deadline: Instant) -> Self {
+        Self {
+            deadline,
+            retry: true,
+        }
+    }
+}
+
+/// The failed attempts of a call, or of a step that ends with a call.
+#[derive(Debug, Default)]
+pub struct Attempts {
     count: u32,
     last: Option<ApiError>,
     may_have_happened: bool,
-    signed_again: bool,
+}
+
+impl Attempts {
+    /// Adds a failed attempt. Returns whether another one may help.
+    pub fn failed(&mut self, error: ApiError) -> bool {
+        self.count += 1;
+        self.may_have_happened |= error.may_have_happened;
+        let may_help = match error.kind {
+            ErrorKind::Throttled | ErrorKind::ServiceFault | ErrorKind::OwnerNotFound => true,
+            ErrorKind::NoAnswer => self.count < UNANSWERED_ATTEMPTS,
+            _ => false,
+        };
+        self.last = Some(match self.last.take() {
+            // The service's last answer says more than a timeout.
+            Some(last) if error.kind == ErrorKind::NoTime => ApiError {
+                kind: match last.kind {
+                    ErrorKind::OwnerNotFound => last.kind,
+                    _ => error.kind,
+                },
+                ..last
+            },
+            _ => error,
+        });
+        may_help
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.last.is_none()
+    }
+
+    /// Whether one of them may have had its effect.
+    pub fn may_have_happened(&self) -> bool {
+        self.may_have_happened
+    }
+
+    /// The error of all of them. `None` without any.
+    pub fn into_error(self) -> Option<ApiError> {
+        let may_have_happened = self.may_have_happened;
+        self.last.map(|last| ApiError {
+            may_have_happened,
+            ..last
+        })
+    }
 }
 
 impl Lightsail {
@@ -86,37 +144,61 @@ impl Lightsail {
         E: Error + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        let endpoint = self.endpoint(call.region);
-        let Ok(Ok(_permit)) = timeout_at(call.deadline, endpoint.calls.acquire()).await else {
-            return Err(no_time(call.operation, call.region));
-        };
+        let Until { deadline, retry } = call.until;
         let mut attempts = Attempts::default();
+        let mut signed_again = false;
         loop {
-            let started = Instant::now();
-            if started >= call.deadline {
-                let last = attempts.last;
-                return Err(last.unwrap_or_else(|| no_time(call.operation, call.region)));
-            }
-            attempts.count += 1;
-            self.calls.fetch_add(1, Ordering::Relaxed);
-            let until = call.deadline.min(started + ATTEMPT);
-            let mut error = match timeout_at(until, pin!(send(&endpoint.client))).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => classify(call.operation, call.region, &error),
-                Err(_elapsed) => attempts.timed_out(started, until == call.deadline),
+            let error = match self.attempt(call, &send).await {
+                Ok(answer) => return Ok(answer),
+                // Once: with new credentials, or with the service's time, which the SDK takes from
+                // the refusal.
+                Err(error) if error.kind == ErrorKind::Expired && !signed_again => {
+                    signed_again = true;
+                    continue;
+                }
+                Err(error) => error,
             };
-            attempts.may_have_happened |= error.may_have_happened;
-            error.may_have_happened = attempts.may_have_happened;
-            self.count(&error);
-            log_attempt(call, &attempts, started, &error);
+            let again = attempts.failed(error) && retry;
             let pause = self.pause_before(attempts.count);
-            let again = call.retry == Retry::UntilDeadline && attempts.may_help(&error);
-            if !again || Instant::now() + pause >= call.deadline {
-                return Err(error);
+            if !again || Instant::now() + pause >= deadline {
+                let error = attempts.into_error();
+                return Err(error.unwrap_or_else(|| no_time(call.operation, call.region)));
             }
-            attempts.last = Some(error);
             sleep(pause).await;
         }
+    }
+
+    /// Makes one attempt of a call.
+    async fn attempt<T, E, F>(&self, call: Call, send: impl Fn(&Client) -> F) -> Result<T, ApiError>
+    where
+        E: Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        let endpoint = self.endpoint(call.region);
+        let deadline = call.until.deadline;
+        let Ok(Ok(_place)) = timeout_at(deadline, endpoint.calls.acquire()).await else {
+            return Err(no_time(call.operation, call.region));
+        };
+        let started = Instant::now();
+        if started >= deadline {
+            return Err(no_time(call.operation, call.region));
+        }
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let until = deadline.min(started + ATTEMPT);
+        let error = match timeout_at(until, pin!(send(&endpoint.client))).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => classify(call.operation, call.region, &error),
+            Err(_elapsed) => unanswered(
+                started.elapsed(),
+                match until == deadline {
+                    true => ErrorKind::NoTime,
+                    false => ErrorKind::NoAnswer,
+                },
+            ),
+        };
+        self.count(&error);
+        log_attempt(call, started, &error);
+        Err(error)
     }
 
     /// Acts on what an error says about later calls.
@@ -131,47 +213,18 @@ impl Lightsail {
 
     /// The pause after the given failed attempt: the doubled pause, less up to half of it at
     /// random, so that callers that were refused together do not return together.
-    pub(super) fn pause_before(&self, attempt: u32) -> Duration {
+    pub fn pause_before(&self, attempt: u32) -> Duration {
         let doubled = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16));
         let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
         doubled.min(MAX_PAUSE).mul_f64(0.5 + jitter.f64() / 2.0)
     }
 }
 
-impl Attempts {
-    /// The error of an attempt that got no answer.
-    fn timed_out(&mut self, started: Instant, at_deadline: bool) -> ApiError {
-        match self.last.take() {
-            // The service's last answer says more than a timeout.
-            Some(last) if at_deadline => ApiError {
-                kind: ErrorKind::NoTime,
-                may_have_happened: true,
-                ..last
-            },
-            _ if at_deadline => unanswered(started.elapsed(), ErrorKind::NoTime),
-            _ => unanswered(started.elapsed(), ErrorKind::NoAnswer),
-        }
-    }
-
-    /// Whether another attempt may succeed.
-    fn may_help(&mut self, error: &ApiError) -> bool {
-        match error.kind {
-            ErrorKind::Throttled | ErrorKind::ServiceFault => true,
-            ErrorKind::NoAnswer => self.count < UNANSWERED_ATTEMPTS,
-            // Once: with new credentials, or with the service's time, which the SDK takes from the
-            // refusal.
-            ErrorKind::Expired => !std::mem::replace(&mut self.signed_again, true),
-            _ => false,
-        }
-    }
-}
-
-fn log_attempt(call: Call, attempts: &Attempts, started: Instant, error: &ApiError) {
+fn log_attempt(call: Call, started: Instant, error: &ApiError) {
     debug!(
         event = "attempt_failed",
         operation = call.operation,
         region = call.region.as_str(),
-        attempt = attempts.count,
         errorCode = error.code,
         errorMessage = error.message,
         durationMs = started.elapsed().as_millis() as u64,

@@ -65,6 +65,21 @@ pub enum Outcome {
     Failed,
 }
 
+impl Outcome {
+    /// How a copy or deletion of a policy run ends after this error: it waits for the next run, or it
+    /// needs a person.
+    pub fn in_policy_run(error: &ApiError) -> Self {
+        match error.kind {
+            // The source or recovery point disappeared during the run.
+            ErrorKind::NotFound
+            | ErrorKind::TooManyCopies
+            | ErrorKind::Throttled
+            | ErrorKind::NoTime => Self::Deferred,
+            _ => Self::Failed,
+        }
+    }
+}
+
 /// The result of one copy.
 #[skip_serializing_none]
 #[derive(Debug, Clone, Serialize)]

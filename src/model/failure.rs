@@ -55,6 +55,8 @@ pub enum ErrorKind {
     NameInUse,
     /// The copy's name is in use, and no snapshot with that name is found.
     OwnerNotFound,
+    /// The copy ended in state `error`.
+    CopyErrored,
     /// The resource does not exist.
     NotFound,
     /// Lightsail is still setting up the account or the Region.
@@ -102,7 +104,7 @@ impl ErrorKind {
             | Self::OwnerNotFound
             | Self::NotYet
             | Self::Expired => true,
-            Self::NameInUse | Self::NotFound | Self::Refused => false,
+            Self::NameInUse | Self::CopyErrored | Self::NotFound | Self::Refused => false,
         }
     }
 }

@@ -56,7 +56,11 @@ pub fn name_owner(
     if found.state == SnapshotState::Error {
         let message =
             format!("the copy {name} in {region} ended in state error; delete it, and copy again");
-        return Err(ApiError::found("CopyErrored", message));
+        return Err(ApiError::new(
+            ErrorKind::CopyErrored,
+            "CopyErrored",
+            message,
+        ));
     }
     if let Some(other) = other_request(copy, found, source) {
         return Err(in_use(other));

@@ -1,17 +1,20 @@
 //! Applies a plan in all destinations at once: in each of them first the copies, then the tags, then
 //! the deletions, then the drills.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
-use futures_util::stream::{self, StreamExt};
 
-use super::copies::{Copies, Untagged};
 use super::destination::{Destination, RunContext};
 use super::drill::drill;
-use crate::lightsail::CALLS_AT_ONCE;
+use super::starts::{Start, Starts};
+use super::tags::Untagged;
+use crate::model::copy::SnapshotCopy;
+use crate::model::event::{CopyResult, Event, Outcome};
+use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
-use crate::plan::DestinationPlan;
+use crate::model::snapshot_name::SnapshotName;
+use crate::plan::{CopyStep, DestinationPlan, PlannedCopy};
 
 /// Applies a plan, and records each step when it ends. A dry run changes nothing.
 pub async fn apply(run: &RunContext<'_>, plan: BTreeMap<Region, DestinationPlan>) {
@@ -20,34 +23,90 @@ pub async fn apply(run: &RunContext<'_>, plan: BTreeMap<Region, DestinationPlan>
 }
 
 /// Applies the plan of one destination.
-async fn apply_in(destination: Destination<'_>, plan: DestinationPlan) {
-    let run = destination.run;
-    let copies = Copies::new(&destination, plan.slots);
-    let (existing, new) = copies.apply(plan.copies).await;
-    if !run.dry_run {
-        let untagged = plan.tags.into_iter().map(|copy| Untagged {
-            source: copy.source,
-            date: copy.date,
-            name: copy.name,
-        });
-        set_tags(&destination, untagged.chain(new)).await;
+async fn apply_in(to: Destination<'_>, plan: DestinationPlan) {
+    let (mut starts, mut new) = (Vec::new(), Vec::new());
+    for (position, planned) in plan.copies.into_iter().enumerate() {
+        let PlannedCopy { source, date, .. } = &planned;
+        let untagged = Untagged {
+            source: source.clone(),
+            date: *date,
+            name: planned.copy.target.to_string(),
+        };
+        match to_start(planned.copy, position, planned.step) {
+            Ok(start) => {
+                new.push(untagged);
+                starts.push(start);
+            }
+            Err(result) => {
+                let result = CopyResult {
+                    position,
+                    ..*result
+                };
+                to.run.recorder.record(Event::CopyResult(result));
+            }
+        }
+    }
+    let existing = match to.run.dry_run {
+        true => preview(&to, starts, plan.slots),
+        false => Starts::for_policy(&to, starts, plan.slots).run().await,
+    };
+    if !to.run.dry_run {
+        new.retain(|copy| existing.iter().any(|name| name.as_str() == copy.name));
+        let untagged = plan.tags.into_iter().map(Untagged::from);
+        to.set_tags(untagged.chain(new).collect()).await;
     }
     // A failed copy stays until the copy that it waits for has started.
     let deletions = plan.deletions.into_iter().filter(|deletion| {
         let after = deletion.after.as_ref();
         after.is_none_or(|copy| existing.contains(copy))
     });
-    destination.delete_by_source(deletions).await;
-    if let Some(drills) = run.drills {
-        drill(&destination, drills, plan.drills).await;
+    to.delete(deletions).await;
+    if let Some(drills) = to.run.drills {
+        drill(&to, drills, plan.drills).await;
     }
 }
 
-async fn set_tags(destination: &Destination<'_>, untagged: impl Iterator<Item = Untagged>) {
-    stream::iter(untagged)
-        .for_each_concurrent(CALLS_AT_ONCE, |copy| async {
-            let copy = copy;
-            let _ = destination.tag(&copy.source, copy.date, &copy.name).await;
-        })
-        .await;
+/// The copy to start. Otherwise the result of a copy that this run does not start.
+fn to_start(copy: SnapshotCopy, position: usize, step: CopyStep) -> Result<Start, Box<CopyResult>> {
+    Err(Box::new(match step {
+        CopyStep::Start => return Ok(Start::new(copy, position, None)),
+        CopyStep::Replace(failed) => return Ok(Start::new(copy, position, Some(failed))),
+        CopyStep::Exists => CopyResult::new(copy, Outcome::Exists),
+        CopyStep::Pending => CopyResult::new(copy, Outcome::Pending),
+        CopyStep::Wait { reason, .. } => deferred(
+            copy,
+            ApiError::new(ErrorKind::NotYet, "CopyErrored", reason),
+        ),
+        CopyStep::NameInUse(owner) => {
+            let message = format!("{} in {} is {owner}", copy.target, copy.destination);
+            CopyResult::failed(copy, ApiError::found("NameInUse", message))
+        }
+    }))
+}
+
+/// Dry run: the copies that have a slot would start.
+fn preview(to: &Destination<'_>, starts: Vec<Start>, slots: usize) -> BTreeSet<SnapshotName> {
+    let mut planned = BTreeSet::new();
+    for start in starts {
+        let position = start.position;
+        let result = if planned.len() < slots {
+            planned.insert(start.copy.target.clone());
+            if let Some(failed) = start.failed {
+                to.record_planned_deletion(failed);
+            }
+            CopyResult::new(start.copy, Outcome::Planned)
+        } else {
+            deferred(start.copy, to.no_slots())
+        };
+        let result = CopyResult { position, ..result };
+        to.run.recorder.record(Event::CopyResult(result));
+    }
+    planned
+}
+
+fn deferred(copy: SnapshotCopy, error: ApiError) -> CopyResult {
+    CopyResult {
+        error: Some(error),
+        ..CopyResult::new(copy, Outcome::Deferred)
+    }
 }

@@ -1,66 +1,57 @@
 //! Deletes copies in one destination.
 
-use std::collections::BTreeMap;
+use tokio::time::Instant;
 
-use futures_util::stream::{self, StreamExt};
-
-use super::destination::{Destination, failure_outcome};
-use crate::lightsail::{CALLS_AT_ONCE, Retry};
+use super::destination::Destination;
+use super::rounds::rounds;
+use crate::lightsail::Until;
 use crate::model::event::{DeletionResult, Event, Outcome};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::operation::Operation;
-use crate::model::resource::{ResourceId, SnapshotState};
+use crate::model::resource::SnapshotState;
 use crate::plan::{ExistingCopy, PlannedDeletion};
 
-impl Destination<'_> {
-    /// Deletes copies, those of each source after each other.
-    pub async fn delete_by_source(&self, deletions: impl Iterator<Item = PlannedDeletion>) {
-        let mut by_source: BTreeMap<ResourceId, Vec<PlannedDeletion>> = BTreeMap::new();
-        for deletion in deletions {
-            let source = deletion.copy.source.clone();
-            by_source.entry(source).or_default().push(deletion);
-        }
-        stream::iter(by_source.into_values())
-            .for_each_concurrent(CALLS_AT_ONCE, |deletions| async {
-                for deletion in deletions {
-                    self.delete_planned(deletion).await;
-                }
-            })
-            .await;
-    }
+/// The Operations of a deletion. `None`: there was nothing to delete any more.
+type Deleted = Option<Vec<Operation>>;
 
-    /// Deletes a copy if that is allowed and the source's newest copy still exists.
-    async fn delete_planned(&self, deletion: PlannedDeletion) {
-        let obstacle = if deletion.refused {
-            Some((Outcome::Failed, mass_deletion(&deletion.copy)))
-        } else if self.run.dry_run {
-            None
-        } else {
-            match &deletion.newest {
-                Some(newest) => {
-                    let exists = self.check_newest(newest).await;
-                    exists.err().map(|error| (failure_outcome(&error), error))
-                }
-                None => None,
-            }
-        };
-        match obstacle {
-            Some((outcome, error)) => {
-                self.add_deletion(deletion.copy, outcome, Vec::new(), Some(error));
-            }
-            None => {
-                self.delete(deletion.copy).await;
+impl Destination<'_> {
+    /// Deletes the copies whose deletion is allowed, unless this is a dry run.
+    pub async fn delete(&self, deletions: impl Iterator<Item = PlannedDeletion>) {
+        let mut allowed = Vec::new();
+        for deletion in deletions {
+            if deletion.refused {
+                let refused = Err(mass_deletion(&deletion.copy));
+                self.record_deletion(deletion.copy, &refused);
+            } else if self.run.dry_run {
+                self.record_planned_deletion(deletion.copy);
+            } else {
+                allowed.push(deletion);
             }
         }
+        let deadline = self.run.deadline.deletions;
+        let attempt = async |deletion: &PlannedDeletion| {
+            if let Some(newest) = &deletion.newest {
+                self.check_newest(newest, Until::once(deadline)).await?;
+            }
+            self.call_delete(&deletion.copy, Until::once(deadline))
+                .await
+        };
+        rounds(
+            self.run.lightsail,
+            allowed,
+            deadline,
+            attempt,
+            |deletion, deleted| {
+                self.record_deletion(deletion.copy, &deleted);
+            },
+        )
+        .await;
     }
 
     /// Fails if the newest available copy of a source is gone: then the others must stay.
-    async fn check_newest(&self, name: &str) -> Result<(), ApiError> {
-        let found = self
-            .run
-            .lightsail
-            .find_snapshot(self.region, name, self.run.deadline.all)
-            .await?;
+    async fn check_newest(&self, name: &str, until: Until) -> Result<(), ApiError> {
+        let lightsail = self.run.lightsail;
+        let found = lightsail.find_snapshot(self.region, name, until).await?;
         if found.is_some_and(|found| found.state == SnapshotState::Available) {
             return Ok(());
         }
@@ -72,27 +63,51 @@ impl Destination<'_> {
         ))
     }
 
-    /// Deletes a copy, unless this is a dry run. Returns why it could not.
-    pub async fn delete(&self, copy: ExistingCopy) -> Option<ApiError> {
-        let (outcome, operations, error) = if self.run.dry_run {
-            (Outcome::Planned, Vec::new(), None)
-        } else {
-            match self.call_delete(&copy).await {
-                Ok(Some(operations)) => (Outcome::Deleted, operations, None),
-                Ok(None) => return None,
-                Err(error) => (
-                    failure_outcome(&error),
-                    error.operations.clone(),
-                    Some(error),
-                ),
-            }
-        };
-        let failure = error.clone();
-        self.add_deletion(copy, outcome, operations, error);
-        failure
+    /// Deletes a failed copy before it is started again.
+    pub async fn delete_failed(
+        &self,
+        copy: &ExistingCopy,
+        deadline: Instant,
+    ) -> Result<Deleted, ApiError> {
+        self.call_delete(copy, Until::once(deadline)).await
     }
 
-    fn add_deletion(
+    /// Makes one attempt to delete a copy.
+    ///
+    /// Another run at the same time may have replaced a failed copy: its name is then that of a good
+    /// one. So a failed copy is looked up again before each attempt. No run replaces what retention
+    /// does not keep.
+    async fn call_delete(&self, copy: &ExistingCopy, until: Until) -> Result<Deleted, ApiError> {
+        let (lightsail, region) = (self.run.lightsail, self.region);
+        if copy.state == SnapshotState::Error {
+            let found = lightsail.find_snapshot(region, &copy.name, until).await?;
+            if found.is_some_and(|found| found.state != SnapshotState::Error) {
+                return Ok(None);
+            }
+        }
+        let kind = copy.source.kind;
+        let deleted = lightsail.delete_snapshot(region, kind, &copy.name, until);
+        deleted.await.map(Some)
+    }
+
+    /// Records what a deletion did.
+    pub fn record_deletion(&self, copy: ExistingCopy, deleted: &Result<Deleted, ApiError>) {
+        let (outcome, operations, error) = match deleted {
+            Ok(None) => return,
+            Ok(Some(operations)) => (Outcome::Deleted, operations.clone(), None),
+            Err(error) => {
+                let outcome = Outcome::in_policy_run(error);
+                (outcome, error.operations.clone(), Some(error.clone()))
+            }
+        };
+        self.record(copy, outcome, operations, error);
+    }
+
+    pub fn record_planned_deletion(&self, copy: ExistingCopy) {
+        self.record(copy, Outcome::Planned, Vec::new(), None);
+    }
+
+    fn record(
         &self,
         copy: ExistingCopy,
         outcome: Outcome,
@@ -110,32 +125,6 @@ impl Destination<'_> {
                 operations,
                 error,
             }));
-    }
-
-    /// Makes the calls that delete a copy. Returns `None` if there is nothing to delete any more.
-    ///
-    /// Another run at the same time may have replaced a failed copy: its name is then that of a good
-    /// one. So a failed copy is looked up again, and its deletion is not retried. No run replaces
-    /// what retention does not keep.
-    async fn call_delete(&self, copy: &ExistingCopy) -> Result<Option<Vec<Operation>>, ApiError> {
-        let deadline = self.run.deadline.all;
-        let mut retry = Retry::UntilDeadline;
-        if copy.state == SnapshotState::Error {
-            let found = self
-                .run
-                .lightsail
-                .find_snapshot(self.region, &copy.name, deadline)
-                .await?;
-            if found.is_some_and(|found| found.state != SnapshotState::Error) {
-                return Ok(None);
-            }
-            retry = Retry::Never;
-        }
-        self.run
-            .lightsail
-            .delete_snapshot(self.region, copy.source.kind, &copy.name, retry, deadline)
-            .await
-            .map(Some)
     }
 }
 

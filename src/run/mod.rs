@@ -1,32 +1,34 @@
 //! Carries out what an event or a plan asks for: the only place that changes anything in AWS.
 //!
 //! It decides nothing. It adds order, concurrency and deadlines: in each destination first the
-//! copies, then the tags, then the deletions, at most [`CALLS_AT_ONCE`] at once. A run can end
-//! after any step, and the next one continues.
+//! copies, then the tags, then the deletions. One attempt of everything comes first, and nothing that
+//! fails or hangs takes the place of the rest. A run can end after any step, and the next one
+//! continues.
 
 mod apply;
 mod check;
-mod copies;
-mod copy;
 mod deletions;
 mod destination;
 mod drill;
-mod name_owner;
 mod observe;
+mod owner;
+mod preview;
 mod recorder;
-mod slots;
+mod rounds;
+mod starts;
+mod tags;
 
 use std::collections::BTreeMap;
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::future::join_all;
 use jiff::Timestamp;
 
-pub use self::copy::{preview, start};
 pub use self::recorder::Recorder;
 
 use self::destination::RunContext;
+use self::starts::{Start, Starts};
 use crate::deadline::Deadline;
-use crate::lightsail::{CALLS_AT_ONCE, Lightsail};
+use crate::lightsail::Lightsail;
 use crate::model::copy::SnapshotCopy;
 use crate::model::coverage::{Coverage, CoverageStatus};
 use crate::model::event::{CopyResult, DrillResult, Event, IdleRule, Outcome};
@@ -34,8 +36,8 @@ use crate::model::policy::Policy;
 use crate::model::region::Region;
 use crate::plan::{MassDeletion, Plan, plan, rules_selecting_nothing};
 
-/// Starts an event's copies, at most [`CALLS_AT_ONCE`] at once in a destination, and records each
-/// when it ends. A dry run only looks.
+/// Starts an event's copies, all destinations at once, and records each when it ends. A dry run only
+/// looks.
 pub async fn copies(
     lightsail: &Lightsail,
     copies: Vec<SnapshotCopy>,
@@ -43,27 +45,21 @@ pub async fn copies(
     deadline: Deadline,
     recorder: &Recorder<'_>,
 ) {
-    let mut by_destination: BTreeMap<Region, Vec<(usize, SnapshotCopy)>> = BTreeMap::new();
-    for (index, copy) in copies.into_iter().enumerate() {
+    let mut by_destination: BTreeMap<Region, Vec<Start>> = BTreeMap::new();
+    for (position, copy) in copies.into_iter().enumerate() {
         let destination = by_destination.entry(copy.destination).or_default();
-        destination.push((index, copy));
+        destination.push(Start::new(copy, position, None));
     }
-    let streams = by_destination.into_values().map(|copies| {
-        stream::iter(copies)
-            .map(|(position, copy)| async move {
-                let result = if dry_run {
-                    preview(lightsail, copy, deadline).await
-                } else {
-                    start(lightsail, copy, deadline).await
-                };
-                CopyResult { position, ..result }
-            })
-            .buffer_unordered(CALLS_AT_ONCE)
+    let destinations = by_destination.into_values().map(|starts| async move {
+        match dry_run {
+            true => preview::preview_all(lightsail, starts, deadline, recorder).await,
+            false => {
+                let starts = Starts::for_event(lightsail, recorder, deadline, starts);
+                starts.run().await;
+            }
+        }
     });
-    let mut all = stream::select_all(streams);
-    while let Some(result) = all.next().await {
-        recorder.record(Event::CopyResult(result));
-    }
+    join_all(destinations).await;
 }
 
 /// What a policy run may do.

@@ -7,18 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join, join_all};
-use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::recorder::Recorder;
+use super::rounds::rounds;
 use crate::deadline::Deadline;
-use crate::lightsail::{CALLS_AT_ONCE, Lightsail};
+use crate::lightsail::{Lightsail, Until};
 use crate::model::event::{Event, ReadFailure};
-use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::failure::ErrorKind;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::model::resource::{AutoSnapshot, Resource, ResourceId, ResourceKind};
+use crate::model::resource::{Resource, ResourceId, ResourceKind};
 use crate::plan::{DestinationInventory, Inventory, sources_to_query};
 
 /// Reads what a run of `policy` at `now` needs to know, and records what could not be read.
@@ -52,18 +52,8 @@ pub async fn observe(
         }
     }
     let sources = sources_to_query(policy, &inventory, now);
-    let queried = query_auto_snapshots(lightsail, sources, deadline.observe).await;
-    for (source, snapshots) in queried {
-        if let Err(error) = &snapshots {
-            unread(ReadFailure {
-                region: source.region,
-                operation: "GetAutoSnapshots",
-                source: Some(source.name.clone()),
-                error: error.clone(),
-            });
-        }
-        inventory.auto_snapshots.insert(source, snapshots);
-    }
+    let deadline = deadline.observe;
+    query_auto_snapshots(lightsail, sources, deadline, &mut inventory, recorder).await;
     inventory
 }
 
@@ -124,30 +114,51 @@ async fn read_destination(
     Ok(destination)
 }
 
-type AutoSnapshots = Result<Vec<AutoSnapshot>, ApiError>;
-
-/// Queries the automatic snapshots of sources, at most [`CALLS_AT_ONCE`] at once in a Region.
+/// Queries the automatic snapshots of sources, and adds them to the inventory. Records those that could
+/// not be read.
 async fn query_auto_snapshots(
     lightsail: &Lightsail,
     sources: Vec<ResourceId>,
     deadline: Instant,
-) -> Vec<(ResourceId, AutoSnapshots)> {
+    inventory: &mut Inventory,
+    recorder: &Recorder<'_>,
+) {
     let mut by_region: BTreeMap<Region, Vec<ResourceId>> = BTreeMap::new();
     for source in sources {
         by_region.entry(source.region).or_default().push(source);
     }
-    let queries = by_region.into_values().map(|sources| {
-        stream::iter(sources)
-            .map(|source| async move {
-                let snapshots = lightsail.auto_snapshots(source.region, &source.name, deadline);
-                let snapshots = match snapshots.await {
-                    // Deleted since the list was read.
-                    Err(error) if error.kind == ErrorKind::NotFound => Ok(Vec::new()),
-                    answered => answered,
-                };
-                (source, snapshots)
-            })
-            .buffer_unordered(CALLS_AT_ONCE)
+    let attempt = async |source: &ResourceId| {
+        let until = Until::once(deadline);
+        let snapshots = lightsail.auto_snapshots(source.region, &source.name, until);
+        match snapshots.await {
+            // Deleted since the list was read.
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(Vec::new()),
+            answered => answered,
+        }
+    };
+    let regions = by_region.into_values().map(|sources| async move {
+        let mut queried = Vec::with_capacity(sources.len());
+        rounds(
+            lightsail,
+            sources,
+            deadline,
+            attempt,
+            |source, snapshots| {
+                queried.push((source, snapshots));
+            },
+        )
+        .await;
+        queried
     });
-    stream::select_all(queries).collect().await
+    for (source, snapshots) in join_all(regions).await.into_iter().flatten() {
+        if let Err(error) = &snapshots {
+            recorder.record(Event::RegionUnread(ReadFailure {
+                region: source.region,
+                operation: "GetAutoSnapshots",
+                source: Some(source.name.clone()),
+                error: error.clone(),
+            }));
+        }
+        inventory.auto_snapshots.insert(source, snapshots);
+    }
 }

@@ -467,7 +467,7 @@ async fn an_empty_response_does_not_count_as_acceptance() {
         let fault = page(200, "application/x-amz-json-1.1", body);
         deployed
             .emulator
-            .fault_next(Operation::CopySnapshot, 1, fault);
+            .fault_next(Operation::CopySnapshot, 9, fault);
         let invocation = deployed.send(&dated("x1", "us-east-1")).await;
         let line = failed_line(&invocation, "x1");
         assert_eq!(

@@ -123,7 +123,7 @@ impl DrillRun<'_> {
 
     /// Checks an instance until it passes, at most [`ROUNDS`] times.
     async fn checks(&self, address: Option<&str>) -> Rounds {
-        let deadline = self.to.run.deadline.look_ups;
+        let deadline = self.to.run.deadline.checks;
         let mut rounds = Rounds::default();
         for round in 0..ROUNDS {
             if round > 0 {

@@ -20,8 +20,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lightsail_snapshot_copier::{
-    CopySource, Deadline, Lightsail, NameOrigin, Region, ResourceKind, Retry, Snapshot,
-    SnapshotCopy, SnapshotName, preview, start,
+    CopyResult, CopySource, Deadline, Lightsail, NameOrigin, Recorder, Region, ResourceKind,
+    RunEvent, Snapshot, SnapshotCopy, SnapshotName, Until, run_copies,
 };
 use tokio::time::Instant;
 
@@ -57,6 +57,17 @@ const TIME: Duration = Duration::from_secs(20);
 /// The upper limit of calls within `TIME`. Pauses between attempts grow to seconds.
 const MOST_CALLS: usize = 50;
 
+/// The result of an event with one copy.
+async fn copy(lightsail: &Lightsail, copy: SnapshotCopy, dry_run: bool) -> CopyResult {
+    let recorder = Recorder::new(&|_| {});
+    let deadline = Deadline::for_copies(TIME);
+    run_copies(lightsail, vec![copy], dry_run, deadline, &recorder).await;
+    match recorder.into_events().pop() {
+        Some(RunEvent::CopyResult(result)) => result,
+        other => panic!("not the result of a copy: {other:?}"),
+    }
+}
+
 async fn run(letter: u8, wire: &Arc<Wire>) {
     let lightsail = Lightsail::new(config(wire), 0);
     let region = "us-east-1".parse::<Region>().unwrap();
@@ -69,10 +80,10 @@ async fn run(letter: u8, wire: &Arc<Wire>) {
             Ok(operations) => wire.check_operations(&operations),
             Err(failure) => wire.check_failed_change(&failure),
         },
-        b'm' => wire.check_copy(start(&lightsail, dated(), Deadline::for_copies(TIME)).await),
-        b'M' => wire.check_copy(start(&lightsail, manual(), Deadline::for_copies(TIME)).await),
-        b'l' => wire.check_copy(preview(&lightsail, dated(), Deadline::for_copies(TIME)).await),
-        b'L' => wire.check_copy(preview(&lightsail, manual(), Deadline::for_copies(TIME)).await),
+        b'm' => wire.check_copy(copy(&lightsail, dated(), false).await),
+        b'M' => wire.check_copy(copy(&lightsail, manual(), false).await),
+        b'l' => wire.check_copy(copy(&lightsail, dated(), true).await),
+        b'L' => wire.check_copy(copy(&lightsail, manual(), true).await),
         b'f' => match lightsail.find_snapshot(region, "web-1", deadline).await {
             Ok(Some(snapshot)) => wire.check_snapshot(&snapshot),
             Ok(None) => wire.check_not_found(),
@@ -125,13 +136,13 @@ async fn run(letter: u8, wire: &Arc<Wire>) {
             }
         }
         b'x' | b'X' => {
-            let (kind, tries) = if letter == b'x' {
-                (instance, Retry::UntilDeadline)
+            let (kind, until) = if letter == b'x' {
+                (instance, deadline.into())
             } else {
-                (disk, Retry::Never)
+                (disk, Until::once(deadline))
             };
             match lightsail
-                .delete_snapshot(region, kind, "web-1", tries, deadline)
+                .delete_snapshot(region, kind, "web-1", until)
                 .await
             {
                 Ok(operations) if wire.last_is_an_error() => assert_eq!(operations, []),
