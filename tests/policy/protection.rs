@@ -502,15 +502,22 @@ async fn if_the_newest_copy_disappears_the_others_stay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mass_deletion_fails_in_a_dry_run_too_and_needs_permission() {
+async fn a_mass_deletion_needs_permission_and_a_dry_run_answers_it() {
     let (function, _) = function_with_copies(6);
     let dry = function.invoke(r#"{ "dryRun": true }"#).await;
+    let deletions = dry.answer()["deletions"].as_array().unwrap();
+    assert_eq!(deletions.len(), 5);
+    for deletion in deletions {
+        let found = (&deletion["outcome"], &deletion["error"]["code"]);
+        assert_eq!(found, (&json!("failed"), &json!("MassDeletion")));
+    }
+    assert_eq!(dry.answer()["summary"]["failed"], 5);
     let run = function.invoke("{}").await;
+    let (error_type, message) = run.error();
+    assert_eq!(error_type, "CopyFailed");
+    assert_eq!(message.lines().count(), 5, "{message}");
+    assert!(message.contains("MassDeletion") && message.contains("allowMassDeletion"));
     for run in [&dry, &run] {
-        let (error_type, message) = run.error();
-        assert_eq!(error_type, "CopyFailed");
-        assert_eq!(message.lines().count(), 5, "{message}");
-        assert!(message.contains("MassDeletion") && message.contains("allowMassDeletion"));
         assert_eq!(run.changes(), [""; 0]);
     }
     let allowed = function
