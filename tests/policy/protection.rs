@@ -156,8 +156,8 @@ fn a_first_copy_is_pending_for_a_limited_time() {
     let base = account("").with(&source, &[TODAY]);
     let pending = |hours| started(&source, TODAY, SnapshotState::Pending, hours);
     let with = |snapshot| status(&base.clone().there("us-east-1", snapshot), &source);
-    assert_eq!(with(pending(47)), CoverageStatus::Pending);
-    assert_eq!(with(pending(49)), CoverageStatus::Unprotected);
+    assert_eq!(with(pending(35)), CoverageStatus::Pending);
+    assert_eq!(with(pending(37)), CoverageStatus::Unprotected);
     let failed = started(&source, TODAY, SnapshotState::Error, 1);
     assert_eq!(with(failed), CoverageStatus::Unprotected);
     let failed = started(&source, TODAY, SnapshotState::Error, 7);
@@ -316,9 +316,9 @@ fn a_new_source_is_pending_until_its_first_automatic_snapshot() {
         resource.created_at = Some(noon() - SignedDuration::from_hours(hours));
         account
     };
-    assert_eq!(status(&created(47, &[]), &web()), CoverageStatus::Pending);
+    assert_eq!(status(&created(35, &[]), &web()), CoverageStatus::Pending);
     assert_eq!(
-        status(&created(49, &[]), &web()),
+        status(&created(37, &[]), &web()),
         CoverageStatus::Unprotected
     );
     let mut off = created(1, &[]);
