@@ -111,13 +111,13 @@ dry_run() { # shows what the next run would do
     aws lambda invoke --function-name "$(function_name)" --cli-read-timeout 0 --payload fileb://payload.json \
         answer.json > /dev/null
     jq -r '
-        (if .errorType
-            then .errorMessage, "A failed dry run answers only what would fail. The log of the function has the whole plan."
-            else "summary: \(.summary | tojson)" end),
+        def why: if .error then " (\(.error.code): \(.error.message))" else "" end;
+        (if .errorType then .errorMessage else "summary: \(.summary | tojson)" end),
+        (.unread[]? | "\(.region) could not be read: \(.operation)\(why)"),
         (.rulesSelectingNothing[]? | "selects nothing: \(.)"),
-        (.deletions[]? | "delete \(.region) \(.snapshotName): \(.outcome)"),
-        (.copies[]? | select(.outcome != "exists") | "copy to \(.destinationRegion) \(.targetSnapshotName): \(.outcome)"),
-        (.drills[]? | "drill in \(.destinationRegion) \(.instanceName): \(.outcome)"),
+        (.deletions[]? | "delete \(.region) \(.snapshotName): \(.outcome)\(why)"),
+        (.copies[]? | select(.outcome != "exists") | "copy to \(.destinationRegion) \(.targetSnapshotName): \(.outcome)\(why)"),
+        (.drills[]? | "drill in \(.destinationRegion) \(.instanceName): \(.outcome)\(why)"),
         (.coverage[]? | select(.status != "protected" and .status != "pending")
             | "\(.status) in \(.destinationRegion): \(.sourceRegion)/\(.sourceResourceName) (\(.reason))")
     ' answer.json

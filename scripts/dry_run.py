@@ -33,19 +33,23 @@ def invoke(stack, region, payload):
     return json.load(client.invoke(FunctionName=name, Payload=json.dumps(payload))["Payload"])
 
 
+def why(entry):
+    return f" ({entry['error']['code']}: {entry['error']['message']})" if "error" in entry else ""
+
+
 def report(answer):
     """The lines to show for an answer: first what needs attention."""
     lines = [answer["errorMessage"]] if "errorType" in answer else [f"summary: {json.dumps(answer['summary'])}"]
-    if "errorType" in answer:
-        lines.append("A failed dry run answers only what would fail. The function's log has the whole plan.")
+    for failure in answer.get("unread", []):
+        lines.append(f"{failure['region']} could not be read: {failure['operation']}{why(failure)}")
     lines += [f"selects nothing: {rule}" for rule in answer.get("rulesSelectingNothing", [])]
     for deletion in answer.get("deletions", []):
-        lines.append(f"delete {deletion['region']} {deletion['snapshotName']}: {deletion['outcome']}")
+        lines.append(f"delete {deletion['region']} {deletion['snapshotName']}: {deletion['outcome']}{why(deletion)}")
     for copy in answer.get("copies", []):
         if copy["outcome"] != "exists":
-            lines.append(f"copy to {copy['destinationRegion']} {copy['targetSnapshotName']}: {copy['outcome']}")
+            lines.append(f"copy to {copy['destinationRegion']} {copy['targetSnapshotName']}: {copy['outcome']}{why(copy)}")
     for drill in answer.get("drills", []):
-        lines.append(f"drill in {drill['destinationRegion']} {drill['instanceName']}: {drill['outcome']}")
+        lines.append(f"drill in {drill['destinationRegion']} {drill['instanceName']}: {drill['outcome']}{why(drill)}")
     for entry in answer.get("coverage", []):
         if entry["status"] not in ("protected", "pending"):
             source = f"{entry['sourceRegion']}/{entry['sourceResourceName']}"
@@ -67,7 +71,7 @@ def main():
     print("policy:", json.dumps(payload["policy"]))
     answer = invoke(found["stack_name"], found["region"], payload)
     print("\n".join(report(answer)))
-    sys.exit("errorType" in answer)
+    sys.exit("errorType" in answer or "unread" in answer or answer["summary"]["failed"] > 0)
 
 
 if __name__ == "__main__":

@@ -104,10 +104,12 @@ def test_the_dry_run_shows_what_needs_attention():
     answer = {
         "summary": {"planned": 1},
         "rulesSelectingNothing": ["sources[1]"],
+        "unread": [{"region": "eu-west-1", "operation": "GetDisks", "error": {"code": "AccessDeniedException", "message": "no"}}],
         "deletions": [{"region": "us-east-1", "snapshotName": "a", "outcome": "planned"}],
         "copies": [
             {"destinationRegion": "us-east-1", "targetSnapshotName": "b", "outcome": "planned"},
             {"destinationRegion": "us-east-1", "targetSnapshotName": "c", "outcome": "exists"},
+            {"destinationRegion": "us-east-1", "targetSnapshotName": "g", "outcome": "failed", "error": {"code": "NameInUse", "message": "no"}},
         ],
         "drills": [{"destinationRegion": "us-east-1", "instanceName": "drill-f-2026-11-22", "outcome": "planned"}],
         "coverage": [
@@ -117,11 +119,12 @@ def test_the_dry_run_shows_what_needs_attention():
     }
     assert dry_run.report(answer) == [
         'summary: {"planned": 1}',
+        "eu-west-1 could not be read: GetDisks (AccessDeniedException: no)",
         "selects nothing: sources[1]",
         "delete us-east-1 a: planned",
         "copy to us-east-1 b: planned",
+        "copy to us-east-1 g: failed (NameInUse: no)",
         "drill in us-east-1 drill-f-2026-11-22: planned",
         "unprotected in us-east-1: us-west-2/d (off)",
     ]
-    failed = dry_run.report({"errorType": "CopyFailed", "errorMessage": "MassDeletion"})
-    assert failed[0] == "MassDeletion" and "whole plan" in failed[1]
+    assert dry_run.report({"errorType": "InvalidPolicy", "errorMessage": "sources: required"}) == ["sources: required"]

@@ -154,10 +154,7 @@ impl Handler {
                 let recorder = Recorder::new(&log);
                 run::copies(&self.lightsail, copies, dry_run, deadline, &recorder).await;
                 let events = recorder.into_events();
-                match report::failure_message(&events) {
-                    Some(message) => Err(InvocationError::CopyFailed(message)),
-                    None => Ok(Response::for_copies(dry_run, &events)),
-                }
+                end(dry_run, &events, Response::for_copies)
             }
             Job::Policy(policy) => self.run_policy(&policy, false, mode, time, context).await,
             Job::DeployedPolicy => match &self.policy {
@@ -192,12 +189,21 @@ impl Handler {
             let record = report::metric_record(name, request_id, now, &events, throttles);
             self.log.write_metrics(&record);
         }
-        match report::failure_message(&events) {
-            Some(message) if report::only_drills_failed(&events) => {
-                Err(InvocationError::DrillFailed(message))
-            }
-            Some(message) => Err(InvocationError::CopyFailed(message)),
-            None => Ok(Response::for_run(mode.dry_run, &events)),
-        }
+        end(mode.dry_run, &events, Response::for_run)
+    }
+}
+
+/// The answer, or the function error if something failed. A dry run answers whatever it found.
+fn end(
+    dry_run: bool,
+    events: &[RunEvent],
+    answer: fn(bool, &[RunEvent]) -> Response,
+) -> Result<Response, InvocationError> {
+    match report::failure_message(events) {
+        Some(message) if !dry_run => Err(match report::only_drills_failed(events) {
+            true => InvocationError::DrillFailed(message),
+            false => InvocationError::CopyFailed(message),
+        }),
+        _ => Ok(answer(dry_run, events)),
     }
 }

@@ -15,7 +15,7 @@ use crate::model::resource::ResourceKind;
 use crate::model::retention::Retention;
 use crate::model::{Excerpt, InvalidValue};
 
-const MAX_RECOVERY_POINT_AGE_HOURS: f64 = 48.0;
+const MAX_RECOVERY_POINT_AGE_HOURS: f64 = 36.0;
 const MAX_COPIES_IN_PROGRESS: u32 = 20;
 
 /// The most bytes of all `names` and `exceptNames` of a policy. A [`Pattern`] takes up to 64 bytes of memory for each.
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(policy.destinations, [region("us-east-1")]);
         assert_eq!(policy.retention, None);
         assert!(!policy.backfill);
-        assert_eq!(policy.max_recovery_point_age_hours, 48.0);
+        assert_eq!(policy.max_recovery_point_age_hours, 36.0);
         assert_eq!(policy.max_copies_in_progress, 20);
         assert_eq!(policy.drills, None);
         for kind in [ResourceKind::Instance, ResourceKind::Disk] {

@@ -10,15 +10,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::failure::{ApiError, ErrorDetails, ErrorKind};
 use crate::model::operation::Operation;
 use crate::model::region::Region;
-
-/// Refusals that pass without any change.
-const NOT_YET: &[&str] = &[
-    "AccountSetupInProgressException",
-    "RegionSetupInProgressException",
-];
 
 /// Expired credentials.
 pub const EXPIRED_CREDENTIALS: &[&str] = &["ExpiredToken", "ExpiredTokenException"];
@@ -127,11 +121,14 @@ fn error_answer(
         "" => "ConnectionFailure",
         name => name,
     };
-    ApiError {
-        may_have_happened: matches!(kind, ErrorKind::ServiceFault | ErrorKind::NoAnswer),
+    let details = ErrorDetails {
         reason,
         tip: text(body.tip),
         request_id: answer.request_id().map(str::to_owned),
+    };
+    ApiError {
+        may_have_happened: matches!(kind, ErrorKind::ServiceFault | ErrorKind::NoAnswer),
+        details: Box::new(details),
         ..ApiError::new(kind, code, message)
     }
 }
@@ -165,7 +162,7 @@ fn kind(operation: &str, name: &str, message: &str, status: u16) -> ErrorKind {
         ErrorKind::Expired
     } else if is_copy && speaks_of_limit(name, &message) {
         ErrorKind::TooManyCopies
-    } else if is(NOT_YET) {
+    } else if name.ends_with("SetupInProgressException") {
         ErrorKind::NotYet
     } else if is(&["NotFoundException", "DoesNotExist"]) {
         ErrorKind::NotFound
@@ -534,7 +531,7 @@ mod tests {
             let error = answered("GetDiskSnapshot", 400, header, &body);
             assert_eq!(error.kind, ErrorKind::NotFound, "{header:?} {body}");
             assert_eq!(error.code, code, "{header:?} {body}");
-            assert_eq!(error.reason.as_deref(), reason, "{header:?} {body}");
+            assert_eq!(error.details.reason.as_deref(), reason, "{header:?} {body}");
             assert_eq!(error.message, "HTTP status 400, without a message");
         }
     }
@@ -703,7 +700,7 @@ mod tests {
             let expected = answered(operation, status, None, &bare.into());
             let found = answered(operation, status, header, &full.into());
             prop_assert_eq!(&found.code, name);
-            let without_details = ApiError { reason: None, tip: None, ..found };
+            let without_details = ApiError { details: Box::default(), ..found };
             prop_assert_eq!(without_details, expected);
         }
 

@@ -6,9 +6,7 @@ use serde_with::skip_serializing_none;
 use super::operation::Operation;
 
 /// A failed call, or a reason to make none. Serializes to the `error` of an answer.
-#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[serde(rename_all = "camelCase")]
 #[error("{code}: {message}")]
 pub struct ApiError {
     /// The name of Lightsail's exception, or one of this function: `Timeout`, `ConnectionFailure`,
@@ -26,11 +24,19 @@ pub struct ApiError {
     /// The Operations of a call that Lightsail accepted and reports as failed.
     #[serde(skip)]
     pub operations: Vec<Operation>,
-    /// Lightsail's finer code, where it differs from the exception's name.
+    #[serde(flatten)]
+    pub details: Box<ErrorDetails>,
+}
+
+/// What else Lightsail's last answer said.
+#[skip_serializing_none]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorDetails {
+    /// The finer code, where it differs from the exception's name.
     pub reason: Option<String>,
-    /// Lightsail's advice.
+    /// Advice.
     pub tip: Option<String>,
-    /// Lightsail's request id of the last answer.
     pub request_id: Option<String>,
 }
 
@@ -76,9 +82,7 @@ impl ApiError {
             kind,
             may_have_happened: false,
             operations: Vec::new(),
-            reason: None,
-            tip: None,
-            request_id: None,
+            details: Box::default(),
         }
     }
 
@@ -120,10 +124,13 @@ mod tests {
         let error = ApiError::new(ErrorKind::NotYet, "SomeException", "No.".to_owned());
         let bare = json!({ "code": "SomeException", "message": "No.", "retryable": true });
         assert_eq!(serde_json::to_value(&error).unwrap(), bare);
-        let error = ApiError {
+        let details = ErrorDetails {
             reason: Some("DoesNotExist".to_owned()),
             tip: Some("Check the name.".to_owned()),
             request_id: Some("7d9f".to_owned()),
+        };
+        let error = ApiError {
+            details: Box::new(details),
             ..ApiError::found("NotFoundException", "No.".to_owned())
         };
         let full = json!({

@@ -33,10 +33,13 @@ const LOCATION: [(&str, &str); 2] = [
 ];
 
 /// The members of an error.
-const ERROR: [(&str, &str); 3] = [
+const ERROR: [(&str, &str); 6] = [
     ("code", "errorCode"),
     ("message", "errorMessage"),
     ("retryable", "retryable"),
+    ("reason", "errorReason"),
+    ("tip", "errorTip"),
+    ("requestId", "awsRequestId"),
 ];
 
 /// Logs an event: a line for each Operation that Lightsail returned, or one line if there is none.

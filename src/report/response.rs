@@ -30,6 +30,8 @@ pub struct Response {
     deletions: Option<Vec<Box<RawValue>>>,
     coverage: Option<Vec<Box<RawValue>>>,
     drills: Option<Vec<Box<RawValue>>>,
+    /// The Regions and sources that a dry run could not read. Absent if there are none.
+    unread: Option<Vec<Box<RawValue>>>,
     /// Absent if there are none.
     rules_selecting_nothing: Option<Vec<String>>,
     omitted: Option<Omitted>,
@@ -49,12 +51,13 @@ pub(super) struct Summary {
 
 /// The number of entries left out to keep the answer small enough.
 #[skip_serializing_none]
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 struct Omitted {
     copies: usize,
     coverage: usize,
     deletions: usize,
     drills: Option<usize>,
+    unread: Option<usize>,
 }
 
 impl Response {
@@ -70,48 +73,58 @@ impl Response {
     /// The answer to a policy run. Entries that need the least attention are left out first if it
     /// would be larger than 200 KB.
     pub fn for_run(dry_run: bool, events: &[Event]) -> Self {
-        let mut results: Vec<&CopyResult> = events
-            .iter()
-            .filter_map(Event::try_as_copy_result_ref)
-            .collect();
-        results.sort_by_key(|result| result.position);
-        let copies = results.iter().map(|copy| (copy.outcome.into(), *copy));
-        let mut copies = Entries::new(copies);
+        let copies = events.iter().filter_map(Event::try_as_copy_result_ref);
+        let mut copies: Vec<&CopyResult> = copies.collect();
+        copies.sort_by_key(|result| result.position);
         let coverage = events.iter().filter_map(Event::try_as_coverage_ref);
-        let mut coverage = Entries::new(coverage.map(|entry| (entry.status.into(), entry)));
         let deletions = events.iter().filter_map(Event::try_as_delete_result_ref);
-        let deletions =
-            deletions.map(|result| (result.outcome.into(), DeletionEntry::from(result)));
-        let mut deletions = Entries::new(deletions);
+        let deletions = deletions.map(DeletionEntry::from);
         let drills = events.iter().filter_map(Event::try_as_drill_result_ref);
-        let mut drills = Entries::new(drills.map(|drill| (drill.outcome.into(), drill)));
-        // Each destination of a policy with drills has this event.
-        let has_drills = events
-            .iter()
-            .any(|event| matches!(event, Event::DrillInstances(_)));
-        let lists = [&copies, &coverage, &deletions, &drills];
-        let bytes = ENVELOPE_BYTES + lists.into_iter().map(Entries::bytes).sum::<usize>();
+        let unread = events.iter().filter_map(Event::try_as_region_unread_ref);
+        let mut lists = [
+            Entries::new(copies.iter().map(|copy| (copy.outcome.into(), *copy))),
+            Entries::new(coverage.map(|entry| (entry.status.into(), entry))),
+            Entries::new(deletions.map(|entry| (entry.outcome.into(), entry))),
+            Entries::new(drills.map(|drill| (drill.outcome.into(), drill))),
+            Entries::new(unread.map(|failure| (Attention::Problem, failure))),
+        ];
+        let bytes = ENVELOPE_BYTES + lists.iter().map(Entries::bytes).sum::<usize>();
         let mut excess = bytes.saturating_sub(MAX_BYTES);
-        let mut omitted = Omitted::default();
+        let mut omitted = [0; 5];
         for attention in Attention::ALL {
-            omitted.copies += copies.omit(attention, &mut excess);
-            omitted.coverage += coverage.omit(attention, &mut excess);
-            omitted.deletions += deletions.omit(attention, &mut excess);
-            let drills = drills.omit(attention, &mut excess);
-            omitted.drills = has_drills.then(|| omitted.drills.unwrap_or_default() + drills);
+            for (list, omitted) in lists.iter_mut().zip(&mut omitted) {
+                *omitted += list.omit(attention, &mut excess);
+            }
         }
+        // Each destination of a policy with drills has this event.
+        let mut with_drills = events.iter().filter_map(Event::try_as_drill_instances_ref);
+        let has_drills = with_drills.next().is_some();
         let idle = events.iter().filter_map(Event::try_as_selects_nothing_ref);
         let idle = idle.map(|idle| idle.rule.clone()).take(MAX_RULES);
         let idle: Vec<String> = idle.collect();
+        let [copies, coverage, deletions, drills, unread] = lists.map(Entries::into_json);
         Self {
             dry_run,
             summary: Summary::new(events),
-            copies: copies.into_json(),
-            deletions: Some(deletions.into_json()),
-            coverage: Some(coverage.into_json()),
-            drills: has_drills.then(|| drills.into_json()),
+            copies,
+            deletions: Some(deletions),
+            coverage: Some(coverage),
+            drills: has_drills.then_some(drills),
+            unread: (!unread.is_empty()).then_some(unread),
             rules_selecting_nothing: (!idle.is_empty()).then_some(idle),
-            omitted: (bytes > MAX_BYTES).then_some(omitted),
+            omitted: (bytes > MAX_BYTES).then(|| Omitted::new(omitted, has_drills)),
+        }
+    }
+}
+
+impl Omitted {
+    fn new([copies, coverage, deletions, drills, unread]: [usize; 5], has_drills: bool) -> Self {
+        Self {
+            copies,
+            coverage,
+            deletions,
+            drills: has_drills.then_some(drills),
+            unread: (unread > 0).then_some(unread),
         }
     }
 }

@@ -137,6 +137,33 @@ async fn a_source_that_is_deleted_during_a_run_is_deferred() {
 }
 
 #[tokio::test]
+async fn log_and_answer_have_what_lightsail_said() {
+    let mut deployed = Deployed::new(BINARY).await;
+    let copy = Operation::CopySnapshot;
+    deployed.emulator.fault_next(copy, 1, does_not_exist());
+    let invocation = deployed.send(&policy("WordPress-1")).await;
+    let error = invocation.answer()["copies"][0]["error"].clone();
+    let request_id = error["requestId"].as_str().unwrap();
+    assert_eq!(
+        error,
+        json!({
+            "code": "NotFoundException", "message": "It does not exist.", "retryable": false,
+            "reason": "DoesNotExist", "tip": "Check the name.", "requestId": request_id,
+        })
+    );
+    let [line] = invocation.events("copy_result").try_into().unwrap();
+    for (key, value) in [
+        ("errorCode", "NotFoundException"),
+        ("errorReason", "DoesNotExist"),
+        ("errorTip", "Check the name."),
+        ("awsRequestId", request_id),
+    ] {
+        assert_eq!(line[key], value, "{line:#}");
+    }
+    assert_ne!(line["requestId"], request_id);
+}
+
+#[tokio::test]
 async fn a_limit_in_any_wording_defers_a_policys_copies() {
     for (name, message) in [
         (

@@ -66,10 +66,12 @@ async fn a_dry_run_without_any_response_ends_in_time() {
         .function
         .invoke(event.to_string(), TIMEOUTS[0])
         .await;
-    assert_eq!(invocation.error().0, "CopyFailed");
-    for line in invocation.events("copy_result") {
+    let answer = invocation.answer();
+    assert_eq!(answer["summary"]["failed"], 10);
+    for copy in answer["copies"].as_array().unwrap() {
+        let error = &copy["error"];
         assert_eq!(
-            (&line["errorCode"], &line["retryable"]),
+            (&error["code"], &error["retryable"]),
             (&json!("Timeout"), &json!(true))
         );
     }

@@ -89,13 +89,17 @@ fn source_rule() -> impl Strategy<Value = Value> {
     let parts = (
         select(&SOURCE_REGIONS),
         option::weighted(0.4, subsequence(names, 1..=5)),
+        option::weighted(0.2, subsequence(vec!["web-1", "shop.*"], 0..=2)),
         option::weighted(0.3, subsequence(vec!["Instance", "Disk"], 1..=2)),
         option::weighted(0.3, select(vec!["dr", "*"])),
     );
-    parts.prop_map(|(of_region, names, types, tag)| {
+    parts.prop_map(|(of_region, names, except, types, tag)| {
         let mut rule = json!({ "region": of_region });
         if let Some(names) = names {
             rule["names"] = json!(names);
+        }
+        if let Some(except) = except {
+            rule["exceptNames"] = json!(except);
         }
         if let Some(types) = types {
             rule["types"] = json!(types);
@@ -456,6 +460,7 @@ pub fn any_json() -> impl Strategy<Value = Value> {
         select(vec![
             "region",
             "names",
+            "exceptNames",
             "types",
             "tags",
             "sources",

@@ -156,8 +156,8 @@ fn a_first_copy_is_pending_for_a_limited_time() {
     let base = account("").with(&source, &[TODAY]);
     let pending = |hours| started(&source, TODAY, SnapshotState::Pending, hours);
     let with = |snapshot| status(&base.clone().there("us-east-1", snapshot), &source);
-    assert_eq!(with(pending(47)), CoverageStatus::Pending);
-    assert_eq!(with(pending(49)), CoverageStatus::Unprotected);
+    assert_eq!(with(pending(35)), CoverageStatus::Pending);
+    assert_eq!(with(pending(37)), CoverageStatus::Unprotected);
     let failed = started(&source, TODAY, SnapshotState::Error, 1);
     assert_eq!(with(failed), CoverageStatus::Unprotected);
     let failed = started(&source, TODAY, SnapshotState::Error, 7);
@@ -316,9 +316,9 @@ fn a_new_source_is_pending_until_its_first_automatic_snapshot() {
         resource.created_at = Some(noon() - SignedDuration::from_hours(hours));
         account
     };
-    assert_eq!(status(&created(47, &[]), &web()), CoverageStatus::Pending);
+    assert_eq!(status(&created(35, &[]), &web()), CoverageStatus::Pending);
     assert_eq!(
-        status(&created(49, &[]), &web()),
+        status(&created(37, &[]), &web()),
         CoverageStatus::Unprotected
     );
     let mut off = created(1, &[]);
@@ -502,15 +502,22 @@ async fn if_the_newest_copy_disappears_the_others_stay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mass_deletion_fails_in_a_dry_run_too_and_needs_permission() {
+async fn a_mass_deletion_needs_permission_and_a_dry_run_answers_it() {
     let (function, _) = function_with_copies(6);
     let dry = function.invoke(r#"{ "dryRun": true }"#).await;
+    let deletions = dry.answer()["deletions"].as_array().unwrap();
+    assert_eq!(deletions.len(), 5);
+    for deletion in deletions {
+        let found = (&deletion["outcome"], &deletion["error"]["code"]);
+        assert_eq!(found, (&json!("failed"), &json!("MassDeletion")));
+    }
+    assert_eq!(dry.answer()["summary"]["failed"], 5);
     let run = function.invoke("{}").await;
+    let (error_type, message) = run.error();
+    assert_eq!(error_type, "CopyFailed");
+    assert_eq!(message.lines().count(), 5, "{message}");
+    assert!(message.contains("MassDeletion") && message.contains("allowMassDeletion"));
     for run in [&dry, &run] {
-        let (error_type, message) = run.error();
-        assert_eq!(error_type, "CopyFailed");
-        assert_eq!(message.lines().count(), 5, "{message}");
-        assert!(message.contains("MassDeletion") && message.contains("allowMassDeletion"));
         assert_eq!(run.changes(), [""; 0]);
     }
     let allowed = function

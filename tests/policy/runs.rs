@@ -1518,15 +1518,55 @@ async fn a_name_that_something_else_has_fails_and_is_not_touched() {
         )
     );
     assert_eq!(run.changes(), [""; 0]);
-    // A dry run says the same.
+    // A dry run answers the same.
     let dry = function.invoke(r#"{ "dryRun": true }"#).await;
-    assert_eq!(dry.error(), run.error());
+    let [copy] = dry.answer()["copies"].as_array().unwrap().as_slice() else {
+        panic!("{:#}", dry.answer())
+    };
+    assert_eq!(copy["outcome"], "failed");
+    assert!(message.ends_with(copy["error"]["message"].as_str().unwrap()));
     assert!(
         function
             .snapshot("us-east-1", &name)
             .unwrap()
             .tags
             .is_empty()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_answers_what_it_could_not_read() {
+    let world = r#"{ "regions": {
+        "us-west-2": { "instances": [ { "name": "web", "autoSnapshots": [ { "date": "today" } ] } ] },
+        "eu-west-1": { "disks": [ { "name": "data" } ] } } }"#;
+    let policy = r#"{ "destinations": ["us-east-1"], "sources": [ { "regions": ["us-west-2", "eu-west-1"] } ] }"#;
+    let function = InProcess::new(world, Some(policy));
+    let refused = || Fault::error(StatusCode::BAD_REQUEST, "AccessDeniedException", "no");
+    let emulator = &function.emulator;
+    emulator.fault_always_in(
+        "us-west-2".parse().unwrap(),
+        Operation::GetAutoSnapshots,
+        refused(),
+    );
+    emulator.fault_always_in("eu-west-1".parse().unwrap(), Operation::GetDisks, refused());
+    assert_eq!(function.run().await.error().0, "CopyFailed");
+    let run = function.invoke(r#"{ "dryRun": true }"#).await;
+    let mut unread = run.answer()["unread"].as_array().unwrap().clone();
+    unread.sort_by_key(|failure| failure["region"].to_string());
+    for failure in &mut unread {
+        let error = failure["error"].as_object_mut().unwrap();
+        assert!(error.remove("requestId").is_some());
+    }
+    let error = json!({ "code": "AccessDeniedException", "message": "no", "retryable": false });
+    assert_eq!(
+        unread,
+        [
+            json!({ "region": "eu-west-1", "operation": "GetDisks", "error": error }),
+            json!({
+                "region": "us-west-2", "operation": "GetAutoSnapshots",
+                "sourceResourceName": "web", "error": error,
+            }),
+        ]
     );
 }
 

@@ -13,7 +13,7 @@ use super::expect;
 use crate::copies::{copy_of, day, last_valid_date, midnight};
 
 /// The default of `maxRecoveryPointAgeHours`.
-pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(48);
+pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(36);
 
 /// When Lightsail makes the automatic snapshot of a day.
 const SNAPSHOT_TIME: SignedDuration = SignedDuration::from_hours(6);
@@ -216,7 +216,7 @@ impl Destination<'_> {
         is_own.then_some(date)
     }
 
-    /// Whether a recovery point is at most 48 hours old.
+    /// Whether a recovery point is at most 36 hours old.
     fn is_young(&self, source: &Selected, date: Date) -> bool {
         let is_known = self.queried.contains(&(source.region, source.name.clone()))
             && self.auto_snapshots(source).any(|(of, _)| of == date);
