@@ -49,7 +49,7 @@ pub use model::coverage::{Coverage, CoverageStatus};
 pub use model::drill::{Check, Drills, HttpCheck};
 pub use model::event::{
     CheckResult, CopyResult, DeletionResult, DrillInstances, DrillOutcome, DrillResult,
-    Event as RunEvent, IdleRule, IgnoredCopy, Outcome, ReadFailure, TagFailure,
+    Event as RunEvent, FirewallNotStored, IdleRule, IgnoredCopy, Outcome, ReadFailure, TagFailure,
 };
 pub use model::failure::{ApiError, ErrorKind};
 pub use model::firewall::PortRule;
@@ -67,8 +67,8 @@ pub use model::tags::{CopyTags, RECOVERY_POINT_TAG, SOURCE_TAG, SourceTag, copy_
 pub use model::verdict::{Verdict, VerdictOutcome};
 pub use plan::{
     CopyStep, DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG, DestinationInventory, DestinationPlan,
-    DrillInstance, DrillPlan, DrillStep, ExistingCopy, Inventory, MassDeletion, Plan, PlannedCopy,
-    PlannedDeletion, PlannedDrill, plan, rules_selecting_nothing, sources_to_query,
+    DrillInstance, DrillPlan, DrillStep, ExistingCopy, Inventory, MassDeletion, MissingTags, Plan,
+    PlannedCopy, PlannedDeletion, PlannedDrill, plan, rules_selecting_nothing, sources_to_query,
 };
 pub use report::{Response, failure_message, metric_record};
 pub use run::{Mode, Recorder, copies as run_copies, policy as run_policy};

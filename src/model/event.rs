@@ -36,6 +36,8 @@ pub enum Event {
     Coverage(Coverage),
     /// A copy could not be tagged.
     TagFailed(TagFailure),
+    /// A firewall has too many rules for the tags of a copy.
+    FirewallNotStored(FirewallNotStored),
     /// A Region, or one source in it, could not be read.
     RegionUnread(ReadFailure),
     /// A copy does not count, because something about it is wrong.
@@ -160,13 +162,19 @@ pub struct TagFailure {
     #[serde(rename = "targetSnapshotName")]
     pub name: String,
     pub error: ApiError,
+    /// Whether a person has to act. Otherwise a later run may set the tag.
+    #[serde(skip)]
+    pub is_failure: bool,
 }
 
-impl TagFailure {
-    /// Whether every later run would fail too. A copy that is gone needs no tags.
-    pub fn is_final(&self) -> bool {
-        !self.error.retryable() && self.error.kind != ErrorKind::NotFound
-    }
+/// A copy without the firewall of its instance, because that has too many rules.
+#[derive(Debug, Clone, Serialize)]
+pub struct FirewallNotStored {
+    #[serde(rename = "destinationRegion")]
+    pub region: Region,
+    #[serde(rename = "targetSnapshotName")]
+    pub name: String,
+    pub reason: &'static str,
 }
 
 /// A copy that does not count, because something about it is wrong.

@@ -10,6 +10,12 @@ pub const PORTS_TAG: &str = "snapshot-copier:ports";
 /// [Tag](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_Tag.html).
 const MAX_VALUE: usize = 256;
 
+/// The most tags of a firewall. A resource has at most 50 tags, and some belong to others.
+const MAX_TAGS: usize = 40;
+
+/// The value of [`PORTS_TAG`] for a firewall that needs more tags.
+pub const NOT_STORED: &str = "-";
+
 const ANY_IPV4: &str = "0.0.0.0/0";
 const ANY_IPV6: &str = "::/0";
 
@@ -54,7 +60,8 @@ impl PortRule {
     }
 }
 
-/// The tags that carry a firewall: tokens separated by spaces. An empty firewall is an empty value.
+/// The tags that carry a firewall: tokens separated by spaces. An empty firewall is an empty value. One
+/// that needs more than [`MAX_TAGS`] is not stored: its only value is [`NOT_STORED`].
 pub fn ports_tags(rules: &[PortRule]) -> Vec<(String, String)> {
     let mut values = vec![String::new()];
     for token in rules.iter().flat_map(PortRule::tokens) {
@@ -66,6 +73,9 @@ pub fn ports_tags(rules: &[PortRule]) -> Vec<(String, String)> {
             }
             _ => values.push(token),
         }
+    }
+    if values.len() > MAX_TAGS {
+        values = vec![NOT_STORED.to_owned()];
     }
     let keys = (1..).map(|number| match number {
         1 => PORTS_TAG.to_owned(),

@@ -14,6 +14,7 @@ mod inventory;
 mod name_owner;
 mod planner;
 mod sources;
+mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +32,7 @@ pub use self::inventory::{DestinationInventory, Inventory};
 pub use self::name_owner::{CopyState, SourceFacts, name_owner, owner_not_found};
 pub use self::planner::MassDeletion;
 pub use self::sources::{rules_selecting_nothing, sources_to_query};
+pub use self::tags::MissingTags;
 
 use self::history::{by_source, last_valid_date};
 use self::planner::Planner;
@@ -63,7 +65,7 @@ pub struct DestinationPlan {
     /// How many copies may be started: the policy's limit, less those in progress.
     pub slots: usize,
     /// The copies without tags.
-    pub tags: Vec<ExistingCopy>,
+    pub tags: Vec<MissingTags>,
     /// The copies to delete, those of one source next to each other.
     pub deletions: Vec<PlannedDeletion>,
     /// The drills, last.
@@ -159,7 +161,7 @@ fn plan_destination(planner: &Planner<'_>) -> DestinationPlan {
         .iter()
         .flat_map(|source| planner.copies_of(source))
         .filter(|copy| !copy.tagged && !replaced.contains(copy.name.as_str()))
-        .map(|copy| (*copy).clone())
+        .map(|copy| MissingTags::of(copy))
         .collect();
     let deletions = planner.deletions(&copies, &replaced);
     let drills = planner.policy.drills.as_ref();

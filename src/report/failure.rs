@@ -71,7 +71,7 @@ fn line(event: &Event) -> Option<String> {
             let DeletionResult { name, region, .. } = result;
             Some(format!("deletion of {name} in {region}: {error}"))
         }
-        Event::TagFailed(failure) if failure.is_final() => {
+        Event::TagFailed(failure) if failure.is_failure => {
             let TagFailure { name, region, .. } = failure;
             let error = &failure.error;
             Some(format!("TagResource of {name} in {region}: {error}"))

@@ -79,9 +79,12 @@ fn level(event: &Event) -> Level {
                 Level::WARN
             }
         },
-        Event::TagFailed(failure) if failure.is_final() => Level::ERROR,
+        Event::TagFailed(failure) if failure.is_failure => Level::ERROR,
         Event::RegionUnread(_) => Level::ERROR,
-        Event::TagFailed(_) | Event::CopyIgnored(_) | Event::SelectsNothing(_) => Level::WARN,
+        Event::TagFailed(_)
+        | Event::FirewallNotStored(_)
+        | Event::CopyIgnored(_)
+        | Event::SelectsNothing(_) => Level::WARN,
     }
 }
 

@@ -115,7 +115,7 @@ pub fn metric_record(
         sources.len()
     };
     let tags = events.iter().filter_map(Event::try_as_tag_failed_ref);
-    let tags = tags.filter(|failure| failure.is_final()).count();
+    let tags = tags.filter(|failure| failure.is_failure).count();
     let unread = events.iter().filter_map(Event::try_as_region_unread_ref);
     let idle = events.iter().filter_map(Event::try_as_selects_nothing_ref);
     let worst_age = coverage()

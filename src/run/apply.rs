@@ -8,13 +8,12 @@ use futures_util::future::join_all;
 use super::destination::{Destination, RunContext};
 use super::drill::drill;
 use super::starts::{Start, Starts};
-use super::tags::Untagged;
 use crate::model::copy::SnapshotCopy;
 use crate::model::event::{CopyResult, Event, Outcome};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 use crate::model::snapshot_name::SnapshotName;
-use crate::plan::{CopyStep, DestinationPlan, PlannedCopy};
+use crate::plan::{CopyStep, DestinationPlan, MissingTags};
 
 /// Applies a plan, and records each step when it ends. A dry run changes nothing.
 pub async fn apply(run: &RunContext<'_>, plan: BTreeMap<Region, DestinationPlan>) {
@@ -26,15 +25,11 @@ pub async fn apply(run: &RunContext<'_>, plan: BTreeMap<Region, DestinationPlan>
 async fn apply_in(to: Destination<'_>, plan: DestinationPlan) {
     let (mut starts, mut new) = (Vec::new(), Vec::new());
     for (position, planned) in plan.copies.into_iter().enumerate() {
-        let PlannedCopy { source, date, .. } = &planned;
-        let untagged = Untagged {
-            source: source.clone(),
-            date: *date,
-            name: planned.copy.target.to_string(),
-        };
+        let name = planned.copy.target.to_string();
+        let missing = MissingTags::of_new(planned.source, planned.date, name, to.run.now);
         match to_start(planned.copy, position, planned.step) {
             Ok(start) => {
-                new.push(untagged);
+                new.push(missing);
                 starts.push(start);
             }
             Err(result) => {
@@ -52,8 +47,8 @@ async fn apply_in(to: Destination<'_>, plan: DestinationPlan) {
     };
     if !to.run.dry_run {
         new.retain(|copy| existing.iter().any(|name| name.as_str() == copy.name));
-        let untagged = plan.tags.into_iter().map(Untagged::from);
-        to.set_tags(untagged.chain(new).collect()).await;
+        to.set_tags(plan.tags.into_iter().chain(new).collect())
+            .await;
     }
     // A failed copy stays until the copy that it waits for has started.
     let deletions = plan.deletions.into_iter().filter(|deletion| {

@@ -11,7 +11,7 @@ use crate::model::drill::Drills;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 use crate::model::resource::ResourceId;
-use crate::plan::ExistingCopy;
+use crate::plan::{ExistingCopy, MissingTags};
 
 /// The tags with the firewalls of instances.
 pub type PortsTags = BTreeMap<ResourceId, Vec<(String, String)>>;
@@ -39,7 +39,7 @@ impl Destination<'_> {
     pub async fn clear(&self, failed: ExistingCopy) -> Result<(), ApiError> {
         let step = Deadline::step(self.run.deadline.look_ups);
         if !failed.tagged {
-            self.tag(&failed, step).await?;
+            self.tag(MissingTags::of(&failed), step).await?;
         }
         let deleted = self.delete_failed(&failed, step).await;
         self.record_deletion(failed, &deleted);

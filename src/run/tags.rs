@@ -1,75 +1,105 @@
 //! Sets the tags of copies in one destination.
 
-use jiff::civil::Date;
 use tokio::time::Instant;
 
 use super::destination::Destination;
 use super::rounds::rounds;
 use crate::lightsail::Until;
-use crate::model::event::{Event, TagFailure};
-use crate::model::failure::ApiError;
-use crate::model::resource::ResourceId;
+use crate::model::event::{Event, FirewallNotStored, TagFailure};
+use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::firewall::NOT_STORED;
 use crate::model::tags::copy_tags;
-use crate::plan::ExistingCopy;
-
-/// A copy that needs its tags.
-pub struct Untagged {
-    pub source: ResourceId,
-    pub date: Date,
-    pub name: String,
-}
-
-impl From<ExistingCopy> for Untagged {
-    fn from(copy: ExistingCopy) -> Self {
-        Self {
-            source: copy.source,
-            date: copy.date,
-            name: copy.name,
-        }
-    }
-}
+use crate::plan::MissingTags;
 
 impl Destination<'_> {
-    /// Sets the tags of copies. The next run sets those that are missing.
-    pub async fn set_tags(&self, untagged: Vec<Untagged>) {
+    /// Sets the tags of copies. The two that make a copy deletable come first, in a call of their own,
+    /// so that no firewall can keep a copy from getting them.
+    pub async fn set_tags(&self, missing: Vec<MissingTags>) {
         let deadline = self.run.deadline.tags;
-        let attempt = async |copy: &Untagged| self.call_tag(copy, Until::once(deadline)).await;
+        let mut firewalls = Vec::new();
+        let attempt = async |copy: &MissingTags| self.call_tag(copy, deadline).await;
         rounds(
             self.run.lightsail,
-            untagged,
+            missing,
+            deadline,
+            attempt,
+            |copy, tagged| match tagged {
+                Ok(()) => firewalls.push(copy),
+                Err(error) => self.record_tag_failure(&copy, error),
+            },
+        )
+        .await;
+        firewalls.retain(|copy| self.run.ports.contains_key(&copy.source));
+        let attempt = async |copy: &MissingTags| self.call_tag_firewall(copy, deadline).await;
+        rounds(
+            self.run.lightsail,
+            firewalls,
             deadline,
             attempt,
             |copy, tagged| {
                 if let Err(error) = tagged {
-                    self.add_tag_failure(&copy.name, &error);
+                    self.record_tag_failure(&copy, error);
                 }
             },
         )
         .await;
     }
 
-    /// Sets the tags of one copy.
-    pub async fn tag(&self, copy: &ExistingCopy, deadline: Instant) -> Result<(), ApiError> {
-        let tagged = self.call_tag(&copy.clone().into(), deadline.into()).await;
-        tagged.inspect_err(|error| self.add_tag_failure(&copy.name, error))
+    /// Sets the two tags of a copy, so that it can be deleted.
+    pub async fn tag(&self, copy: MissingTags, deadline: Instant) -> Result<(), ApiError> {
+        let tagged = self.call_tag(&copy, deadline).await;
+        tagged.inspect_err(|error| self.record_tag_failure(&copy, error.clone()))
     }
 
-    async fn call_tag(&self, copy: &Untagged, until: Until) -> Result<(), ApiError> {
-        let run = self.run;
-        let ports = run.ports.get(&copy.source).into_iter().flatten().cloned();
-        let own = copy_tags(&copy.source, copy.date).into_iter();
-        let tags: Vec<_> = own.chain(ports).collect();
-        let tagged = run
-            .lightsail
-            .tag_snapshot(self.region, &copy.name, &tags, until);
-        tagged.await
+    async fn call_tag(&self, copy: &MissingTags, deadline: Instant) -> Result<(), ApiError> {
+        let tags = copy_tags(&copy.source, copy.date);
+        let until = Until::once(deadline);
+        let lightsail = self.run.lightsail;
+        lightsail
+            .tag_snapshot(self.region, &copy.name, &tags, until)
+            .await
     }
 
+    async fn call_tag_firewall(
+        &self,
+        copy: &MissingTags,
+        deadline: Instant,
+    ) -> Result<(), ApiError> {
+        let Some(tags) = self.run.ports.get(&copy.source) else {
+            return Ok(());
+        };
+        let until = Until::once(deadline);
+        let lightsail = self.run.lightsail;
+        lightsail
+            .tag_snapshot(self.region, &copy.name, tags, until)
+            .await?;
+        if tags.iter().any(|(_, value)| value == NOT_STORED) {
+            self.run.recorder.record(Event::FirewallNotStored(FirewallNotStored {
+                region: self.region,
+                name: copy.name.clone(),
+                reason: "the firewall has more rules than fit into 40 tags; note them elsewhere",
+            }));
+        }
+        Ok(())
+    }
+
+    fn record_tag_failure(&self, copy: &MissingTags, error: ApiError) {
+        let is_failure = copy.is_failure(&error, self.run.now);
+        self.record_tag(&copy.name, error, is_failure);
+    }
+
+    /// Records that a tag of an available copy could not be set.
     pub fn add_tag_failure(&self, name: &str, error: &ApiError) {
+        let is_failure = !error.retryable() && error.kind != ErrorKind::NotFound;
+        self.record_tag(name, error.clone(), is_failure);
+    }
+
+    fn record_tag(&self, name: &str, error: ApiError, is_failure: bool) {
         self.run.recorder.record(Event::TagFailed(TagFailure {
             region: self.region,
             name: name.to_owned(),
-            error: error.clone(),
+            error,
+            is_failure,
         }));
     }
 }

@@ -117,8 +117,9 @@ fn covered(
     }
 }
 
-fn tag_failure(error: ApiError) -> TagFailure {
+fn tag_failure(error: ApiError, is_failure: bool) -> TagFailure {
     TagFailure {
+        is_failure,
         region: region("us-east-1"),
         name: "web".to_owned(),
         error,
@@ -172,11 +173,11 @@ fn one_record_counts_all_destinations() {
                 source: None,
                 error: unreadable(),
             }),
-            RunEvent::TagFailed(tag_failure(unreadable())),
-            RunEvent::TagFailed(tag_failure(ApiError::found(
-                "AccessDeniedException",
-                "no".to_owned(),
-            ))),
+            RunEvent::TagFailed(tag_failure(unreadable(), false)),
+            RunEvent::TagFailed(tag_failure(
+                ApiError::found("AccessDeniedException", "no".to_owned()),
+                true,
+            )),
             RunEvent::SelectsNothing(IdleRule {
                 rule: "sources[0]".to_owned(),
             }),

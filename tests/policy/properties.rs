@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lightsail_snapshot_copier::{
-    CopyStep, CoverageStatus, ExistingCopy, MassDeletion, Plan, PlannedCopy, PlannedDeletion,
-    RECOVERY_POINT_TAG, Region, ResourceId, ResourceKind, RestoreDate, SOURCE_TAG, Snapshot,
-    SnapshotName, SnapshotState, parse_policy, sources_to_query,
+    CopyStep, CoverageStatus, MassDeletion, Plan, PlannedCopy, PlannedDeletion, RECOVERY_POINT_TAG,
+    Region, ResourceId, ResourceKind, RestoreDate, SOURCE_TAG, Snapshot, SnapshotName,
+    SnapshotState, parse_policy, sources_to_query,
 };
 use proptest::prelude::*;
 use test_support::retention_model;
@@ -195,11 +195,8 @@ type Snapped = (Region, ResourceId, Date, String);
 fn changes(plan: &Plan) -> BTreeSet<Change> {
     let mut changes = BTreeSet::new();
     for (region, steps) in &plan.destinations {
-        let of = |copy: &ExistingCopy| {
-            let ExistingCopy {
-                source, date, name, ..
-            } = copy;
-            (*region, source.clone(), *date, name.clone())
+        let snapped = |source: &ResourceId, date, name: &String| {
+            (*region, source.clone(), date, name.clone())
         };
         for wanted in made(steps) {
             changes.insert(Change::Copy((
@@ -209,7 +206,8 @@ fn changes(plan: &Plan) -> BTreeSet<Change> {
                 wanted.copy.target.to_string(),
             )));
         }
-        changes.extend(steps.tags.iter().map(of).map(Change::Tag));
+        let tags = steps.tags.iter();
+        changes.extend(tags.map(|copy| Change::Tag(snapped(&copy.source, copy.date, &copy.name))));
         // A failed copy stays until a newer one starts.
         let made = made(steps);
         let happens = |deletion: &&PlannedDeletion| {
@@ -217,7 +215,10 @@ fn changes(plan: &Plan) -> BTreeSet<Change> {
             !deletion.refused && deletion.after.as_ref().is_none_or(starts)
         };
         let deletions = steps.deletions.iter().filter(happens);
-        changes.extend(deletions.map(|deletion| Change::Delete(of(&deletion.copy))));
+        changes.extend(deletions.map(|deletion| {
+            let copy = &deletion.copy;
+            Change::Delete(snapped(&copy.source, copy.date, &copy.name))
+        }));
     }
     changes
 }

@@ -1,0 +1,100 @@
+//! Copies without tags, and what it means that a tag cannot be set.
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+
+use super::existing_copy::ExistingCopy;
+use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::resource::{ResourceId, SnapshotState};
+
+/// After this time, a copy that still lacks a tag is a failure, whatever the reason.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(2);
+
+/// A copy without tags.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MissingTags {
+    pub source: ResourceId,
+    /// The date of its recovery point.
+    pub date: Date,
+    /// The snapshot's name.
+    pub name: String,
+    /// Whether the copy is in progress.
+    pub pending: bool,
+    /// When the copy was started, if Lightsail says so.
+    pub started_at: Option<Timestamp>,
+}
+
+impl MissingTags {
+    /// Those of a copy that starts at `now`.
+    pub fn of_new(source: ResourceId, date: Date, name: String, now: Timestamp) -> Self {
+        Self {
+            source,
+            date,
+            name,
+            pending: true,
+            started_at: Some(now),
+        }
+    }
+
+    pub fn of(copy: &ExistingCopy) -> Self {
+        Self {
+            source: copy.source.clone(),
+            date: copy.date,
+            name: copy.name.clone(),
+            pending: copy.state == SnapshotState::Pending,
+            started_at: copy.created_at,
+        }
+    }
+
+    /// Whether a person has to act because of this error. Otherwise a later run may set the tag: the
+    /// error passes, the copy is in progress and may not accept tags yet, or it is gone.
+    pub fn is_failure(&self, error: &ApiError, now: Timestamp) -> bool {
+        let age = self.started_at.map(|at| now.duration_since(at));
+        let is_late = age.is_some_and(|age| age > PATIENCE);
+        let is_refused = !error.retryable() && !self.pending;
+        error.kind != ErrorKind::NotFound && (is_late || is_refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::resource::ResourceKind;
+
+    #[test]
+    fn a_missing_tag_is_a_failure_if_nothing_will_set_it() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let error = |kind| ApiError::new(kind, "SomeException", "No.".to_owned());
+        let (refused, fault) = (error(ErrorKind::Refused), error(ErrorKind::ServiceFault));
+        let gone = error(ErrorKind::NotFound);
+        let (young, old) = (
+            SignedDuration::from_mins(119),
+            SignedDuration::from_mins(121),
+        );
+        for (pending, age, error, is_failure) in [
+            (true, Some(young), &refused, false),
+            (true, Some(young), &fault, false),
+            (false, Some(young), &refused, true),
+            (false, Some(young), &fault, false),
+            (true, Some(old), &refused, true),
+            (false, Some(old), &fault, true),
+            (false, None, &refused, true),
+            (false, None, &fault, false),
+            (false, Some(old), &gone, false),
+        ] {
+            let missing = MissingTags {
+                source: ResourceId {
+                    region: "us-west-2".parse().unwrap(),
+                    name: "web".to_owned(),
+                    kind: ResourceKind::Instance,
+                },
+                date: jiff::civil::date(2026, 11, 22),
+                name: "web-us-west-2-2026-11-22".to_owned(),
+                pending,
+                started_at: age.map(|age| now - age),
+            };
+            let case = format!("{pending} {age:?} {error:?}");
+            assert_eq!(missing.is_failure(error, now), is_failure, "{case}");
+        }
+    }
+}
