@@ -53,7 +53,7 @@ impl Inventory {
 /// What a policy run found in one destination.
 #[derive(Debug, Clone)]
 pub struct DestinationInventory {
-    region: Region,
+    pub(super) region: Region,
     /// The copies that policies made.
     pub copies: Vec<ExistingCopy>,
     /// What the other snapshots are, by name.

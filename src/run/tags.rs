@@ -56,9 +56,10 @@ impl Destination<'_> {
 
     async fn call_tag(&self, copy: &Untagged, until: Until) -> Result<(), ApiError> {
         let run = self.run;
-        let ports = run.ports.get(&copy.source).into_iter().flatten().cloned();
+        let resource = run.inventory.resources.get(&copy.source);
+        let ports = resource.and_then(|resource| resource.ports.clone());
         let own = copy_tags(&copy.source, copy.date).into_iter();
-        let tags: Vec<_> = own.chain(ports).collect();
+        let tags: Vec<_> = own.chain(ports.into_iter().flatten()).collect();
         let tagged = run
             .lightsail
             .tag_snapshot(self.region, &copy.name, &tags, until);
