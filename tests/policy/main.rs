@@ -2,6 +2,7 @@
 //! Lightsail that they reach through the function's own front door.
 
 mod binary;
+mod compat;
 mod coverage;
 mod drills_plan;
 mod drills_properties;
