@@ -31,11 +31,13 @@ impl Inventory {
         self.read.insert((region, kind));
         // By name, because a list that changes while it is read can show an instance twice.
         let mut drills = BTreeMap::new();
-        for resource in resources {
+        for mut resource in resources {
             if let Some(drill) = DrillInstance::from_resource(&resource) {
                 drills.insert(drill.name.clone(), drill);
                 continue;
             }
+            // Only drills need it.
+            resource.instance = None;
             let id = ResourceId {
                 region,
                 name: resource.name.clone(),

@@ -127,11 +127,9 @@ fn plan_unread(planner: &Planner<'_>) -> Option<DestinationPlan> {
 
 /// Plans one destination.
 fn plan_destination(planner: &Planner<'_>, mass_deletion: MassDeletion) -> DestinationPlan {
-    let copies = planner
-        .sources
-        .iter()
-        .flat_map(|source| planner.wanted(source));
-    let copies = planner.in_order(copies.collect());
+    let sources = planner.sources.iter();
+    let mut copies: Vec<PlannedCopy> = sources.flat_map(|source| planner.wanted(source)).collect();
+    planner.put_in_order(&mut copies);
     let in_progress = planner.destination.in_progress;
     let replaced: BTreeSet<&str> = copies.iter().filter_map(PlannedCopy::replaces).collect();
     let tags = planner
