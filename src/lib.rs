@@ -45,14 +45,13 @@ pub use event::{Event, Job, ValidationErrors, parse as parse_event, parse_policy
 pub use handler::{Handler, InvocationError, Payload};
 pub use lightsail::{Lightsail, Until, config as sdk_config};
 pub use model::copy::{CopySource, NameOrigin, SnapshotCopy};
-pub use model::coverage::{Coverage, CoverageStatus};
+pub use model::coverage::{Coverage, CoverageStatus, Reason, ReasonCode};
 pub use model::drill::{Check, Drills, HttpCheck};
 pub use model::event::{
     CheckResult, CopyResult, DeletionResult, DrillInstances, DrillOutcome, DrillResult,
     Event as RunEvent, FirewallNotStored, IdleRule, IgnoredCopy, Outcome, ReadFailure, TagFailure,
 };
 pub use model::failure::{ApiError, ErrorKind};
-pub use model::firewall::PortRule;
 pub use model::operation::{Location, Operation, Time};
 pub use model::policy::{Policy, SourceRule};
 pub use model::region::Region;
@@ -68,7 +67,8 @@ pub use model::verdict::{Verdict, VerdictOutcome};
 pub use plan::{
     CopyStep, DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG, DestinationInventory, DestinationPlan,
     DrillInstance, DrillPlan, DrillStep, ExistingCopy, Inventory, MassDeletion, MissingTags, Plan,
-    PlannedCopy, PlannedDeletion, PlannedDrill, plan, rules_selecting_nothing, sources_to_query,
+    PlannedCopy, PlannedDeletion, PlannedDrill, Size, Storage, Transfer, coverage, plan,
+    rules_selecting_nothing, sources_to_query, storage, transfer,
 };
 pub use report::{Response, failure_message, metric_record};
 pub use run::{Mode, Recorder, copies as run_copies, policy as run_policy};

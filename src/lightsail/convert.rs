@@ -9,7 +9,7 @@ use aws_sdk_lightsail::types::{
 };
 use jiff::{Timestamp, Unit};
 
-use crate::model::firewall::PortRule;
+use crate::model::firewall::{PortRule, ports_tags};
 use crate::model::operation::{Location, Operation, Time};
 use crate::model::resource::{
     AutoSnapshot, InstanceState, InstanceStatus, Resource, ResourceKind, Snapshot, SnapshotState,
@@ -28,8 +28,12 @@ impl From<Instance> for Resource {
                 instance.bundle_id.as_deref(),
             ),
             ports: instance.networking.and_then(|networking| {
-                let ports = networking.ports?;
-                Some(ports.into_iter().map(PortRule::from).collect())
+                let rules = networking.ports?.into_iter().map(PortRule::from);
+                Some(ports_tags(&rules.collect::<Vec<_>>()))
+            }),
+            size_gb: instance.hardware.and_then(|hardware| {
+                let disks = hardware.disks.filter(|disks| !disks.is_empty())?;
+                Some(size_gb(disks.iter().map(|disk| disk.size_in_gb)))
             }),
             attached_to: None,
             instance: Some(InstanceStatus {
@@ -72,6 +76,7 @@ impl From<Disk> for Resource {
             automatic_snapshots: automatic_snapshots(disk.add_ons),
             is_windows: false,
             ports: None,
+            size_gb: disk.size_in_gb.map(|size| size_gb([Some(size)])),
             attached_to: disk.attached_to.filter(|instance| !instance.is_empty()),
             instance: None,
         }
@@ -80,6 +85,10 @@ impl From<Disk> for Resource {
 
 impl From<InstanceSnapshot> for Snapshot {
     fn from(snapshot: InstanceSnapshot) -> Self {
+        let attached = snapshot.from_attached_disks.unwrap_or_default();
+        let sizes = attached.iter().map(|disk| disk.size_in_gb);
+        // `sizeInGb` is that of the system disk.
+        let sizes = sizes.chain([snapshot.size_in_gb]);
         Self {
             name: snapshot.name.unwrap_or_default(),
             tags: tags(snapshot.tags),
@@ -92,12 +101,8 @@ impl From<InstanceSnapshot> for Snapshot {
             created_at: snapshot.created_at.as_ref().and_then(timestamp),
             from_region: arn_region(snapshot.from_instance_arn.as_deref()),
             from: snapshot.from_instance_name,
-            attached_disks: snapshot
-                .from_attached_disks
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|disk| disk.name)
-                .collect(),
+            size_gb: size_gb(sizes),
+            attached_disks: attached.into_iter().filter_map(|disk| disk.name).collect(),
             bundle: snapshot.from_bundle_id,
         }
     }
@@ -122,6 +127,7 @@ impl From<DiskSnapshot> for Snapshot {
             from: snapshot.from_disk_name.or(snapshot.from_instance_name),
             attached_disks: Vec::new(),
             bundle: None,
+            size_gb: size_gb([snapshot.size_in_gb]),
         }
     }
 }
@@ -175,6 +181,14 @@ fn tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
         .into_iter()
         .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
         .collect()
+}
+
+/// The sum of some disks' sizes.
+fn size_gb(sizes: impl IntoIterator<Item = Option<i32>>) -> u32 {
+    let sizes = sizes.into_iter().flatten();
+    sizes
+        .filter_map(|size| u32::try_from(size).ok())
+        .fold(0, u32::saturating_add)
 }
 
 /// Keys and values as the SDK's tags.

@@ -3,14 +3,15 @@
 use jiff::civil::Date;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_with::skip_serializing_none;
 use strum::IntoStaticStr;
 
 use super::region::Region;
 use super::resource::ResourceId;
-use super::snapshot_name::SnapshotName;
 use super::verdict::Verdict;
 
 /// The coverage of one instance or disk in one destination.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Coverage {
@@ -21,24 +22,24 @@ pub struct Coverage {
     pub destination: Region,
     /// The date of the newest available copy.
     #[serde(rename = "newestRecoveryPoint")]
+    #[serialize_always]
     pub newest: Option<Date>,
     /// The age of that recovery point in hours.
     #[serde(rename = "recoveryPointAgeHours", serialize_with = "in_tenths")]
+    #[serialize_always]
     pub age_hours: Option<f64>,
     /// What that means.
     pub status: CoverageStatus,
     /// Why the status is not `Protected`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    #[serde(flatten)]
+    pub reason: Option<Reason>,
+    /// The size of the source's disks together.
+    pub size_gb: Option<u32>,
+    /// The number of its available copies.
+    pub copies: usize,
     /// The instance whose copies contain the disk.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub through: Option<String>,
-    /// The first copy, which this run starts if there is room for it. The status is `Pending` only
-    /// if it does.
-    #[serde(skip)]
-    pub first_copy: Option<SnapshotName>,
     /// How the last drill of the source's copies in this destination ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_drill: Option<Verdict>,
 }
 
@@ -57,6 +58,53 @@ pub enum CoverageStatus {
     Unprotected,
     /// The destination could not be read.
     Unknown,
+    /// No rule selects the instance or disk any more, and its copies are too old.
+    Unselected,
+}
+
+/// Why a source is not protected.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reason {
+    #[serde(rename = "reasonCode")]
+    pub code: ReasonCode,
+    /// The same in words.
+    #[serde(rename = "reason")]
+    pub text: String,
+}
+
+impl Reason {
+    pub fn new(code: ReasonCode, text: impl Into<String>) -> Self {
+        Self {
+            code,
+            text: text.into(),
+        }
+    }
+}
+
+/// The kinds of reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum ReasonCode {
+    /// The add-on is off, or the instance runs Windows.
+    AutoSnapshotsOff,
+    /// The source is new.
+    NoAutoSnapshotYet,
+    /// Lightsail can copy none of its automatic snapshots.
+    NoneRestorable,
+    CopyInProgress,
+    /// The last copy ended in state `error` or `unknown`.
+    CopyErrored,
+    /// This run could not start the copy.
+    CopyFailed,
+    /// Too many copies are in progress.
+    WaitsForRoom,
+    /// Lightsail made no automatic snapshot since.
+    CopyTooOld,
+    /// The newest copy of the instance does not contain the disk.
+    DiskNotInCopy,
+    /// The destination or the source could not be read.
+    NotRead,
+    /// No rule of the policy selects it.
+    NotSelected,
 }
 
 /// A source's Region and name, and its type, which only coverage reports.

@@ -7,7 +7,6 @@ use jiff::civil::Date;
 use serde::Serialize;
 use strum::IntoStaticStr;
 
-use super::firewall::PortRule;
 use super::region::Region;
 use super::tags::CopyTags;
 
@@ -66,8 +65,10 @@ pub struct Resource {
     pub automatic_snapshots: bool,
     /// Whether it is a Windows instance. Lightsail makes no automatic snapshots of those.
     pub is_windows: bool,
-    /// The firewall of an instance: `networking.ports`.
-    pub ports: Option<Vec<PortRule>>,
+    /// The tags with the firewall of an instance.
+    pub ports: Option<Vec<(String, String)>>,
+    /// The size of its disks together.
+    pub size_gb: Option<u32>,
     /// The instance that a disk is attached to.
     pub attached_to: Option<String>,
     /// What only instances have.
@@ -143,6 +144,8 @@ pub struct Snapshot {
     pub attached_disks: Vec<String>,
     /// `fromBundleId`: the hardware of the instance that it was made from.
     pub bundle: Option<String>,
+    /// The size of the disks that it contains.
+    pub size_gb: u32,
 }
 
 impl Snapshot {

@@ -40,7 +40,7 @@ pub enum CopyStep {
     /// Start it.
     Start,
     /// Delete the failed copy and start it again.
-    Replace(ExistingCopy),
+    Replace(Box<ExistingCopy>),
     /// Nothing yet. A later run does it.
     Wait {
         /// Why.
@@ -135,7 +135,7 @@ impl Planner<'_> {
                     "the copy ended in state error and is started again after {again:.0}"
                 ),
             },
-            _ => CopyStep::Replace(failed.clone()),
+            _ => CopyStep::Replace(Box::new(failed.clone())),
         }
     }
 
@@ -193,25 +193,20 @@ impl Planner<'_> {
     /// longest ago go first, so that each is tried in turn and a source that works again gets its
     /// copy. Then sources without an available copy go first, and those whose newest is oldest.
     /// Equal sources take turns, each with its oldest recovery point first.
-    pub(super) fn in_order(&self, copies: Vec<PlannedCopy>) -> Vec<PlannedCopy> {
-        let (to_start, mut ordered): (Vec<_>, Vec<_>) = copies
-            .into_iter()
-            .partition(|planned| matches!(planned.step, CopyStep::Start | CopyStep::Replace(_)));
+    pub(super) fn put_in_order(&self, copies: &mut [PlannedCopy]) {
         let mut turns: BTreeMap<ResourceId, usize> = BTreeMap::new();
-        let mut to_start: Vec<_> = to_start
-            .into_iter()
-            .map(|planned| {
-                let own = self.own_copies(&planned.source);
-                let newest = newest_available(own).map(|copy| copy.date);
-                let turn = turns.entry(planned.source.clone()).or_default();
-                *turn += 1;
-                let replaces = matches!(planned.step, CopyStep::Replace(_));
-                ((replaces, last_failure(own), newest, *turn), planned)
-            })
-            .collect();
-        to_start.sort_by_key(|(key, _)| *key);
-        ordered.extend(to_start.into_iter().map(|(_, planned)| planned));
-        ordered
+        copies.sort_by_cached_key(|planned| {
+            let replaces = match planned.step {
+                CopyStep::Start => false,
+                CopyStep::Replace(_) => true,
+                _ => return None,
+            };
+            let own = self.own_copies(&planned.source);
+            let newest = newest_available(own).map(|copy| copy.date);
+            let turn = turns.entry(planned.source.clone()).or_default();
+            *turn += 1;
+            Some((replaces, last_failure(own), newest, *turn))
+        });
     }
 }
 

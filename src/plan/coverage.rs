@@ -1,4 +1,4 @@
-//! How well each source is covered: what can be restored right now.
+//! How well each source is covered after a run: what can be restored right now.
 
 use std::collections::BTreeMap;
 
@@ -6,35 +6,93 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::copies::{CopyStep, PlannedCopy, has_failed};
-use super::history::{last_valid_date, last_verdict, newest_available};
+use super::existing_copy::ExistingCopy;
+use super::history::{last_valid_date, last_verdict, newest_available, since_creation};
+use super::inventory::Inventory;
 use super::planner::Planner;
 use super::sources::Sources;
-use crate::model::coverage::{Coverage, CoverageStatus};
+use crate::model::copy::CopySource;
+use crate::model::coverage::{Coverage, CoverageStatus, Reason, ReasonCode};
+use crate::model::event::{CopyResult, Event};
+use crate::model::policy::Policy;
 use crate::model::region::Region;
 use crate::model::resource::{ResourceId, SnapshotState};
-use crate::model::restore_date::utc_date;
-use crate::model::snapshot_name::SnapshotName;
+use crate::model::verdict::Verdict;
 
-const STARTS_FIRST_COPY: &str = "this run starts the first copy";
+/// The coverage of each selected instance and disk in each destination, and of those that no rule
+/// selects any more. `inventory` is what the run found, `events` what it did.
+pub fn coverage(
+    policy: &Policy,
+    inventory: &Inventory,
+    now: Timestamp,
+    events: &[Event],
+) -> Vec<Coverage> {
+    let sources = Sources::new(policy, inventory);
+    let results = Results::new(events);
+    let mut all = Vec::new();
+    for region in &policy.destinations {
+        match inventory.destinations.get(region) {
+            Some(destination) => {
+                let planner = Planner::new(policy, inventory, &sources, destination, now);
+                all.extend(planner.coverages(&results));
+            }
+            None => all.extend(unread(&sources, inventory, *region, &results)),
+        }
+    }
+    // The sort is stable and keeps the destinations in the policy's order.
+    all.sort_by(|a, b| a.source.cmp(&b.source));
+    all
+}
 
-impl Coverage {
-    /// Corrects the coverage after the first copy started. It had no slot in the plan, but another
-    /// copy did not use its own.
-    pub fn first_copy_started(&mut self) {
-        self.status = CoverageStatus::Pending;
-        self.reason = Some(STARTS_FIRST_COPY.to_owned());
+/// What a run did about a source's copies in one destination, each with its date, the newest last.
+pub(super) type CopyResults<'a> = [(Date, &'a CopyResult)];
+
+/// A destination, and the Region and name of a source.
+type Place<'a> = (Region, Region, &'a str);
+
+/// What a run did.
+struct Results<'a> {
+    copies: BTreeMap<Place<'a>, Vec<(Date, &'a CopyResult)>>,
+    verdicts: BTreeMap<(Region, &'a ResourceId), Verdict>,
+}
+
+impl<'a> Results<'a> {
+    fn new(events: &'a [Event]) -> Self {
+        let mut copies: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for result in events.iter().filter_map(Event::try_as_copy_result_ref) {
+            let copy = &result.copy;
+            if let CopySource::Dated { resource, date } = &copy.source {
+                let key = (copy.destination, copy.source_region, resource.as_str());
+                copies.entry(key).or_default().push((*date, result));
+            }
+        }
+        for results in copies.values_mut() {
+            results.sort_by_key(|(date, _)| *date);
+        }
+        let drills = events.iter().filter_map(Event::try_as_drill_result_ref);
+        let verdicts = drills.filter_map(|drill| {
+            let verdict = drill.verdict?;
+            Some(((drill.destination, &drill.source), verdict))
+        });
+        Self {
+            verdicts: verdicts.collect(),
+            copies,
+        }
     }
 
-    /// Corrects the coverage after the first copy did not start.
-    pub fn first_copy_failed(&mut self, why: &str) {
-        self.status = CoverageStatus::Unprotected;
-        self.reason = Some(format!("the first copy did not start: {why}"));
+    fn copies<'s>(&'s self, destination: Region, source: &'s ResourceId) -> &'s CopyResults<'a> {
+        let key = (destination, source.region, source.name.as_str());
+        self.copies.get(&key).map_or(&[], Vec::as_slice)
     }
 }
 
 /// The coverage in a destination that could not be read.
-pub(super) fn unread(sources: &Sources<'_>, destination: Region) -> impl Iterator<Item = Coverage> {
+fn unread(
+    sources: &Sources<'_>,
+    inventory: &Inventory,
+    destination: Region,
+    results: &Results<'_>,
+) -> impl Iterator<Item = Coverage> {
     let own = sources.iter().map(|source| (source, None));
     let attached = sources.attached();
     let attached = attached.map(|(disk, instance)| (disk, Some(instance.name.clone())));
@@ -44,216 +102,146 @@ pub(super) fn unread(sources: &Sources<'_>, destination: Region) -> impl Iterato
         newest: None,
         age_hours: None,
         status: CoverageStatus::Unknown,
-        reason: Some(format!("{destination} could not be read")),
+        reason: Some(Reason::new(
+            ReasonCode::NotRead,
+            format!("{destination} could not be read"),
+        )),
+        size_gb: size_gb(inventory, source),
+        copies: 0,
         through,
-        first_copy: None,
-        last_drill: None,
+        last_drill: results.verdicts.get(&(destination, source)).copied(),
     })
 }
 
+fn size_gb(inventory: &Inventory, source: &ResourceId) -> Option<u32> {
+    inventory.resources.get(source)?.size_gb
+}
+
 impl Planner<'_> {
-    /// The coverage of each selected instance and disk in this destination.
-    pub(super) fn coverages(&self, copies: &[PlannedCopy], slots: usize) -> Vec<Coverage> {
-        let mut planned: BTreeMap<&ResourceId, Vec<(&PlannedCopy, bool)>> = BTreeMap::new();
-        let mut slots = slots;
-        for copy in copies {
-            let starts = matches!(copy.step, CopyStep::Start | CopyStep::Replace(_));
-            let has_slot = starts && slots > 0;
-            slots -= usize::from(has_slot);
-            planned
-                .entry(&copy.source)
-                .or_default()
-                .push((copy, has_slot));
-        }
-        let planned = |source| planned.get(source).map_or(&[][..], Vec::as_slice);
+    fn coverages(&self, results: &Results<'_>) -> Vec<Coverage> {
         let sources = self.sources.iter();
-        let mut coverages: Vec<Coverage> = sources
-            .map(|source| self.coverage(source, planned(source)))
+        let mut all: Vec<Coverage> = sources
+            .map(|source| self.coverage(source, results))
             .collect();
         let attached = self.sources.attached();
         let attached: Vec<Coverage> = attached
             .filter_map(|(disk, instance)| {
                 // In the order of the sources.
-                let index = coverages.binary_search_by(|coverage| coverage.source.cmp(instance));
-                let of_instance = coverages.get(index.ok()?)?;
-                Some(self.through(disk, of_instance))
+                let index = all.binary_search_by(|coverage| coverage.source.cmp(instance));
+                Some(self.through(disk, all.get(index.ok()?)?))
             })
             .collect();
-        coverages.extend(attached);
-        coverages
+        all.extend(attached);
+        all.extend(self.unselected());
+        all
     }
 
-    /// The coverage of a source. `planned` has its copies that the policy wants, each with whether
-    /// this run has a slot for it.
-    fn coverage(&self, source: &ResourceId, planned: &[(&PlannedCopy, bool)]) -> Coverage {
-        let own = self.own_copies(source);
-        let newest = newest_available(own).map(|copy| copy.date);
-        let age_hours = newest.map(|date| self.age_hours(source, date));
-        let is_young = age_hours.is_some_and(|hours| hours <= self.max_age_hours());
-        let (status, reason, first_copy) = match newest {
-            Some(_) if is_young => (CoverageStatus::Protected, None, None),
+    fn coverage(&self, source: &ResourceId, results: &Results<'_>) -> Coverage {
+        let found = self.found(source, self.own_copies(source));
+        let copies = results.copies(self.region, source);
+        let (status, reason) = match found.newest {
+            Some(_) if self.is_young(&found) => (CoverageStatus::Protected, None),
             Some(date) => {
-                let reason = self.obstacle(source, planned);
-                let reason = reason.unwrap_or_else(|| {
-                    format!("the newest restorable automatic snapshot is of {date}")
-                });
-                (CoverageStatus::Stale, Some(reason), None)
+                let too_old = || {
+                    let text = format!("the newest restorable automatic snapshot is of {date}");
+                    Reason::new(ReasonCode::CopyTooOld, text)
+                };
+                let reason = self.obstacle(source, copies).unwrap_or_else(too_old);
+                (CoverageStatus::Stale, Some(reason))
             }
-            None => self.without_copy(source, planned),
+            None => {
+                let (status, reason) = self.without_copy(source, copies);
+                (status, Some(reason))
+            }
         };
+        let verdict = results.verdicts.get(&(self.region, source)).copied();
+        Coverage {
+            status,
+            // If automatic snapshots are off, nothing else helps.
+            reason: reason.map(|reason| self.automatic_snapshots_off(source).unwrap_or(reason)),
+            last_drill: verdict.or(found.last_drill),
+            ..found
+        }
+    }
+
+    /// What the run found of a source, given its copies.
+    fn found(&self, source: &ResourceId, own: &[&ExistingCopy]) -> Coverage {
+        let newest = newest_available(own).map(|copy| copy.date);
         Coverage {
             source: source.clone(),
             destination: self.region,
             newest,
-            age_hours,
-            status,
-            reason,
+            age_hours: newest.map(|date| self.age_hours(source, date)),
+            status: CoverageStatus::Protected,
+            reason: None,
+            size_gb: size_gb(self.inventory, source),
+            copies: available(own).count(),
             through: None,
-            first_copy,
             last_drill: last_verdict(own, last_valid_date(self.now)),
         }
     }
 
-    /// The status, reason and first copy of a source that has no available copy.
-    fn without_copy(
-        &self,
-        source: &ResourceId,
-        planned: &[(&PlannedCopy, bool)],
-    ) -> (CoverageStatus, Option<String>, Option<SnapshotName>) {
-        let pending = |reason: &str| (CoverageStatus::Pending, Some(reason.to_owned()));
-        let unprotected = |reason| (CoverageStatus::Unprotected, Some(reason));
-        let own = self.own_copies(source);
-        let has = |state| own.iter().any(|copy| copy.state == state);
-        let in_progress = own
-            .iter()
-            .filter(|copy| copy.state == SnapshotState::Pending);
-        let oldest_start = in_progress.filter_map(|copy| copy.created_at).min();
-        let is_slow = oldest_start.is_some_and(|start| self.is_older(start));
-        let first = planned
-            .iter()
-            .find(|(copy, _)| copy.step == CopyStep::Start)
-            .filter(|_| !has(SnapshotState::Pending) && !has(SnapshotState::Error));
-        let (status, reason) = if is_slow {
-            let hours = self.max_age_hours();
-            unprotected(format!(
-                "the first copy has been in progress for more than {hours} h"
-            ))
-        } else if has(SnapshotState::Pending) {
-            pending("the first copy is in progress")
-        } else if first.is_some_and(|(_, has_slot)| *has_slot) {
-            pending(STARTS_FIRST_COPY)
-        } else if self.waits_for_first_snapshot(source) {
-            pending("the source is new and has no automatic snapshot yet")
-        } else {
-            let obstacle = self.obstacle(source, planned);
-            unprotected(obstacle.unwrap_or_else(|| "there is no copy".to_owned()))
-        };
-        let first_copy = first.map(|(first, _)| first.copy.target.clone());
-        (status, reason, first_copy)
-    }
-
-    /// Whether a source is too young for its first automatic snapshot.
-    fn waits_for_first_snapshot(&self, source: &ResourceId) -> bool {
-        let resource = self.sources.resource(source);
-        let is_new = resource.is_some_and(|resource| {
-            let created_at = resource.created_at;
-            resource.automatic_snapshots && created_at.is_some_and(|at| !self.is_older(at))
-        });
-        let snapshots = self.inventory.auto_snapshots.get(source);
-        is_new
-            && matches!(snapshots, Some(Ok(snapshots)) if !snapshots.iter().any(|snapshot| !snapshot.in_progress))
-    }
-
-    /// Why a source has no newer copy.
-    fn obstacle(&self, source: &ResourceId, planned: &[(&PlannedCopy, bool)]) -> Option<String> {
-        let snapshots = match self.inventory.auto_snapshots.get(source) {
-            Some(Err(error)) => {
-                let reason = format!("its automatic snapshots could not be read: {error}");
-                return Some(reason);
-            }
-            Some(Ok(snapshots)) => snapshots.as_slice(),
-            None => &[],
-        };
-        let resource = self.sources.resource(source);
-        let none_restorable = !snapshots.iter().any(|snapshot| snapshot.restorable);
-        if none_restorable && resource.is_some_and(|resource| resource.is_windows) {
-            let reason = "Lightsail makes no automatic snapshots of Windows instances";
-            return Some(reason.to_owned());
-        }
-        if none_restorable && resource.is_some_and(|resource| !resource.automatic_snapshots) {
-            return Some("automatic snapshots are off".to_owned());
-        }
-        if let Some((copy, has_slot)) = planned.last() {
-            return self.planned_obstacle(copy, *has_slot);
-        }
-        let today = utc_date(self.now);
-        if let Err(error) = SnapshotName::for_dated(&source.name, source.region, today) {
-            return Some(error.to_string());
-        }
-        none_restorable.then(|| "no automatic snapshot is restorable".to_owned())
-    }
-
-    /// Why the newest copy that the policy wants is not available.
-    fn planned_obstacle(&self, planned: &PlannedCopy, has_slot: bool) -> Option<String> {
-        let date = planned.date;
-        let reason = match &planned.step {
-            CopyStep::Exists => return None,
-            CopyStep::Pending => format!("the copy of {date} is in progress"),
-            CopyStep::Wait { reason, .. } => reason.clone(),
-            CopyStep::NameInUse(owner) => {
-                format!("the name {} is in use by {owner}", planned.copy.target)
-            }
-            CopyStep::Replace(_) => "the copy ended in state error".to_owned(),
-            CopyStep::Start if !has_slot => {
-                format!("the copy of {date} waits for room: too many copies are in progress")
-            }
-            CopyStep::Start if has_failed(self.own_copies(&planned.source)) => {
-                "the last copy ended in state error".to_owned()
-            }
-            CopyStep::Start => format!("this run starts the copy of {date}"),
-        };
-        Some(reason)
-    }
-
     /// The coverage of a disk through the instance it is attached to.
     fn through(&self, disk: &ResourceId, instance: &Coverage) -> Coverage {
-        let newest = newest_available(self.own_copies(&instance.source));
-        let lacks_disk = newest.is_some_and(|copy| !copy.attached_disks.contains(&disk.name));
+        let contains = |copy: &&ExistingCopy| copy.attached_disks.contains(&disk.name);
+        let copies = || available(self.own_copies(&instance.source));
         let covered = Coverage {
             source: disk.clone(),
+            size_gb: size_gb(self.inventory, disk),
+            copies: copies().filter(contains).count(),
             through: Some(instance.source.name.clone()),
             last_drill: None,
             ..instance.clone()
         };
-        if !lacks_disk {
+        // The disk was attached before the oldest of the newest copies that lack it.
+        let Some(oldest) = copies().take_while(|copy| !contains(copy)).last() else {
             return covered;
-        }
-        let is_young = instance
-            .age_hours
-            .is_some_and(|hours| hours <= self.max_age_hours());
-        let name = &instance.source.name;
+        };
+        let age_hours = self.age_hours(&instance.source, oldest.date);
+        let text = format!(
+            "the newest copy of {} does not contain this disk",
+            instance.source.name
+        );
         Coverage {
             newest: None,
             age_hours: None,
-            status: if is_young {
+            status: if age_hours <= self.policy.max_recovery_point_age_hours {
                 CoverageStatus::Pending
             } else {
                 CoverageStatus::Unprotected
             },
-            reason: Some(format!(
-                "the newest copy of {name} does not contain this disk"
-            )),
+            reason: Some(Reason::new(ReasonCode::DiskNotInCopy, text)),
             ..covered
         }
     }
 
-    fn max_age_hours(&self) -> f64 {
-        self.policy.max_recovery_point_age_hours
+    /// The instances and disks that exist, have copies that are too old, and that no rule selects.
+    fn unselected(&self) -> impl Iterator<Item = Coverage> {
+        let sources = self.by_source.iter();
+        sources.filter_map(|(source, copies)| {
+            let resource = self.inventory.resources.get(source)?;
+            if self.sources.selects(source) {
+                return None;
+            }
+            let found = self.found(source, &since_creation(copies, resource.created_at));
+            let date = found.newest?;
+            let text = format!("no rule selects it, and its newest copy is of {date}");
+            (!self.is_young(&found)).then(|| Coverage {
+                status: CoverageStatus::Unselected,
+                reason: Some(Reason::new(ReasonCode::NotSelected, text)),
+                ..found
+            })
+        })
+    }
+
+    fn is_young(&self, found: &Coverage) -> bool {
+        let max = self.policy.max_recovery_point_age_hours;
+        found.age_hours.is_some_and(|hours| hours <= max)
     }
 
     /// Whether an instant is longer ago than the policy's `maxRecoveryPointAgeHours`.
-    fn is_older(&self, time: Timestamp) -> bool {
-        hours(self.now.duration_since(time)) > self.max_age_hours()
+    pub(super) fn is_older(&self, time: Timestamp) -> bool {
+        hours(self.now.duration_since(time)) > self.policy.max_recovery_point_age_hours
     }
 
     /// The age of a recovery point in hours: since its automatic snapshot was made if that is
@@ -268,6 +256,12 @@ impl Planner<'_> {
         let made = made.or_else(midnight);
         made.map_or(0.0, |made| hours(self.now.duration_since(made)).max(0.0))
     }
+}
+
+/// The available copies among these.
+fn available<'a>(copies: &[&'a ExistingCopy]) -> impl Iterator<Item = &'a ExistingCopy> {
+    let copies = copies.iter().copied();
+    copies.filter(|copy| copy.state == SnapshotState::Available)
 }
 
 fn hours(duration: SignedDuration) -> f64 {

@@ -7,13 +7,22 @@ use jiff::civil::Date;
 use super::copies::{CopyStep, PlannedCopy};
 use super::existing_copy::ExistingCopy;
 use super::history::newest_available;
-use super::planner::{MassDeletion, Planner};
+use super::planner::Planner;
 use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
 use crate::model::snapshot_name::SnapshotName;
 
 /// How many available copies of one source a run may delete in a destination without permission,
 /// if half of them is less.
 const ALWAYS_ALLOWED: usize = 3;
+
+/// Whether a run may delete more than that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MassDeletion {
+    /// No: it deletes none of them.
+    Refused,
+    /// Yes: the event has `"allowMassDeletion": true`.
+    Allowed,
+}
 
 /// A copy to delete.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +45,7 @@ impl<'a> Planner<'a> {
         &self,
         planned: &[PlannedCopy],
         replaced: &BTreeSet<&str>,
+        mass_deletion: MassDeletion,
     ) -> Vec<PlannedDeletion> {
         let mut first_starts: BTreeMap<&ResourceId, &SnapshotName> = BTreeMap::new();
         for planned in planned {
@@ -48,7 +58,7 @@ impl<'a> Planner<'a> {
             .keys()
             .filter(|source| self.may_delete(source))
             .flat_map(|source| {
-                let expired = self.expired(source).into_iter();
+                let expired = self.expired(source, mass_deletion).into_iter();
                 let start = first_starts.get(source).copied();
                 let failed = self.failed(source, start, replaced).into_iter();
                 expired.chain(failed)
@@ -76,7 +86,7 @@ impl<'a> Planner<'a> {
 
     /// The available copies that retention does not keep. Retention counts only available copies,
     /// because a copy in progress may never become one.
-    fn expired(&self, source: &ResourceId) -> Vec<PlannedDeletion> {
+    fn expired(&self, source: &ResourceId, mass_deletion: MassDeletion) -> Vec<PlannedDeletion> {
         let copies = self.copies_of(source);
         let (Some(retention), Some(newest)) = (&self.policy.retention, newest_available(copies))
         else {
@@ -94,7 +104,7 @@ impl<'a> Planner<'a> {
             .map(|(copy, _)| *copy)
             .collect();
         let limit = ALWAYS_ALLOWED.max(available.len() / 2);
-        let refused = expired.len() > limit && self.mass_deletion == MassDeletion::Refused;
+        let refused = expired.len() > limit && mass_deletion == MassDeletion::Refused;
         let deletion = |copy: &ExistingCopy| PlannedDeletion {
             copy: copy.clone(),
             newest: Some(newest.name.clone()),

@@ -27,6 +27,8 @@ pub struct ExistingCopy {
     pub attached_disks: Vec<String>,
     /// The bundle of the instance that it was made from.
     pub bundle: Option<String>,
+    /// The size of the disks that it contains.
+    pub size_gb: u32,
     /// How its last drill ended.
     pub drilled: Option<Verdict>,
     /// Whether it has both tags. They are missing if a run ended before it could set them.
@@ -63,6 +65,7 @@ impl ExistingCopy {
             created_at: snapshot.created_at,
             attached_disks: snapshot.attached_disks.clone(),
             bundle: snapshot.bundle.clone(),
+            size_gb: snapshot.size_gb,
             drilled: snapshot
                 .tags
                 .get(DRILLED_TAG)

@@ -47,17 +47,18 @@ pub fn rank(state: SnapshotState) -> u8 {
     }
 }
 
-/// A source's copies since its creation, which are in order. Older ones belong to a predecessor with
-/// the same name.
-pub fn since_creation<'a, 'b>(
-    newest_first: &'b [&'a ExistingCopy],
-    created: Option<Date>,
-) -> &'b [&'a ExistingCopy] {
-    let Some(created) = created else {
-        return newest_first;
+/// A source's copies since its creation, in the same order. The others belong to a predecessor with
+/// the same name: they are dated before that UTC day, or were started before that time.
+pub fn since_creation<'a>(
+    newest_first: &[&'a ExistingCopy],
+    created_at: Option<Timestamp>,
+) -> Vec<&'a ExistingCopy> {
+    let is_own = |copy: &&ExistingCopy| {
+        created_at.is_none_or(|created_at| {
+            copy.date >= utc_date(created_at) && copy.created_at.is_none_or(|at| at >= created_at)
+        })
     };
-    let own = newest_first.partition_point(|copy| copy.date >= created);
-    newest_first.get(..own).unwrap_or(newest_first)
+    newest_first.iter().copied().filter(is_own).collect()
 }
 
 /// The newest available one of a source's copies, which are in order.

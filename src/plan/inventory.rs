@@ -31,11 +31,13 @@ impl Inventory {
         self.read.insert((region, kind));
         // By name, because a list that changes while it is read can show an instance twice.
         let mut drills = BTreeMap::new();
-        for resource in resources {
+        for mut resource in resources {
             if let Some(drill) = DrillInstance::from_resource(&resource) {
                 drills.insert(drill.name.clone(), drill);
                 continue;
             }
+            // Only drills need it.
+            resource.instance = None;
             let id = ResourceId {
                 region,
                 name: resource.name.clone(),
@@ -53,7 +55,7 @@ impl Inventory {
 /// What a policy run found in one destination.
 #[derive(Debug, Clone)]
 pub struct DestinationInventory {
-    region: Region,
+    pub(super) region: Region,
     /// The copies that policies made.
     pub copies: Vec<ExistingCopy>,
     /// What the other snapshots are, by name.

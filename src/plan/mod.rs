@@ -13,7 +13,9 @@ mod history;
 mod inventory;
 mod name_owner;
 mod planner;
+mod reason;
 mod sources;
+mod storage;
 mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +24,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use self::copies::{CopyStep, PlannedCopy};
-pub use self::deletions::PlannedDeletion;
+pub use self::coverage::coverage;
+pub use self::deletions::{MassDeletion, PlannedDeletion};
 pub use self::drill_instance::{
     DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG, DrillInstance, drill_tags,
 };
@@ -30,30 +33,25 @@ pub use self::drills::{DrillPlan, DrillStep, PlannedDrill};
 pub use self::existing_copy::ExistingCopy;
 pub use self::inventory::{DestinationInventory, Inventory};
 pub use self::name_owner::{CopyState, SourceFacts, name_owner, owner_not_found};
-pub use self::planner::MassDeletion;
 pub use self::sources::{rules_selecting_nothing, sources_to_query};
+pub use self::storage::{Size, Storage, Transfer, storage, transfer};
 pub use self::tags::MissingTags;
 
-use self::history::{by_source, last_valid_date};
+use self::history::last_valid_date;
 use self::planner::Planner;
 use self::sources::Sources;
-use crate::model::coverage::Coverage;
 use crate::model::event::IgnoredCopy;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::model::resource::{ResourceId, SnapshotState};
+use crate::model::resource::SnapshotState;
 
-/// What a run does, and how well each source was covered before it.
+/// What a run does.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     /// The plan of each destination that was read. One that was not can have drills to end.
     pub destinations: BTreeMap<Region, DestinationPlan>,
-    /// The coverage of each selected instance and disk in each destination.
-    pub coverage: Vec<Coverage>,
     /// Copies that do not count.
     pub ignored: Vec<IgnoredCopy>,
-    /// The tags with the firewall of each instance that is a source.
-    pub ports: BTreeMap<ResourceId, Vec<(String, String)>>,
 }
 
 /// What to do in one destination, in this order.
@@ -80,40 +78,22 @@ pub fn plan(
     mass_deletion: MassDeletion,
 ) -> Plan {
     let sources = Sources::new(policy, inventory);
-    let mut plan = Plan {
-        ports: sources.ports(),
-        ..Plan::default()
-    };
+    let mut plan = Plan::default();
     let last_date = last_valid_date(now);
     for region in &policy.destinations {
-        let read = inventory.destinations.get(region);
-        let unread = DestinationInventory::new(*region);
-        let destination = read.unwrap_or(&unread);
-        let planner = Planner {
-            policy,
-            inventory,
-            sources: &sources,
-            destination,
-            by_source: by_source(&destination.copies, last_date),
-            now,
-            mass_deletion,
-            region: *region,
-        };
-        if read.is_none() {
-            plan.coverage.extend(coverage::unread(&sources, *region));
+        let Some(destination) = inventory.destinations.get(region) else {
+            let unread = DestinationInventory::new(*region);
+            let planner = Planner::new(policy, inventory, &sources, &unread, now);
             let steps = plan_unread(&planner).map(|steps| (*region, steps));
             plan.destinations.extend(steps);
             continue;
-        }
+        };
+        let planner = Planner::new(policy, inventory, &sources, destination, now);
         plan.ignored
             .extend(ignored(destination, *region, last_date));
-        let steps = plan_destination(&planner);
-        let coverage = planner.coverages(&steps.copies, steps.slots);
-        plan.coverage.extend(coverage);
-        plan.destinations.insert(*region, steps);
+        plan.destinations
+            .insert(*region, plan_destination(&planner, mass_deletion));
     }
-    // By source. The sort is stable and keeps the destinations in the policy's order.
-    plan.coverage.sort_by(|a, b| a.source.cmp(&b.source));
     plan
 }
 
@@ -148,12 +128,10 @@ fn plan_unread(planner: &Planner<'_>) -> Option<DestinationPlan> {
 }
 
 /// Plans one destination.
-fn plan_destination(planner: &Planner<'_>) -> DestinationPlan {
-    let copies = planner
-        .sources
-        .iter()
-        .flat_map(|source| planner.wanted(source));
-    let copies = planner.in_order(copies.collect());
+fn plan_destination(planner: &Planner<'_>, mass_deletion: MassDeletion) -> DestinationPlan {
+    let sources = planner.sources.iter();
+    let mut copies: Vec<PlannedCopy> = sources.flat_map(|source| planner.wanted(source)).collect();
+    planner.put_in_order(&mut copies);
     let in_progress = planner.destination.in_progress;
     let replaced: BTreeSet<&str> = copies.iter().filter_map(PlannedCopy::replaces).collect();
     let tags = planner
@@ -163,7 +141,7 @@ fn plan_destination(planner: &Planner<'_>) -> DestinationPlan {
         .filter(|copy| !copy.tagged && !replaced.contains(copy.name.as_str()))
         .map(|copy| MissingTags::of(copy))
         .collect();
-    let deletions = planner.deletions(&copies, &replaced);
+    let deletions = planner.deletions(&copies, &replaced, mass_deletion);
     let drills = planner.policy.drills.as_ref();
     let drills = drills.map(|drills| planner.drills(drills));
     let limit = planner.policy.max_copies_in_progress;

@@ -88,8 +88,10 @@ pub fn owner_not_found(refusal: &ApiError) -> ApiError {
         refusal.message
     );
     ApiError {
-        may_have_happened: refusal.may_have_happened,
-        ..ApiError::new(ErrorKind::OwnerNotFound, "NameInUse", message)
+        kind: ErrorKind::OwnerNotFound,
+        code: "NameInUse".to_owned(),
+        message,
+        ..refusal.clone()
     }
 }
 
@@ -255,6 +257,7 @@ mod tests {
     fn found(name: &str) -> Snapshot {
         Snapshot {
             bundle: None,
+            size_gb: 40,
             name: name.to_owned(),
             tags: Default::default(),
             kind: ResourceKind::Instance,

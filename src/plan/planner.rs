@@ -1,25 +1,16 @@
-//! What the parts of a destination's plan know.
+//! What the parts of a plan know about one destination.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use super::existing_copy::ExistingCopy;
-use super::history::since_creation;
+use super::history::{by_source, last_valid_date, since_creation};
 use super::inventory::{DestinationInventory, Inventory};
 use super::sources::Sources;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
 use crate::model::resource::ResourceId;
-
-/// Whether a run may delete more than half of a source's available copies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MassDeletion {
-    /// No: it deletes none of them.
-    Refused,
-    /// Yes: the event has `"allowMassDeletion": true`.
-    Allowed,
-}
 
 /// Plans one destination.
 pub struct Planner<'a> {
@@ -28,12 +19,36 @@ pub struct Planner<'a> {
     pub sources: &'a Sources<'a>,
     pub destination: &'a DestinationInventory,
     pub by_source: BTreeMap<&'a ResourceId, Vec<&'a ExistingCopy>>,
+    own: BTreeMap<&'a ResourceId, Vec<&'a ExistingCopy>>,
     pub now: Timestamp,
-    pub mass_deletion: MassDeletion,
     pub region: Region,
 }
 
 impl<'a> Planner<'a> {
+    pub fn new(
+        policy: &'a Policy,
+        inventory: &'a Inventory,
+        sources: &'a Sources<'a>,
+        destination: &'a DestinationInventory,
+        now: Timestamp,
+    ) -> Self {
+        let by_source = by_source(&destination.copies, last_valid_date(now));
+        let own = sources.iter().filter_map(|source| {
+            let copies = by_source.get(source)?;
+            Some((source, since_creation(copies, sources.created_at(source))))
+        });
+        Self {
+            policy,
+            inventory,
+            sources,
+            destination,
+            own: own.collect(),
+            by_source,
+            now,
+            region: destination.region,
+        }
+    }
+
     /// The copies of a source, those of a predecessor with the same name included.
     pub fn copies_of(&self, source: &ResourceId) -> &[&'a ExistingCopy] {
         self.by_source.get(source).map_or(&[], Vec::as_slice)
@@ -41,6 +56,6 @@ impl<'a> Planner<'a> {
 
     /// The copies of a source since its creation.
     pub fn own_copies(&self, source: &ResourceId) -> &[&'a ExistingCopy] {
-        since_creation(self.copies_of(source), self.sources.created(source))
+        self.own.get(source).map_or(&[], Vec::as_slice)
     }
 }

@@ -8,7 +8,6 @@ use jiff::{Timestamp, ToSpan};
 use super::existing_copy::ExistingCopy;
 use super::history::{by_source, last_valid_date, newest_available, since_creation};
 use super::inventory::Inventory;
-use crate::model::firewall::ports_tags;
 use crate::model::policy::{Policy, SourceRule};
 use crate::model::region::Region;
 use crate::model::resource::{Resource, ResourceId, ResourceKind, SnapshotState};
@@ -75,18 +74,8 @@ impl<'a> Sources<'a> {
         self.own.get(source).copied()
     }
 
-    /// The tags with the firewall of each instance.
-    pub(super) fn ports(&self) -> BTreeMap<ResourceId, Vec<(String, String)>> {
-        let with_ports = self.own.iter().filter_map(|(source, resource)| {
-            let ports = resource.ports.as_ref()?;
-            Some(((*source).clone(), ports_tags(ports)))
-        });
-        with_ports.collect()
-    }
-
-    /// The UTC day on which a source was created.
-    pub(super) fn created(&self, source: &ResourceId) -> Option<Date> {
-        self.resource(source)?.created_at.map(utc_date)
+    pub(super) fn created_at(&self, source: &ResourceId) -> Option<Timestamp> {
+        self.resource(source)?.created_at
     }
 }
 
@@ -104,19 +93,21 @@ pub fn sources_to_query(policy: &Policy, inventory: &Inventory, now: Timestamp) 
     let mut to_query: Vec<(Option<Date>, &ResourceId)> = sources
         .iter()
         .filter_map(|source| {
-            let created = sources.created(source);
-            let copies = || {
-                let copies = destinations.iter().map(|by_source| by_source.get(source));
-                copies.map(|copies| copies.map_or(&[][..], Vec::as_slice))
-            };
-            if !copies().any(|copies| lacks_a_day(policy, copies, created, now)) {
+            let created_at = sources.created_at(source);
+            let copies = destinations.iter().map(|by_source| by_source.get(source));
+            let copies = copies.map(|copies| copies.map_or(&[][..], Vec::as_slice));
+            let own: Vec<_> = copies
+                .map(|copies| since_creation(copies, created_at))
+                .collect();
+            if !own
+                .iter()
+                .any(|own| lacks_a_day(policy, own, created_at, now))
+            {
                 return None;
             }
             // In the destination in which it is covered worst.
-            let newest = copies()
-                .map(|copies| newest_available(since_creation(copies, created)))
-                .map(|copy| copy.map(|copy| copy.date));
-            Some((newest.min()?, source))
+            let newest = own.iter().map(|own| newest_available(own));
+            Some((newest.map(|copy| copy.map(|copy| copy.date)).min()?, source))
         })
         .collect();
     to_query.sort();
@@ -128,9 +119,10 @@ pub fn sources_to_query(policy: &Policy, inventory: &Inventory, now: Timestamp) 
 fn lacks_a_day(
     policy: &Policy,
     copies: &[&ExistingCopy],
-    created: Option<Date>,
+    created_at: Option<Timestamp>,
     now: Timestamp,
 ) -> bool {
+    let created = created_at.map(utc_date);
     let today = utc_date(now);
     let existing: BTreeSet<Date> = copies
         .iter()

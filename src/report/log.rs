@@ -75,9 +75,10 @@ fn level(event: &Event) -> Level {
         Event::DrillInstances(_) => Level::INFO,
         Event::Coverage(coverage) => match coverage.status {
             CoverageStatus::Protected | CoverageStatus::Pending => Level::INFO,
-            CoverageStatus::Stale | CoverageStatus::Unprotected | CoverageStatus::Unknown => {
-                Level::WARN
-            }
+            CoverageStatus::Stale
+            | CoverageStatus::Unprotected
+            | CoverageStatus::Unknown
+            | CoverageStatus::Unselected => Level::WARN,
         },
         Event::TagFailed(failure) if failure.is_failure => Level::ERROR,
         Event::RegionUnread(_) => Level::ERROR,

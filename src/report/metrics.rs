@@ -119,6 +119,7 @@ pub fn metric_record(
     let unread = events.iter().filter_map(Event::try_as_region_unread_ref);
     let idle = events.iter().filter_map(Event::try_as_selects_nothing_ref);
     let worst_age = coverage()
+        .filter(|entry| entry.status != CoverageStatus::Unselected)
         .filter_map(|entry| entry.age_hours)
         .max_by(f64::total_cmp);
     let drills = events.iter().filter_map(Event::try_as_drill_result_ref);

@@ -182,7 +182,9 @@ impl From<CoverageStatus> for Attention {
         match status {
             CoverageStatus::Protected => Self::None,
             CoverageStatus::Pending => Self::Progress,
-            CoverageStatus::Stale | CoverageStatus::Unknown => Self::Delay,
+            CoverageStatus::Stale | CoverageStatus::Unknown | CoverageStatus::Unselected => {
+                Self::Delay
+            }
             CoverageStatus::Unprotected => Self::Problem,
         }
     }
@@ -397,7 +399,8 @@ mod tests {
             },
             reason: None,
             through: None,
-            first_copy: None,
+            size_gb: None,
+            copies: 1,
         });
         let events: Vec<_> = copies
             .map(Event::CopyResult)

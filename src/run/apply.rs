@@ -65,7 +65,7 @@ async fn apply_in(to: Destination<'_>, plan: DestinationPlan) {
 fn to_start(copy: SnapshotCopy, position: usize, step: CopyStep) -> Result<Start, Box<CopyResult>> {
     Err(Box::new(match step {
         CopyStep::Start => return Ok(Start::new(copy, position, None)),
-        CopyStep::Replace(failed) => return Ok(Start::new(copy, position, Some(failed))),
+        CopyStep::Replace(failed) => return Ok(Start::new(copy, position, Some(*failed))),
         CopyStep::Exists => CopyResult::new(copy, Outcome::Exists),
         CopyStep::Pending => CopyResult::new(copy, Outcome::Pending),
         CopyStep::Wait { reason, .. } => deferred(

@@ -1,7 +1,5 @@
 //! One destination while a plan is applied there.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::recorder::Recorder;
@@ -10,16 +8,12 @@ use crate::lightsail::Lightsail;
 use crate::model::drill::Drills;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
-use crate::model::resource::ResourceId;
-use crate::plan::{ExistingCopy, MissingTags};
-
-/// The tags with the firewalls of instances.
-pub type PortsTags = BTreeMap<ResourceId, Vec<(String, String)>>;
+use crate::plan::{ExistingCopy, Inventory, MissingTags};
 
 /// What all destinations of a run have in common.
 pub struct RunContext<'a> {
     pub lightsail: &'a Lightsail,
-    pub ports: PortsTags,
+    pub inventory: &'a Inventory,
     pub drills: Option<&'a Drills>,
     pub now: Timestamp,
     pub dry_run: bool,

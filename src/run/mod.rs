@@ -30,11 +30,10 @@ use self::starts::{Start, Starts};
 use crate::deadline::Deadline;
 use crate::lightsail::Lightsail;
 use crate::model::copy::SnapshotCopy;
-use crate::model::coverage::{Coverage, CoverageStatus};
-use crate::model::event::{CopyResult, DrillResult, Event, IdleRule, Outcome};
+use crate::model::event::{Event, IdleRule};
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::plan::{MassDeletion, Plan, plan, rules_selecting_nothing};
+use crate::plan::{MassDeletion, Plan, coverage, plan, rules_selecting_nothing};
 
 /// Starts an event's copies, all destinations at once, and records each when it ends. A dry run only
 /// looks.
@@ -88,18 +87,14 @@ pub async fn policy(
     }
     let Plan {
         destinations,
-        mut coverage,
         ignored,
-        ports,
     } = plan(policy, &inventory, now, mode.mass_deletion);
-    // Frees the lists of a large fleet before the copies start.
-    drop(inventory);
     for copy in ignored {
         recorder.record(Event::CopyIgnored(copy));
     }
     let run = RunContext {
         lightsail,
-        ports,
+        inventory: &inventory,
         drills: policy.drills.as_ref(),
         now,
         dry_run: mode.dry_run,
@@ -108,54 +103,8 @@ pub async fn policy(
     };
     apply::apply(&run, destinations).await;
     let mut events = recorder.into_events();
-    check_first_copies(
-        &mut coverage,
-        events.iter().filter_map(Event::try_as_copy_result_ref),
-    );
-    add_verdicts(
-        &mut coverage,
-        events.iter().filter_map(Event::try_as_drill_result_ref),
-    );
+    let coverage = coverage(policy, &inventory, now, &events);
     let coverage = coverage.into_iter().map(Event::Coverage);
     events.extend(coverage.inspect(|event| log(event)));
     events
-}
-
-/// Corrects the coverage of sources whose first copy should have started in this run and did not,
-/// or should have waited for room and started.
-fn check_first_copies<'a>(coverage: &mut [Coverage], copies: impl Iterator<Item = &'a CopyResult>) {
-    let results: BTreeMap<_, _> = copies
-        .map(|result| ((result.copy.destination, &result.copy.target), result))
-        .collect();
-    for coverage in coverage {
-        let Some(first_copy) = &coverage.first_copy else {
-            continue;
-        };
-        let Some(result) = results.get(&(coverage.destination, first_copy)) else {
-            continue;
-        };
-        let is_started = !matches!(result.outcome, Outcome::Deferred | Outcome::Failed);
-        match (coverage.status, is_started) {
-            (CoverageStatus::Pending, false) => {
-                let error = result.error.as_ref();
-                let why = error.map_or_else(String::new, ToString::to_string);
-                coverage.first_copy_failed(&why);
-            }
-            (CoverageStatus::Unprotected, true) => coverage.first_copy_started(),
-            _ => {}
-        }
-    }
-}
-
-/// Adds the verdicts of this run to the coverage.
-fn add_verdicts<'a>(coverage: &mut [Coverage], drills: impl Iterator<Item = &'a DrillResult>) {
-    for drill in drills.filter(|drill| drill.verdict.is_some()) {
-        let mut of_source = coverage.iter_mut();
-        let entry = of_source.find(|coverage| {
-            coverage.source == drill.source && coverage.destination == drill.destination
-        });
-        if let Some(entry) = entry {
-            entry.last_drill = drill.verdict;
-        }
-    }
 }

@@ -29,7 +29,7 @@ impl Destination<'_> {
             },
         )
         .await;
-        firewalls.retain(|copy| self.run.ports.contains_key(&copy.source));
+        firewalls.retain(|copy| self.firewall(copy).is_some());
         let attempt = async |copy: &MissingTags| self.call_tag_firewall(copy, deadline).await;
         rounds(
             self.run.lightsail,
@@ -65,7 +65,7 @@ impl Destination<'_> {
         copy: &MissingTags,
         deadline: Instant,
     ) -> Result<(), ApiError> {
-        let Some(tags) = self.run.ports.get(&copy.source) else {
+        let Some(tags) = self.firewall(copy) else {
             return Ok(());
         };
         let until = Until::once(deadline);
@@ -81,6 +81,16 @@ impl Destination<'_> {
             }));
         }
         Ok(())
+    }
+
+    /// The tags with the firewall of a copy's instance, if it is known.
+    fn firewall(&self, copy: &MissingTags) -> Option<&[(String, String)]> {
+        self.run
+            .inventory
+            .resources
+            .get(&copy.source)?
+            .ports
+            .as_deref()
     }
 
     fn record_tag_failure(&self, copy: &MissingTags, error: ApiError) {

@@ -155,7 +155,7 @@ fn a_verdict_from_the_future_does_not_count() {
         .there("us-east-1", available(&web(), YESTERDAY))
         .there("us-east-1", drilled(&web(), TODAY, "2062-11-22 passed 7m"));
     assert_eq!(due(&account), ["drill-web-2026-11-22"]);
-    assert_eq!(account.plan().coverage[0].last_drill, None);
+    assert_eq!(account.coverage()[0].last_drill, None);
 }
 
 #[test]
@@ -243,6 +243,7 @@ fn an_instance_that_the_list_shows_twice_is_one_drill() {
         automatic_snapshots: false,
         is_windows: false,
         ports: None,
+        size_gb: Some(40),
         attached_to: None,
         instance: Some(InstanceStatus {
             state: InstanceState::Running,

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use lightsail_snapshot_copier::{
-    ApiError, AutoSnapshot, CopyStep, DestinationInventory, DestinationPlan, DrillInstance,
-    ErrorKind, Inventory, MassDeletion, Plan, PlannedCopy, Policy, RECOVERY_POINT_TAG, Region,
-    Resource, ResourceId, ResourceKind, SOURCE_TAG, Snapshot, SnapshotState, copy_tags,
-    parse_policy, plan, sources_to_query, utc_date,
+    ApiError, AutoSnapshot, CopyResult, CopyStep, Coverage, DestinationInventory, DestinationPlan,
+    DrillInstance, ErrorKind, Inventory, MassDeletion, Outcome, Plan, PlannedCopy, Policy,
+    RECOVERY_POINT_TAG, Region, Resource, ResourceId, ResourceKind, RunEvent, SOURCE_TAG, Snapshot,
+    SnapshotState, copy_tags, coverage, parse_policy, plan, sources_to_query, utc_date,
 };
 
 pub fn region(name: &str) -> Region {
@@ -62,6 +62,7 @@ pub fn copy(source: &ResourceId, date: Date, state: SnapshotState) -> Snapshot {
         from_region: Some(source.region.to_string()),
         attached_disks: Vec::new(),
         bundle: Some("nano_3_0".to_owned()),
+        size_gb: 40,
     }
 }
 
@@ -139,6 +140,7 @@ impl FakeAccount {
             automatic_snapshots: true,
             is_windows: false,
             ports: None,
+            size_gb: Some(40),
             attached_to: None,
             instance: None,
         };
@@ -196,6 +198,24 @@ impl FakeAccount {
 
     pub fn plan(&self) -> Plan {
         plan(&self.policy, &self.observed(), self.now, self.mass_deletion)
+    }
+
+    /// What a run does if every copy that has a slot starts.
+    pub fn events(&self) -> Vec<RunEvent> {
+        let plan = self.plan();
+        let steps = plan.destinations.values();
+        steps.flat_map(results).map(RunEvent::CopyResult).collect()
+    }
+
+    /// The coverage after that run.
+    pub fn coverage(&self) -> Vec<Coverage> {
+        coverage(&self.policy, &self.observed(), self.now, &self.events())
+    }
+
+    /// The coverage of one source in the first destination.
+    pub fn coverage_of(&self, source: &ResourceId) -> Coverage {
+        let mut coverage = self.coverage().into_iter();
+        coverage.find(|entry| entry.source == *source).unwrap()
     }
 
     /// The steps in one destination.
@@ -265,6 +285,38 @@ impl FakeAccount {
             }
         }
     }
+}
+
+/// The results of a plan's copies in one destination, if every copy that has a slot starts.
+fn results(steps: &DestinationPlan) -> impl Iterator<Item = CopyResult> {
+    let mut slots = steps.slots;
+    steps.copies.iter().map(move |planned| {
+        let error = |kind, code: &str, why: &str| Some(ApiError::new(kind, code, why.to_owned()));
+        let (outcome, error) = match &planned.step {
+            CopyStep::Exists => (Outcome::Exists, None),
+            CopyStep::Pending => (Outcome::Pending, None),
+            CopyStep::Wait { reason } => {
+                let error = error(ErrorKind::NotYet, "CopyErrored", reason);
+                (Outcome::Deferred, error)
+            }
+            CopyStep::NameInUse(owner) => (
+                Outcome::Failed,
+                error(ErrorKind::Refused, "NameInUse", owner),
+            ),
+            CopyStep::Start | CopyStep::Replace(_) if slots > 0 => {
+                slots -= 1;
+                (Outcome::Started, None)
+            }
+            CopyStep::Start | CopyStep::Replace(_) => {
+                let error = error(ErrorKind::TooManyCopies, "MaxCopiesInProgress", "full");
+                (Outcome::Deferred, error)
+            }
+        };
+        CopyResult {
+            error,
+            ..CopyResult::new(planned.copy.clone(), outcome)
+        }
+    })
 }
 
 fn to_make(steps: &DestinationPlan) -> impl Iterator<Item = &PlannedCopy> {

@@ -309,6 +309,7 @@ pub fn account() -> impl Strategy<Value = FakeAccount> {
                     automatic_snapshots,
                     is_windows: false,
                     ports: None,
+                    size_gb: Some(40),
                     attached_to: None,
                     instance: None,
                 };

@@ -2,6 +2,8 @@
 //! Lightsail that they reach through the function's own front door.
 
 mod binary;
+mod compat;
+mod coverage;
 mod drills_plan;
 mod drills_properties;
 mod drills_runs;

@@ -112,7 +112,8 @@ fn covered(
         status,
         reason: None,
         through: None,
-        first_copy: None,
+        size_gb: None,
+        copies: 0,
         last_drill: None,
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lightsail_snapshot_copier::{
-    AutoSnapshot, CopySource, CopyStep, Coverage, CoverageStatus, RECOVERY_POINT_TAG, ResourceId,
-    ResourceKind, SOURCE_TAG, Snapshot, SnapshotState,
+    AutoSnapshot, CopySource, CopyStep, Coverage, CoverageStatus, RECOVERY_POINT_TAG, ReasonCode,
+    ResourceId, ResourceKind, SOURCE_TAG, Snapshot, SnapshotState,
     SnapshotState::{Available, Error, Pending},
     copy_tags, sources_to_query,
 };
@@ -566,9 +566,8 @@ fn a_source_that_is_not_selected_is_left_alone() {
         account = account.there("us-east-1", copy(&web(), date(text), Available));
     }
     account = account.there("us-east-1", untagged(&web(), date("2026-09-01"), Available));
-    let plan = account.plan();
-    assert!(is_idle(&plan.destinations[&region("us-east-1")]));
-    assert!(plan.coverage.is_empty());
+    assert!(is_idle(&account.steps("us-east-1")));
+    assert_eq!(coverage(&account).status, CoverageStatus::Unselected);
     // With the tag it is a source.
     let tags = &mut account.resources.get_mut(&web()).unwrap().tags;
     tags.insert("backup".to_owned(), "dr".to_owned());
@@ -671,8 +670,8 @@ fn a_destination_that_was_not_read_keeps_nobody_asking() {
 
 /// The coverage of the one source in the one destination.
 fn coverage(account: &FakeAccount) -> Coverage {
-    let [coverage] = &account.plan().coverage[..] else {
-        panic!("{:?}", account.plan().coverage)
+    let [coverage] = &account.coverage()[..] else {
+        panic!("{:?}", account.coverage())
     };
     coverage.clone()
 }
@@ -691,8 +690,10 @@ fn assert_covered(
 }
 
 #[track_caller]
-fn assert_reason(account: &FakeAccount, reason: Option<&str>) {
-    assert_eq!(coverage(account).reason.as_deref(), reason);
+fn assert_reason(account: &FakeAccount, code: Option<ReasonCode>, text: &str) {
+    let reason = coverage(account).reason;
+    assert_eq!(reason.as_ref().map(|reason| reason.code), code);
+    assert_eq!(reason.map_or(String::new(), |reason| reason.text), text);
 }
 
 #[test]
@@ -706,7 +707,7 @@ fn a_young_copy_protects() {
         Some(YESTERDAY),
         Some(30.0),
     );
-    assert_reason(&account, None);
+    assert_reason(&account, None, "");
 }
 
 #[test]
@@ -742,7 +743,8 @@ fn the_age_may_be_as_high_as_the_policy_says() {
     );
     assert_reason(
         &account("29.9"),
-        Some("the newest restorable automatic snapshot is of 2026-11-21"),
+        Some(ReasonCode::CopyTooOld),
+        "the newest restorable automatic snapshot is of 2026-11-21",
     );
 }
 
@@ -760,7 +762,8 @@ fn only_available_copies_protect() {
 fn a_first_copy_on_its_way_is_pending() {
     let account = account("").with(&web(), &[TODAY]);
     assert_covered(&account, CoverageStatus::Pending, None, None);
-    assert_reason(&account, Some("this run starts the first copy"));
+    let code = Some(ReasonCode::CopyInProgress);
+    assert_reason(&account, code, "this run starts the first copy");
 }
 
 #[test]
@@ -771,7 +774,8 @@ fn a_first_copy_that_will_be_too_old_is_pending_and_then_stale() {
     assert_eq!(coverage(&account).status, CoverageStatus::Stale);
     assert_reason(
         &account,
-        Some("the newest restorable automatic snapshot is of 2026-11-10"),
+        Some(ReasonCode::CopyTooOld),
+        "the newest restorable automatic snapshot is of 2026-11-10",
     );
 }
 
@@ -786,22 +790,25 @@ fn an_old_copy_stays_stale_until_the_new_one_is_there() {
         Some("2026-11-15"),
         Some(180.0),
     );
-    assert_reason(&account, Some("this run starts the copy of 2026-11-22"));
+    let code = Some(ReasonCode::CopyInProgress);
+    assert_reason(&account, code, "this run starts the copy of 2026-11-22");
 }
 
 #[test]
 fn a_source_without_automatic_snapshots_is_unprotected() {
     let mut account = account("").with(&web(), &[]);
     assert_covered(&account, CoverageStatus::Unprotected, None, None);
-    assert_reason(&account, Some("no automatic snapshot is restorable"));
+    let code = Some(ReasonCode::NoneRestorable);
+    assert_reason(&account, code, "no automatic snapshot is restorable");
     account
         .resources
         .get_mut(&web())
         .unwrap()
         .automatic_snapshots = false;
     assert_covered(&account, CoverageStatus::Unprotected, None, None);
-    assert_reason(&account, Some("automatic snapshots are off"));
-    // With a copy from before, it is only stale, and why is told all the same.
+    let code = Some(ReasonCode::AutoSnapshotsOff);
+    assert_reason(&account, code, "automatic snapshots are off");
+    // With a copy from before, it is only stale, and the reason is the same.
     let account = account.there("us-east-1", copy(&web(), date("2026-11-15"), Available));
     assert_covered(
         &account,
@@ -809,7 +816,7 @@ fn a_source_without_automatic_snapshots_is_unprotected() {
         Some("2026-11-15"),
         Some(180.0),
     );
-    assert_reason(&account, Some("automatic snapshots are off"));
+    assert_reason(&account, code, "automatic snapshots are off");
 }
 
 #[test]
@@ -820,7 +827,9 @@ fn a_source_whose_copies_names_are_too_long_is_unprotected() {
     let coverage = coverage(&account);
     assert_eq!(coverage.status, CoverageStatus::Unprotected);
     let reason = coverage.reason.unwrap();
-    assert!(reason.contains("261 characters, more than 255"), "{reason}");
+    assert_eq!(reason.code, ReasonCode::CopyFailed);
+    let expected = "261 characters, more than 255";
+    assert!(reason.text.contains(expected), "{reason:?}");
 }
 
 #[test]
@@ -830,7 +839,8 @@ fn a_source_that_cannot_be_read_is_unprotected_and_a_destination_is_unknown() {
     assert_covered(&account, CoverageStatus::Unprotected, None, None);
     assert_reason(
         &account,
-        Some("its automatic snapshots could not be read: ServiceException: no answer"),
+        Some(ReasonCode::NotRead),
+        "its automatic snapshots could not be read: ServiceException: no answer",
     );
     // A copy that is young enough is one all the same.
     let with_copy = account.clone();
@@ -843,7 +853,8 @@ fn a_source_that_cannot_be_read_is_unprotected_and_a_destination_is_unknown() {
     );
     account.unread_destinations.insert(region("us-east-1"));
     assert_covered(&account, CoverageStatus::Unknown, None, None);
-    assert_reason(&account, Some("us-east-1 could not be read"));
+    let code = Some(ReasonCode::NotRead);
+    assert_reason(&account, code, "us-east-1 could not be read");
 }
 
 #[test]
@@ -855,9 +866,8 @@ fn coverage_is_by_source_and_then_by_destination() {
     .with(&web(), &[])
     .with(&disk("us-west-2", "data"), &[])
     .with(&instance("eu-central-1", "z"), &[]);
-    let plan = account.plan();
-    let entries: Vec<String> = plan
-        .coverage
+    let coverage = account.coverage();
+    let entries: Vec<String> = coverage
         .iter()
         .map(|entry| {
             let ResourceId { region, name, kind } = &entry.source;

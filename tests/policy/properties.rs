@@ -552,16 +552,40 @@ proptest! {
     /// each says what is there.
     #[test]
     fn coverage_is_told_once_for_each_source_and_destination(account in generate::account_listed_once()) {
-        let plan = account.plan();
+        let (unselected, coverage): (Vec<_>, Vec<_>) = account
+            .coverage()
+            .into_iter()
+            .partition(|entry| entry.status == CoverageStatus::Unselected);
+        let mut of_nobody = BTreeSet::new();
+        let (selected, resources) = (selected(&account), account.observed().resources);
+        for region in &account.policy.destinations {
+            if account.unread_destinations.contains(region) {
+                continue;
+            }
+            let known = known_in(&account, *region);
+            for source in resources.keys() {
+                let newest = available(&known, source).first().map(|copy| copy.date);
+                let is_old = newest.is_some_and(|date| {
+                    let midnight = date.to_zoned(TimeZone::UTC).unwrap().timestamp();
+                    account.now.duration_since(midnight).as_secs_f64() / 3600.0
+                        > account.policy.max_recovery_point_age_hours
+                });
+                if is_old && !selected.contains(source) {
+                    of_nobody.insert((source.clone(), *region));
+                }
+            }
+        }
+        let found = unselected.into_iter().map(|entry| (entry.source, entry.destination));
+        prop_assert_eq!(found.collect::<BTreeSet<_>>(), of_nobody);
         let entries: Vec<_> =
-            plan.coverage.iter().map(|entry| (&entry.source, entry.destination)).collect();
+            coverage.iter().map(|entry| (&entry.source, entry.destination)).collect();
         let mut expected = Vec::new();
-        for source in selected(&account) {
-            expected.extend(account.policy.destinations.iter().map(|region| (source, *region)));
+        for source in &selected {
+            expected.extend(account.policy.destinations.iter().map(|region| (*source, *region)));
         }
         prop_assert_eq!(entries, expected);
         let asked = account.observed().auto_snapshots;
-        for entry in &plan.coverage {
+        for entry in &coverage {
             if account.unread_destinations.contains(&entry.destination) {
                 prop_assert_eq!(entry.status, CoverageStatus::Unknown);
                 prop_assert_eq!(entry.newest, None);
@@ -706,13 +730,15 @@ fn the_generated_accounts_have_something_to_do() {
             !both(ResourceKind::Instance).is_disjoint(&both(ResourceKind::Disk)),
         );
         saw("listed twice", listed_twice(&account));
+        let coverage = account.coverage();
         for status in [
             CoverageStatus::Protected,
             CoverageStatus::Pending,
             CoverageStatus::Stale,
             CoverageStatus::Unprotected,
+            CoverageStatus::Unselected,
         ] {
-            let has = plan.coverage.iter().any(|entry| entry.status == status);
+            let has = coverage.iter().any(|entry| entry.status == status);
             saw(<&str>::from(status), has);
         }
     }

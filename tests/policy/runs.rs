@@ -1029,7 +1029,7 @@ async fn a_dry_run_shows_everything_and_changes_nothing() {
         [[
             days_ago(3),
             "stale".to_owned(),
-            "the copy ended in state error".to_owned()
+            "the last copy ended in state error".to_owned()
         ]]
     );
 

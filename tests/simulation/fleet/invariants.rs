@@ -85,6 +85,7 @@ impl Fleet {
                 CoverageStatus::Pending => "status pending",
                 CoverageStatus::Unprotected => "status unprotected",
                 CoverageStatus::Unknown => "status unknown",
+                CoverageStatus::Unselected => "status unselected",
             });
         }
     }

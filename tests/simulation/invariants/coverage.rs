@@ -1,5 +1,6 @@
 //! The coverage that the contract demands, computed from the emulator's state alone.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
@@ -14,6 +15,7 @@ use crate::copies::{copy_of, day, last_valid_date, midnight};
 
 /// The default of `maxRecoveryPointAgeHours`.
 pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(36);
+const MAX_AGE_HOURS: f64 = 36.0;
 
 /// When Lightsail makes the automatic snapshot of a day.
 const SNAPSHOT_TIME: SignedDuration = SignedDuration::from_hours(6);
@@ -69,9 +71,22 @@ impl Found {
         coverage: &[&Coverage],
     ) -> Result<(), String> {
         let expected = selected.len() * self.snapshots.len();
+        let (unselected, coverage): (Vec<&Coverage>, Vec<&Coverage>) = coverage
+            .iter()
+            .partition(|entry| entry.status == CoverageStatus::Unselected);
         expect(coverage.len() == expected, || {
             format!("{} coverage entries, not {expected}", coverage.len())
         })?;
+        for entry in unselected {
+            let mut is_source = selected
+                .iter()
+                .flat_map(|source| self.snapshots.keys().map(move |region| (source, *region)));
+            let is_old = entry.age_hours.is_some_and(|hours| hours > MAX_AGE_HOURS);
+            expect(
+                is_old && !is_source.any(|(source, region)| is_of(entry, source, region)),
+                || format!("{entry:?} is no unselected source"),
+            )?;
+        }
         for source in selected {
             for region in self.snapshots.keys() {
                 let mut entries = coverage.iter();
@@ -135,6 +150,10 @@ impl Expected {
     }
 }
 
+fn contains(copy: &SnapshotView, disk: &Selected) -> bool {
+    copy.from_attached_disks.contains(&disk.name)
+}
+
 /// One destination of a run.
 struct Destination<'a> {
     emulator: &'a Emulator,
@@ -156,11 +175,16 @@ impl Destination<'_> {
             through,
         };
         match (instance, newest) {
-            // The disk was attached after the snapshot was made.
-            (Some(instance), Some((date, copy)))
-                if !copy.from_attached_disks.contains(&source.name) =>
-            {
-                let status = match self.is_young(instance, date) {
+            // The disk was attached after the oldest of these copies was made.
+            (Some(instance), Some((_, copy))) if !contains(copy, source) => {
+                let mut copies = self.copies(instance);
+                copies.retain(|(_, copy)| copy.state == SnapshotState::Available);
+                copies.sort_by_key(|(date, _)| Reverse(*date));
+                let lacking = copies
+                    .iter()
+                    .take_while(|(_, copy)| !contains(copy, source));
+                let oldest = lacking.last().expect("the newest one lacks it").0;
+                let status = match self.is_young(instance, oldest) {
                     true => CoverageStatus::Pending,
                     false => CoverageStatus::Unprotected,
                 };
@@ -176,11 +200,7 @@ impl Destination<'_> {
 
     /// The status of a source with copies of its own, and its newest available copy.
     fn own(&self, source: &Selected) -> (CoverageStatus, Option<(Date, &SnapshotView)>) {
-        let copies: Vec<(Date, &SnapshotView)> = self
-            .found
-            .iter()
-            .filter_map(|snapshot| Some((self.date_of(source, snapshot)?, snapshot)))
-            .collect();
+        let copies = self.copies(source);
         let with_state = |state| copies.iter().filter(move |(_, copy)| copy.state == state);
         let newest = with_state(SnapshotState::Available).max_by_key(|(date, _)| *date);
         if let Some((date, _)) = newest {
@@ -205,6 +225,13 @@ impl Destination<'_> {
         (status, None)
     }
 
+    /// A source's copies and their dates.
+    fn copies(&self, source: &Selected) -> Vec<(Date, &SnapshotView)> {
+        let found = self.found.iter();
+        let copies = found.filter_map(|snapshot| Some((self.date_of(source, snapshot)?, snapshot)));
+        copies.collect()
+    }
+
     /// The date of a source's copy. `None`: the snapshot is no copy of it, the date is invalid, or
     /// the copy is of a predecessor.
     fn date_of(&self, source: &Selected, snapshot: &SnapshotView) -> Option<Date> {
@@ -212,6 +239,7 @@ impl Destination<'_> {
         let is_own = of == format!("{}/{}", source.region, source.name)
             && snapshot.kind == source.kind
             && date >= day(source.created_at)
+            && snapshot.created_at >= source.created_at
             && date <= last_valid_date(self.now);
         is_own.then_some(date)
     }

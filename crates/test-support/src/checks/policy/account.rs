@@ -90,6 +90,7 @@ impl FakeAccount {
             automatic_snapshots: what & 16 == 0,
             is_windows: false,
             ports: None,
+            size_gb: Some(40),
             attached_to: None,
             instance: None,
         };
@@ -165,6 +166,7 @@ impl FakeAccount {
             from_region: Some(source.region.to_string()),
             attached_disks: Vec::new(),
             bundle: None,
+            size_gb: 40,
         };
         let there = self.snapshots.entry(region).or_default();
         if let Some(destination) = self.observed.destinations.get_mut(&region)

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use lightsail_snapshot_copier::{
-    Check, CopyStep, MassDeletion, Plan, PlannedDeletion, Policy, RECOVERY_POINT_TAG, ResourceId,
-    Retention, SOURCE_TAG, Snapshot, SnapshotState, parse_policy, plan, rules_selecting_nothing,
-    sources_to_query,
+    Check, CopyStep, CoverageStatus, MassDeletion, Plan, PlannedDeletion, Policy,
+    RECOVERY_POINT_TAG, ResourceId, Retention, SOURCE_TAG, Snapshot, SnapshotState, coverage,
+    parse_policy, plan, rules_selecting_nothing, sources_to_query,
 };
 
 use self::account::{FakeAccount, is_foreign, noon};
@@ -102,12 +102,20 @@ fn check_plans(policy: &Policy, account: &FakeAccount) {
     let idle = rules_selecting_nothing(policy, &account.observed);
     assert!(idle.len() <= parts.sum::<usize>() + names);
     // There is one coverage entry for each source and destination.
-    let covered: BTreeSet<_> = planned
-        .coverage
+    let coverage = coverage(policy, &account.observed, noon(), &[]);
+    let (unselected, covered): (Vec<_>, Vec<_>) = coverage
         .iter()
-        .map(|coverage| (&coverage.source, coverage.destination))
-        .collect();
-    assert_eq!(covered.len(), planned.coverage.len());
+        .partition(|entry| entry.status == CoverageStatus::Unselected);
+    assert!(
+        unselected
+            .iter()
+            .all(|entry| !selected.contains(&entry.source))
+    );
+    assert!(covered.iter().all(|entry| selected.contains(&entry.source)));
+    let entries = coverage
+        .iter()
+        .map(|entry| (&entry.source, entry.destination));
+    assert_eq!(entries.collect::<BTreeSet<_>>().len(), coverage.len());
     assert_eq!(covered.len(), selected.len() * policy.destinations.len());
     for (region, steps) in &planned.destinations {
         assert!(steps.slots <= policy.max_copies_in_progress);
