@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::drill_instance::DrillInstance;
+use super::drills::DrillInstance;
 use super::existing_copy::ExistingCopy;
 use crate::model::failure::ApiError;
 use crate::model::region::Region;
@@ -53,7 +53,7 @@ impl Inventory {
 /// What a policy run found in one destination.
 #[derive(Debug, Clone)]
 pub struct DestinationInventory {
-    region: Region,
+    pub(super) region: Region,
     /// The copies that policies made.
     pub copies: Vec<ExistingCopy>,
     /// What the other snapshots are, by name.

@@ -6,7 +6,6 @@
 mod copies;
 mod coverage;
 mod deletions;
-mod drill_instance;
 mod drills;
 mod existing_copy;
 mod history;
@@ -22,17 +21,18 @@ use jiff::civil::Date;
 
 pub use self::copies::{CopyStep, PlannedCopy};
 pub use self::deletions::PlannedDeletion;
-pub use self::drill_instance::{
-    DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG, DrillInstance, drill_tags,
+pub use self::drills::{
+    Conclusion, DRILL_EXPIRES_TAG, DRILL_STARTED_TAG, DRILL_TAG, DRILLED_TAG, DrillInstance,
+    DrillPlan, DrillStep, PlannedDrill, Refusal, choose_bundle, drill_tags, not_created,
+    not_marked, started_tag,
 };
-pub use self::drills::{DrillPlan, DrillStep, PlannedDrill};
 pub use self::existing_copy::ExistingCopy;
 pub use self::inventory::{DestinationInventory, Inventory};
 pub use self::name_owner::{CopyState, SourceFacts, name_owner, owner_not_found};
 pub use self::planner::MassDeletion;
 pub use self::sources::{rules_selecting_nothing, sources_to_query};
 
-use self::history::{by_source, last_valid_date};
+use self::history::last_valid_date;
 use self::planner::Planner;
 use self::sources::Sources;
 use crate::model::coverage::Coverage;
@@ -44,7 +44,7 @@ use crate::model::resource::{ResourceId, SnapshotState};
 /// What a run does, and how well each source was covered before it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// The plan of each destination that was read. One that was not can have drills to end.
+    /// The plan of each destination that was read.
     pub destinations: BTreeMap<Region, DestinationPlan>,
     /// The coverage of each selected instance and disk in each destination.
     pub coverage: Vec<Coverage>,
@@ -66,8 +66,6 @@ pub struct DestinationPlan {
     pub tags: Vec<ExistingCopy>,
     /// The copies to delete, those of one source next to each other.
     pub deletions: Vec<PlannedDeletion>,
-    /// The drills, last.
-    pub drills: DrillPlan,
 }
 
 /// Plans a run of `policy` at `now`.
@@ -82,29 +80,17 @@ pub fn plan(
         ports: sources.ports(),
         ..Plan::default()
     };
-    let last_date = last_valid_date(now);
     for region in &policy.destinations {
-        let read = inventory.destinations.get(region);
-        let unread = DestinationInventory::new(*region);
-        let destination = read.unwrap_or(&unread);
-        let planner = Planner {
-            policy,
-            inventory,
-            sources: &sources,
-            destination,
-            by_source: by_source(&destination.copies, last_date),
-            now,
-            mass_deletion,
-            region: *region,
-        };
-        if read.is_none() {
+        let Some(destination) = inventory.destinations.get(region) else {
             plan.coverage.extend(coverage::unread(&sources, *region));
-            let steps = plan_unread(&planner).map(|steps| (*region, steps));
-            plan.destinations.extend(steps);
             continue;
-        }
-        plan.ignored
-            .extend(ignored(destination, *region, last_date));
+        };
+        let planner = Planner {
+            mass_deletion,
+            ..Planner::new(policy, inventory, &sources, destination, now)
+        };
+        let ignored = ignored(destination, *region, last_valid_date(now));
+        plan.ignored.extend(ignored);
         let steps = plan_destination(&planner);
         let coverage = planner.coverages(&steps.copies, steps.slots);
         plan.coverage.extend(coverage);
@@ -113,6 +99,34 @@ pub fn plan(
     // By source. The sort is stable and keeps the destinations in the policy's order.
     plan.coverage.sort_by(|a, b| a.source.cmp(&b.source));
     plan
+}
+
+/// Plans the drills of a run of `policy` at `now`, from the lists alone.
+pub fn plan_drills(
+    policy: &Policy,
+    inventory: &Inventory,
+    now: Timestamp,
+) -> BTreeMap<Region, DrillPlan> {
+    let Some(drills) = &policy.drills else {
+        return BTreeMap::new();
+    };
+    let sources = Sources::new(policy, inventory);
+    let plans = policy.destinations.iter().map(|region| {
+        let read = inventory.destinations.get(region);
+        let unread = DestinationInventory::new(*region);
+        let destination = read.unwrap_or(&unread);
+        let planner = Planner::new(policy, inventory, &sources, destination, now);
+        let plan = planner.drills(drills);
+        (
+            *region,
+            if read.is_some() {
+                plan
+            } else {
+                plan.without_copies()
+            },
+        )
+    });
+    plans.collect()
 }
 
 fn ignored(
@@ -136,15 +150,6 @@ fn ignored(
     })
 }
 
-/// Plans a destination whose snapshots could not be read: nothing but the end of its drills.
-fn plan_unread(planner: &Planner<'_>) -> Option<DestinationPlan> {
-    let drills = planner.policy.drills.as_ref()?;
-    Some(DestinationPlan {
-        drills: planner.ended_drills(drills),
-        ..DestinationPlan::default()
-    })
-}
-
 /// Plans one destination.
 fn plan_destination(planner: &Planner<'_>) -> DestinationPlan {
     let copies = planner
@@ -162,12 +167,9 @@ fn plan_destination(planner: &Planner<'_>) -> DestinationPlan {
         .map(|copy| (*copy).clone())
         .collect();
     let deletions = planner.deletions(&copies, &replaced);
-    let drills = planner.policy.drills.as_ref();
-    let drills = drills.map(|drills| planner.drills(drills));
     let limit = planner.policy.max_copies_in_progress;
     DestinationPlan {
         slots: limit.saturating_sub(in_progress),
-        drills: drills.unwrap_or_default(),
         tags,
         deletions,
         copies,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::existing_copy::ExistingCopy;
-use super::history::since_creation;
+use super::history::{by_source, last_valid_date, since_creation};
 use super::inventory::{DestinationInventory, Inventory};
 use super::sources::Sources;
 use crate::model::policy::Policy;
@@ -34,6 +34,26 @@ pub struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
+    /// Refuses mass deletion.
+    pub fn new(
+        policy: &'a Policy,
+        inventory: &'a Inventory,
+        sources: &'a Sources<'a>,
+        destination: &'a DestinationInventory,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            policy,
+            inventory,
+            sources,
+            destination,
+            by_source: by_source(&destination.copies, last_valid_date(now)),
+            now,
+            mass_deletion: MassDeletion::Refused,
+            region: destination.region,
+        }
+    }
+
     /// The copies of a source, those of a predecessor with the same name included.
     pub fn copies_of(&self, source: &ResourceId) -> &[&'a ExistingCopy] {
         self.by_source.get(source).map_or(&[], Vec::as_slice)

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use super::recorder::Recorder;
 use crate::deadline::Deadline;
 use crate::lightsail::Lightsail;
-use crate::model::drill::Drills;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 use crate::model::resource::ResourceId;
@@ -20,8 +17,6 @@ pub type PortsTags = BTreeMap<ResourceId, Vec<(String, String)>>;
 pub struct RunContext<'a> {
     pub lightsail: &'a Lightsail,
     pub ports: PortsTags,
-    pub drills: Option<&'a Drills>,
-    pub now: Timestamp,
     pub dry_run: bool,
     pub deadline: Deadline,
     pub recorder: &'a Recorder<'a>,

@@ -6,9 +6,9 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use lightsail_snapshot_copier::{
     ApiError, AutoSnapshot, CopyStep, DestinationInventory, DestinationPlan, DrillInstance,
-    ErrorKind, Inventory, MassDeletion, Plan, PlannedCopy, Policy, RECOVERY_POINT_TAG, Region,
-    Resource, ResourceId, ResourceKind, SOURCE_TAG, Snapshot, SnapshotState, copy_tags,
-    parse_policy, plan, sources_to_query, utc_date,
+    DrillPlan, ErrorKind, Inventory, MassDeletion, Plan, PlannedCopy, Policy, RECOVERY_POINT_TAG,
+    Region, Resource, ResourceId, ResourceKind, SOURCE_TAG, Snapshot, SnapshotState, copy_tags,
+    parse_policy, plan, plan_drills, sources_to_query, utc_date,
 };
 
 pub fn region(name: &str) -> Region {
@@ -196,6 +196,12 @@ impl FakeAccount {
 
     pub fn plan(&self) -> Plan {
         plan(&self.policy, &self.observed(), self.now, self.mass_deletion)
+    }
+
+    /// The drills in one destination.
+    pub fn drills(&self, in_region: &str) -> DrillPlan {
+        let mut plans = plan_drills(&self.policy, &self.observed(), self.now);
+        plans.remove(&region(in_region)).unwrap_or_default()
     }
 
     /// The steps in one destination.
