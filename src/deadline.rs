@@ -21,8 +21,6 @@ pub struct Deadline {
     pub owner_wait: Duration,
     pub tags: Instant,
     pub deletions: Instant,
-    /// Checks of drill instances.
-    pub checks: Instant,
     /// Everything.
     pub all: Instant,
 }
@@ -48,7 +46,6 @@ impl Deadline {
             owner_wait: time,
             tags: all,
             deletions: all,
-            checks: all,
             all,
         }
     }
@@ -67,7 +64,6 @@ impl Deadline {
             owner_wait: POLICY_OWNER_WAIT,
             tags: sixteenths(13),
             deletions: sixteenths(14),
-            checks: sixteenths(15),
             all: sixteenths(16),
         }
     }

@@ -44,6 +44,7 @@ pub use deadline::Deadline;
 pub use event::{Event, Job, ValidationErrors, parse as parse_event, parse_policy};
 pub use handler::{Handler, InvocationError, Payload};
 pub use lightsail::{Lightsail, Until, config as sdk_config};
+pub use model::bundle::{Bundle, Bundles, Hardware};
 pub use model::copy::{CopySource, NameOrigin, SnapshotCopy};
 pub use model::coverage::{Coverage, CoverageStatus, Reason, ReasonCode};
 pub use model::drill::{Check, Drills, HttpCheck};
@@ -65,10 +66,11 @@ pub use model::snapshot_name::SnapshotName;
 pub use model::tags::{CopyTags, RECOVERY_POINT_TAG, SOURCE_TAG, SourceTag, copy_tags};
 pub use model::verdict::{Verdict, VerdictOutcome};
 pub use plan::{
-    CopyStep, DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG, DestinationInventory, DestinationPlan,
-    DrillInstance, DrillPlan, DrillStep, ExistingCopy, Inventory, MassDeletion, MissingTags, Plan,
-    PlannedCopy, PlannedDeletion, PlannedDrill, Size, Storage, Transfer, coverage, plan,
-    rules_selecting_nothing, sources_to_query, storage, transfer,
+    Conclusion, CopyStep, DRILL_EXPIRES_TAG, DRILL_STARTED_TAG, DRILL_TAG, DRILLED_TAG,
+    DestinationInventory, DestinationPlan, DrillInstance, DrillPlan, DrillStep, ExistingCopy,
+    Inventory, MassDeletion, MissingTags, Plan, PlannedCopy, PlannedDeletion, PlannedDrill, Size,
+    Storage, Transfer, coverage, plan, plan_drills, rules_selecting_nothing, sources_to_query,
+    storage, transfer,
 };
 pub use report::{Response, failure_message, metric_record};
 pub use run::{Mode, Recorder, copies as run_copies, policy as run_policy};

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use aws_sdk_lightsail::primitives::DateTime;
 use aws_sdk_lightsail::types::{
     self as sdk, AddOn, AutoSnapshotDetails, AutoSnapshotStatus, Disk, DiskSnapshot,
-    DiskSnapshotState, Instance, InstancePortInfo, InstanceSnapshot, InstanceSnapshotState, Tag,
+    DiskSnapshotState, Instance, InstancePlatform, InstancePortInfo, InstanceSnapshot,
+    InstanceSnapshotState, IpAddressType, Tag,
 };
 use jiff::{Timestamp, Unit};
 
+use crate::model::bundle::{Bundle, Hardware, is_ipv6_only};
 use crate::model::firewall::{PortRule, ports_tags};
 use crate::model::operation::{Location, Operation, Time};
 use crate::model::resource::{
@@ -18,6 +20,7 @@ use crate::model::restore_date::RestoreDate;
 
 impl From<Instance> for Resource {
     fn from(instance: Instance) -> Self {
+        let hardware = hardware(&instance);
         Self {
             name: instance.name.unwrap_or_default(),
             tags: tags(instance.tags),
@@ -39,9 +42,57 @@ impl From<Instance> for Resource {
             instance: Some(InstanceStatus {
                 state: instance_state(instance.state.and_then(|state| state.name).as_deref()),
                 public_address: instance.public_ip_address,
+                hardware,
             }),
         }
     }
+}
+
+fn hardware(instance: &Instance) -> Option<Hardware> {
+    let hardware = instance.hardware.as_ref()?;
+    let mut disks = hardware.disks().iter();
+    let system_disk = disks.find(|disk| disk.is_system_disk == Some(true));
+    Some(Hardware {
+        cpus: whole(hardware.cpu_count),
+        ram_mib: mib(hardware.ram_size_in_gb),
+        disk_gb: whole(system_disk.and_then(|disk| disk.size_in_gb)),
+        is_windows: is_windows(
+            instance.blueprint_id.as_deref(),
+            instance.bundle_id.as_deref(),
+        ),
+        ipv4_addresses: u32::from(instance.ip_address_type != Some(IpAddressType::Ipv6)),
+    })
+}
+
+/// `None` if the bundle has no id.
+pub fn bundle(bundle: sdk::Bundle) -> Option<Bundle> {
+    let platforms = bundle.supported_platforms.unwrap_or_default();
+    let id = bundle.bundle_id?;
+    let addresses = bundle.public_ipv4_address_count;
+    Some(Bundle {
+        hardware: Hardware {
+            cpus: whole(bundle.cpu_count),
+            ram_mib: mib(bundle.ram_size_in_gb),
+            disk_gb: whole(bundle.disk_size_in_gb),
+            is_windows: platforms.contains(&InstancePlatform::Windows),
+            ipv4_addresses: addresses
+                .map_or(u32::from(!is_ipv6_only(&id)), |count| whole(Some(count))),
+        },
+        price_cents: (bundle.price.unwrap_or_default() * 100.0).round() as u32,
+        is_active: bundle.is_active != Some(false),
+        id,
+    })
+}
+
+/// An amount that is not given or negative is unknown.
+fn whole(amount: Option<i32>) -> u32 {
+    amount
+        .and_then(|amount| amount.try_into().ok())
+        .unwrap_or_default()
+}
+
+fn mib(gib: Option<f32>) -> u32 {
+    (gib.unwrap_or_default() * 1024.0).round() as u32
 }
 
 fn instance_state(name: Option<&str>) -> InstanceState {

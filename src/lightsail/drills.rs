@@ -1,14 +1,14 @@
 //! The calls of drills: bundles, and the instances that a drill starts and deletes.
 
-use std::collections::BTreeSet;
-
 use aws_sdk_lightsail::operation::RequestId;
+use aws_sdk_lightsail::types::IpAddressType;
 
 use super::classify::accepted;
 use super::client::Lightsail;
-use super::convert::sdk_tags;
+use super::convert::{self, sdk_tags};
 use super::paging::Page;
 use super::retry::{Call, Until};
+use crate::model::bundle::{Bundle, Bundles};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 
@@ -18,38 +18,41 @@ pub struct NewInstance<'a> {
     pub name: &'a str,
     /// The snapshot's name.
     pub snapshot: &'a str,
-    /// The bundle's id.
-    pub bundle: &'a str,
+    pub bundle: &'a Bundle,
     /// Keys and values.
     pub tags: &'a [(String, String)],
 }
 
 impl Lightsail {
-    /// The ids of the bundles that a Region offers ([GetBundles]).
+    /// The bundles of a Region, active or not ([GetBundles]).
     ///
     /// [GetBundles]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetBundles.html
-    pub async fn active_bundles(
+    pub async fn bundles(
         &self,
         region: Region,
         until: impl Into<Until>,
-    ) -> Result<BTreeSet<String>, ApiError> {
-        let mut active = BTreeSet::new();
+    ) -> Result<Bundles, ApiError> {
+        let mut bundles = Vec::new();
         self.list(
             Call::new("GetBundles", region, until),
-            |client, token| client.get_bundles().set_page_token(token).send(),
+            |client, token| {
+                let request = client.get_bundles().include_inactive(true);
+                request.set_page_token(token).send()
+            },
             |answer| Page {
                 has_request_id: answer.request_id().is_some(),
                 items: answer.bundles,
                 next: answer.next_page_token,
             },
-            |bundle| active.extend(bundle.bundle_id.filter(|_| bundle.is_active != Some(false))),
+            |bundle| bundles.extend(convert::bundle(bundle)),
         )
         .await?;
-        Ok(active)
+        Ok(bundles.into())
     }
 
     /// Creates an instance from a snapshot in its Region ([CreateInstancesFromSnapshot]), in the
-    /// first Availability Zone, with its tags and without add-ons.
+    /// first Availability Zone, with its tags and without add-ons. A bundle without IPv4 addresses
+    /// needs `ipAddressType` `ipv6`; the default is `dualstack`.
     ///
     /// [CreateInstancesFromSnapshot]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CreateInstancesFromSnapshot.html
     pub async fn create_instance(
@@ -60,13 +63,15 @@ impl Lightsail {
     ) -> Result<(), ApiError> {
         let call = Call::new("CreateInstancesFromSnapshot", region, until);
         let tags = sdk_tags(new.tags);
+        let is_ipv6_only = new.bundle.hardware.ipv4_addresses == 0;
         let answer = self
             .call(call, |client| {
                 client
                     .create_instances_from_snapshot()
                     .instance_names(new.name)
                     .instance_snapshot_name(new.snapshot)
-                    .bundle_id(new.bundle)
+                    .bundle_id(&new.bundle.id)
+                    .set_ip_address_type(is_ipv6_only.then_some(IpAddressType::Ipv6))
                     .availability_zone(format!("{region}a"))
                     .set_tags(Some(tags.clone()))
                     .send()
@@ -75,7 +80,8 @@ impl Lightsail {
         accepted(call.operation, answer.operations).map(|_operations| ())
     }
 
-    /// Deletes an instance ([DeleteInstance]). An instance that is gone counts as deleted.
+    /// Deletes an instance and its add-ons, without which Lightsail would refuse ([DeleteInstance]).
+    /// An instance that is gone counts as deleted.
     ///
     /// [DeleteInstance]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_DeleteInstance.html
     pub async fn delete_instance(
@@ -86,7 +92,8 @@ impl Lightsail {
     ) -> Result<(), ApiError> {
         let call = Call::new("DeleteInstance", region, until);
         let deleted = self.call(call, |client| {
-            client.delete_instance().instance_name(name).send()
+            let request = client.delete_instance().instance_name(name);
+            request.force_delete_add_ons(true).send()
         });
         match deleted.await {
             Ok(answer) => accepted(call.operation, answer.operations).map(|_operations| ()),

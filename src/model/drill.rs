@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use glob::Pattern;
+use jiff::SignedDuration;
 
 /// Which copies are restored on a schedule, and what a restored instance must answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,11 @@ impl Drills {
     /// Whether the instance of this name has drills.
     pub fn selects(&self, name: &str) -> bool {
         self.names.iter().any(|glob| glob.matches(name))
+    }
+
+    /// `maxHours` as a duration.
+    pub fn max_time(&self) -> SignedDuration {
+        SignedDuration::from_hours(self.max_hours.into())
     }
 }
 

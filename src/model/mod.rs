@@ -1,5 +1,6 @@
 //! The nouns: what the other modules talk about. No client, no JSON, no clock.
 
+pub mod bundle;
 pub mod copy;
 pub mod coverage;
 pub mod drill;

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 use strum::IntoStaticStr;
 
+use super::bundle::Hardware;
 use super::region::Region;
 use super::tags::CopyTags;
 
@@ -82,6 +83,7 @@ pub struct InstanceStatus {
     pub state: InstanceState,
     /// `publicIpAddress`: IPv4.
     pub public_address: Option<String>,
+    pub hardware: Option<Hardware>,
 }
 
 /// The states of an instance that a drill handles differently.

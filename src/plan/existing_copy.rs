@@ -1,9 +1,11 @@
 //! Which snapshots are copies that a policy made.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::drill_instance::DRILLED_TAG;
+use super::drills::{DRILL_STARTED_TAG, DRILLED_TAG};
 use crate::model::region::Region;
 use crate::model::resource::{ResourceId, Snapshot, SnapshotState};
 use crate::model::restore_date::RestoreDate;
@@ -29,6 +31,8 @@ pub struct ExistingCopy {
     pub bundle: Option<String>,
     /// The size of the disks that it contains.
     pub size_gb: u32,
+    /// When its last drill was started. `None` also if that drill ended.
+    pub drill_started: Option<Timestamp>,
     /// How its last drill ended.
     pub drilled: Option<Verdict>,
     /// Whether it has both tags. They are missing if a run ended before it could set them.
@@ -66,13 +70,16 @@ impl ExistingCopy {
             attached_disks: snapshot.attached_disks.clone(),
             bundle: snapshot.bundle.clone(),
             size_gb: snapshot.size_gb,
-            drilled: snapshot
-                .tags
-                .get(DRILLED_TAG)
-                .and_then(|verdict| verdict.parse().ok()),
+            drill_started: parsed(snapshot, DRILL_STARTED_TAG),
+            drilled: parsed(snapshot, DRILLED_TAG),
             tagged,
         })
     }
+}
+
+/// The value of a tag. `None` also if it is none of its type.
+fn parsed<T: FromStr>(snapshot: &Snapshot, tag: &str) -> Option<T> {
+    snapshot.tags.get(tag)?.parse().ok()
 }
 
 /// What a snapshot is a copy of by its origin, if it has the name of a policy's copy of that.

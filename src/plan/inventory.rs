@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::drill_instance::DrillInstance;
+use super::drills::DrillInstance;
 use super::existing_copy::ExistingCopy;
 use crate::model::failure::ApiError;
 use crate::model::region::Region;

@@ -6,7 +6,6 @@
 mod copies;
 mod coverage;
 mod deletions;
-mod drill_instance;
 mod drills;
 mod existing_copy;
 mod history;
@@ -26,10 +25,11 @@ use jiff::civil::Date;
 pub use self::copies::{CopyStep, PlannedCopy};
 pub use self::coverage::coverage;
 pub use self::deletions::{MassDeletion, PlannedDeletion};
-pub use self::drill_instance::{
-    DRILL_EXPIRES_TAG, DRILL_TAG, DRILLED_TAG, DrillInstance, drill_tags,
+pub use self::drills::{
+    Conclusion, DRILL_EXPIRES_TAG, DRILL_STARTED_TAG, DRILL_TAG, DRILLED_TAG, DrillInstance,
+    DrillPlan, DrillStep, PlannedDrill, Refusal, choose_bundle, drill_tags, not_created,
+    not_marked, started_tag,
 };
-pub use self::drills::{DrillPlan, DrillStep, PlannedDrill};
 pub use self::existing_copy::ExistingCopy;
 pub use self::inventory::{DestinationInventory, Inventory};
 pub use self::name_owner::{CopyState, SourceFacts, name_owner, owner_not_found};
@@ -48,7 +48,7 @@ use crate::model::resource::SnapshotState;
 /// What a run does.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// The plan of each destination that was read. One that was not can have drills to end.
+    /// The plan of each destination that was read.
     pub destinations: BTreeMap<Region, DestinationPlan>,
     /// Copies that do not count.
     pub ignored: Vec<IgnoredCopy>,
@@ -66,8 +66,6 @@ pub struct DestinationPlan {
     pub tags: Vec<MissingTags>,
     /// The copies to delete, those of one source next to each other.
     pub deletions: Vec<PlannedDeletion>,
-    /// The drills, last.
-    pub drills: DrillPlan,
 }
 
 /// Plans a run of `policy` at `now`.
@@ -79,22 +77,45 @@ pub fn plan(
 ) -> Plan {
     let sources = Sources::new(policy, inventory);
     let mut plan = Plan::default();
-    let last_date = last_valid_date(now);
     for region in &policy.destinations {
         let Some(destination) = inventory.destinations.get(region) else {
-            let unread = DestinationInventory::new(*region);
-            let planner = Planner::new(policy, inventory, &sources, &unread, now);
-            let steps = plan_unread(&planner).map(|steps| (*region, steps));
-            plan.destinations.extend(steps);
             continue;
         };
         let planner = Planner::new(policy, inventory, &sources, destination, now);
-        plan.ignored
-            .extend(ignored(destination, *region, last_date));
-        plan.destinations
-            .insert(*region, plan_destination(&planner, mass_deletion));
+        let ignored = ignored(destination, *region, last_valid_date(now));
+        plan.ignored.extend(ignored);
+        let steps = plan_destination(&planner, mass_deletion);
+        plan.destinations.insert(*region, steps);
     }
     plan
+}
+
+/// Plans the drills of a run of `policy` at `now`, from the lists alone.
+pub fn plan_drills(
+    policy: &Policy,
+    inventory: &Inventory,
+    now: Timestamp,
+) -> BTreeMap<Region, DrillPlan> {
+    let Some(drills) = &policy.drills else {
+        return BTreeMap::new();
+    };
+    let sources = Sources::new(policy, inventory);
+    let plans = policy.destinations.iter().map(|region| {
+        let read = inventory.destinations.get(region);
+        let unread = DestinationInventory::new(*region);
+        let destination = read.unwrap_or(&unread);
+        let planner = Planner::new(policy, inventory, &sources, destination, now);
+        let plan = planner.drills(drills);
+        (
+            *region,
+            if read.is_some() {
+                plan
+            } else {
+                plan.without_copies()
+            },
+        )
+    });
+    plans.collect()
 }
 
 fn ignored(
@@ -118,15 +139,6 @@ fn ignored(
     })
 }
 
-/// Plans a destination whose snapshots could not be read: nothing but the end of its drills.
-fn plan_unread(planner: &Planner<'_>) -> Option<DestinationPlan> {
-    let drills = planner.policy.drills.as_ref()?;
-    Some(DestinationPlan {
-        drills: planner.ended_drills(drills),
-        ..DestinationPlan::default()
-    })
-}
-
 /// Plans one destination.
 fn plan_destination(planner: &Planner<'_>, mass_deletion: MassDeletion) -> DestinationPlan {
     let sources = planner.sources.iter();
@@ -142,12 +154,9 @@ fn plan_destination(planner: &Planner<'_>, mass_deletion: MassDeletion) -> Desti
         .map(|copy| MissingTags::of(copy))
         .collect();
     let deletions = planner.deletions(&copies, &replaced, mass_deletion);
-    let drills = planner.policy.drills.as_ref();
-    let drills = drills.map(|drills| planner.drills(drills));
     let limit = planner.policy.max_copies_in_progress;
     DestinationPlan {
         slots: limit.saturating_sub(in_progress),
-        drills: drills.unwrap_or_default(),
         tags,
         deletions,
         copies,

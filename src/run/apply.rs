@@ -1,12 +1,11 @@
 //! Applies a plan in all destinations at once: in each of them first the copies, then the tags, then
-//! the deletions, then the drills.
+//! the deletions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
 use super::destination::{Destination, RunContext};
-use super::drill::drill;
 use super::starts::{Start, Starts};
 use crate::model::copy::SnapshotCopy;
 use crate::model::event::{CopyResult, Event, Outcome};
@@ -56,9 +55,6 @@ async fn apply_in(to: Destination<'_>, plan: DestinationPlan) {
         after.is_none_or(|copy| existing.contains(copy))
     });
     to.delete(deletions).await;
-    if let Some(drills) = to.run.drills {
-        drill(&to, drills, plan.drills).await;
-    }
 }
 
 /// The copy to start. Otherwise the result of a copy that this run does not start.

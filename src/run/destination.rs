@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use super::recorder::Recorder;
 use crate::deadline::Deadline;
 use crate::lightsail::Lightsail;
-use crate::model::drill::Drills;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 use crate::plan::{ExistingCopy, Inventory, MissingTags};
@@ -14,7 +13,6 @@ use crate::plan::{ExistingCopy, Inventory, MissingTags};
 pub struct RunContext<'a> {
     pub lightsail: &'a Lightsail,
     pub inventory: &'a Inventory,
-    pub drills: Option<&'a Drills>,
     pub now: Timestamp,
     pub dry_run: bool,
     pub deadline: Deadline,

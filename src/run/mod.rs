@@ -1,7 +1,8 @@
 //! Carries out what an event or a plan asks for: the only place that changes anything in AWS.
 //!
-//! It decides nothing. It adds order, concurrency and deadlines: in each destination first the
-//! copies, then the tags, then the deletions. One attempt of everything comes first, and nothing that
+//! It decides nothing. It adds order, concurrency and deadlines: first the drills that have ended, whose
+//! instances cost money, then in each destination the copies, the tags, the deletions, and at last the
+//! other drills. One attempt of everything comes first, and nothing that
 //! fails or hangs takes the place of the rest. A run can end after any step, and the next one
 //! continues.
 
@@ -19,13 +20,15 @@ mod starts;
 mod tags;
 
 use std::collections::BTreeMap;
+use std::mem::take;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 
 pub use self::recorder::Recorder;
 
 use self::destination::RunContext;
+use self::drill::DrillRun;
 use self::starts::{Start, Starts};
 use crate::deadline::Deadline;
 use crate::lightsail::Lightsail;
@@ -33,7 +36,7 @@ use crate::model::copy::SnapshotCopy;
 use crate::model::event::{Event, IdleRule};
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::plan::{MassDeletion, Plan, coverage, plan, rules_selecting_nothing};
+use crate::plan::{MassDeletion, Plan, coverage, plan, plan_drills, rules_selecting_nothing};
 
 /// Starts an event's copies, all destinations at once, and records each when it ends. A dry run only
 /// looks.
@@ -81,7 +84,26 @@ pub async fn policy(
     log: &(dyn Fn(&Event) + Sync),
 ) -> Vec<Event> {
     let recorder = Recorder::new(log);
-    let inventory = observe::observe(lightsail, policy, now, deadline, &recorder).await;
+    let mut inventory = observe::lists(lightsail, policy, deadline, &recorder).await;
+    let mut drills = plan_drills(policy, &inventory, now);
+    let drill_run = |region, deadline| {
+        policy.drills.as_ref().map(|drills| DrillRun {
+            lightsail,
+            recorder: &recorder,
+            policy: drills,
+            region,
+            now,
+            dry_run: mode.dry_run,
+            deadline,
+        })
+    };
+    let ended = drills.iter_mut().filter_map(|(region, plan)| {
+        let run = drill_run(*region, deadline.ended_drills)?;
+        Some(run.end(take(&mut plan.ended)))
+    });
+    let queries =
+        observe::auto_snapshots(lightsail, policy, now, deadline, &mut inventory, &recorder);
+    join(join_all(ended), queries).await;
     for rule in rules_selecting_nothing(policy, &inventory) {
         recorder.record(Event::SelectsNothing(IdleRule { rule }));
     }
@@ -95,13 +117,18 @@ pub async fn policy(
     let run = RunContext {
         lightsail,
         inventory: &inventory,
-        drills: policy.drills.as_ref(),
         now,
         dry_run: mode.dry_run,
         deadline,
         recorder: &recorder,
     };
     apply::apply(&run, destinations).await;
+    let drills = drills.into_iter();
+    join_all(drills.filter_map(|(region, plan)| {
+        let run = drill_run(region, deadline.all)?;
+        Some(run.go_on(plan))
+    }))
+    .await;
     let mut events = recorder.into_events();
     let coverage = coverage(policy, &inventory, now, &events);
     let coverage = coverage.into_iter().map(Event::Coverage);

@@ -21,11 +21,10 @@ use crate::model::region::Region;
 use crate::model::resource::{Resource, ResourceId, ResourceKind};
 use crate::plan::{DestinationInventory, Inventory, sources_to_query};
 
-/// Reads what a run of `policy` at `now` needs to know, and records what could not be read.
-pub async fn observe(
+/// Reads the lists that a run of `policy` needs, and records what could not be read.
+pub async fn lists(
     lightsail: &Lightsail,
     policy: &Policy,
-    now: Timestamp,
     deadline: Deadline,
     recorder: &Recorder<'_>,
 ) -> Inventory {
@@ -51,10 +50,20 @@ pub async fn observe(
             Err(failure) => unread(failure),
         }
     }
-    let sources = sources_to_query(policy, &inventory, now);
-    let deadline = deadline.observe;
-    query_auto_snapshots(lightsail, sources, deadline, &mut inventory, recorder).await;
     inventory
+}
+
+/// Reads the automatic snapshots of the sources that a run of `policy` at `now` must query.
+pub async fn auto_snapshots(
+    lightsail: &Lightsail,
+    policy: &Policy,
+    now: Timestamp,
+    deadline: Deadline,
+    inventory: &mut Inventory,
+    recorder: &Recorder<'_>,
+) {
+    let sources = sources_to_query(policy, inventory, now);
+    query_auto_snapshots(lightsail, sources, deadline.observe, inventory, recorder).await;
 }
 
 /// Reads the instances and disks that the policy can select, and the instances of destinations with

@@ -6,7 +6,7 @@ use super::destination::Destination;
 use super::rounds::rounds;
 use crate::lightsail::Until;
 use crate::model::event::{Event, FirewallNotStored, TagFailure};
-use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::failure::ApiError;
 use crate::model::firewall::NOT_STORED;
 use crate::model::tags::copy_tags;
 use crate::plan::MissingTags;
@@ -94,22 +94,11 @@ impl Destination<'_> {
     }
 
     fn record_tag_failure(&self, copy: &MissingTags, error: ApiError) {
-        let is_failure = copy.is_failure(&error, self.run.now);
-        self.record_tag(&copy.name, error, is_failure);
-    }
-
-    /// Records that a tag of an available copy could not be set.
-    pub fn add_tag_failure(&self, name: &str, error: &ApiError) {
-        let is_failure = !error.retryable() && error.kind != ErrorKind::NotFound;
-        self.record_tag(name, error.clone(), is_failure);
-    }
-
-    fn record_tag(&self, name: &str, error: ApiError, is_failure: bool) {
         self.run.recorder.record(Event::TagFailed(TagFailure {
             region: self.region,
-            name: name.to_owned(),
+            name: copy.name.clone(),
+            is_failure: copy.is_failure(&error, self.run.now),
             error,
-            is_failure,
         }));
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use lightsail_snapshot_copier::{
-    DRILLED_TAG, DrillInstance, DrillPlan, DrillStep, InstanceState, InstanceStatus, Inventory,
-    Resource, ResourceId, ResourceKind, Snapshot, SnapshotState,
+    DRILL_STARTED_TAG, DRILLED_TAG, DrillInstance, DrillPlan, DrillStep, Hardware, InstanceState,
+    InstanceStatus, Inventory, Resource, ResourceId, ResourceKind, Snapshot, SnapshotState,
 };
 
 use crate::fake_account::{FakeAccount, copy, date, instance, noon, region};
@@ -34,37 +34,89 @@ fn drilled(source: &ResourceId, day: &str, verdict: &str) -> Snapshot {
     copy
 }
 
+/// A copy of which a drill started so many minutes before noon.
+fn started(source: &ResourceId, day: &str, minutes_ago: i64) -> Snapshot {
+    let started_at = noon() - SignedDuration::from_mins(minutes_ago);
+    let mut copy = available(source, day);
+    let tag = (DRILL_STARTED_TAG.to_owned(), started_at.to_string());
+    copy.tags.extend([tag]);
+    copy
+}
+
+fn status(state: InstanceState) -> InstanceStatus {
+    InstanceStatus {
+        state,
+        public_address: Some("192.0.2.1".to_owned()),
+        hardware: None,
+    }
+}
+
 /// A drill instance that was created some minutes before noon and may live for four hours.
 fn drill_instance(source: &ResourceId, day: &str, minutes_ago: i64) -> DrillInstance {
     let created_at = noon() - SignedDuration::from_mins(minutes_ago);
     DrillInstance {
-        source: Some(source.clone()),
+        source: source.clone(),
+        date: date(day),
         name: format!("drill-{}-{day}", source.name),
         created_at: Some(created_at),
         expires_at: Some(created_at + SignedDuration::from_hours(4)),
-        state: InstanceState::Running,
-        address: Some("192.0.2.1".to_owned()),
+        status: status(InstanceState::Running),
+    }
+}
+
+/// What a step is: `check`, or the outcome, the code of the error, and what is done.
+fn described(step: &DrillStep) -> String {
+    match step {
+        DrillStep::Start { bundle, .. } => format!("start {bundle}"),
+        DrillStep::Check { is_last: true, .. } => "last check".to_owned(),
+        DrillStep::Check { .. } => "check".to_owned(),
+        DrillStep::Conclude(conclusion) => {
+            let outcome: &str = conclusion.outcome.into();
+            let code = conclusion.error.as_ref().map(|error| error.code.clone());
+            let verdict = conclusion.verdict.map(|verdict| verdict.to_string());
+            let clears = conclusion.clears_mark && verdict.is_none();
+            let words = [
+                Some(outcome.to_owned()),
+                code,
+                verdict,
+                clears.then(|| "clear".to_owned()),
+                conclusion.deletes_instance.then(|| "delete".to_owned()),
+            ];
+            words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        }
     }
 }
 
 fn plan_of(account: &FakeAccount) -> DrillPlan {
-    account.steps("us-east-1").drills
+    account.drills("us-east-1")
 }
 
 /// The names of the instances that may start, in order.
 fn due(account: &FakeAccount) -> Vec<String> {
-    let due = plan_of(account).due.into_iter();
-    due.map(|drill| drill.instance).collect()
+    let due = plan_of(account).others.into_iter();
+    due.filter(|drill| matches!(drill.step, DrillStep::Start { .. }))
+        .map(|drill| drill.instance)
+        .collect()
 }
 
-/// The next step of the only drill in progress.
-fn step(account: &FakeAccount, drill: DrillInstance) -> Option<DrillStep> {
+/// The steps of all drills: what to do, and for which instance.
+fn steps(account: &FakeAccount) -> Vec<(String, String)> {
+    let plan = plan_of(account);
+    let drills = plan.ended.iter().chain(&plan.others);
+    drills
+        .map(|drill| (drill.instance.clone(), described(&drill.step)))
+        .collect()
+}
+
+/// The next step of the drill with this instance. `None`: another policy takes care of it.
+fn step(account: &FakeAccount, drill: DrillInstance) -> Option<String> {
     let mut account = account.clone();
+    let name = drill.name.clone();
     account
         .drill_instances
         .insert(region("us-east-1"), vec![drill]);
-    let mut steps = plan_of(&account).in_progress.into_iter();
-    steps.next().map(|drill| drill.step)
+    let mut steps = steps(&account).into_iter();
+    steps.find(|(of, _)| *of == name).map(|(_, step)| step)
 }
 
 #[test]
@@ -93,10 +145,9 @@ fn the_source_with_the_oldest_drill_is_first_and_never_drilled_ones_before() {
         ]
     );
     assert_eq!(plan_of(&account).slots, 1);
-    let first = plan_of(&account).due.remove(0);
+    let first = plan_of(&account).others.remove(0);
     assert_eq!(first.snapshot.as_deref(), Some("db-us-west-2-2026-11-21"));
-    let bundle = Some("nano_3_0".to_owned());
-    assert_eq!(first.step, DrillStep::Start { bundle });
+    assert_eq!(described(&first.step), "start nano_3_0");
 }
 
 #[test]
@@ -117,7 +168,7 @@ fn every_source_has_its_turn_even_if_verdicts_are_lost_with_their_copies() {
             account = account.there("us-east-1", copy(source, today, SnapshotState::Available));
         }
         // Retention keeps three days, and there is time for two drills a day.
-        let due = plan_of(&account).due;
+        let due = plan_of(&account).others;
         let snapshots = account.snapshots.get_mut(&region("us-east-1")).unwrap();
         let kept = snapshots.len().min(3 * sources.len());
         snapshots.drain(..snapshots.len() - kept);
@@ -182,15 +233,104 @@ fn what_cannot_be_drilled_is_not_due() {
 }
 
 #[test]
-fn a_copy_with_attached_disks_is_not_drillable() {
+fn copies_with_attached_disks_or_without_ipv4_are_not_drillable() {
     let with_disk = Snapshot {
         attached_disks: vec!["data".to_owned()],
         ..available(&web(), TODAY)
     };
-    let account = account(r#"{ "names": ["web"] }"#)
+    let ipv6_only = Snapshot {
+        bundle: Some("nano_ipv6_3_0".to_owned()),
+        ..available(&web(), TODAY)
+    };
+    let step = |copy| {
+        let account = account(r#"{ "names": ["web"] }"#).with(&web(), &[TODAY]);
+        account.there("us-east-1", copy)
+    };
+    let name = || "drill-web-2026-11-22".to_owned();
+    for (copy, expected) in [
+        (with_disk, "notDrillable AttachedDisks"),
+        (ipv6_only, "notDrillable NoIpv4Address"),
+    ] {
+        assert_eq!(steps(&step(copy)), [(name(), expected.to_owned())]);
+    }
+    // The same where only the source shows it.
+    let mut account = step(available(&web(), TODAY));
+    let hardware = Hardware {
+        cpus: 2,
+        ram_mib: 512,
+        disk_gb: 20,
+        is_windows: false,
+        ipv4_addresses: 0,
+    };
+    account.resources.get_mut(&web()).unwrap().instance = Some(InstanceStatus {
+        hardware: Some(hardware),
+        ..status(InstanceState::Running)
+    });
+    let expected = "notDrillable NoIpv4Address".to_owned();
+    assert_eq!(steps(&account), [(name(), expected)]);
+}
+
+#[test]
+fn a_started_drill_without_an_instance_waits_for_it_and_has_failed_at_max_hours() {
+    let web2 = instance("us-west-2", "web-2");
+    let base = account(r#"{ "names": ["*"], "everyDays": 1, "atOnce": 2 }"#)
         .with(&web(), &[TODAY])
-        .there("us-east-1", with_disk);
-    assert_eq!(plan_of(&account).due[0].step, DrillStep::NotDrillable);
+        .with(&web2, &[TODAY])
+        .there("us-east-1", available(&web2, TODAY));
+    for (minutes, expected, slots) in [
+        (0, "waiting", 1),
+        (239, "waiting", 1),
+        (240, "failed NoInstance 2026-11-22 failed 240m", 2),
+        (3000, "failed NoInstance 2026-11-22 failed 3000m", 2),
+    ] {
+        // The source has a newer copy, which no drill restores meanwhile.
+        let account = base
+            .clone()
+            .there("us-east-1", started(&web(), YESTERDAY, minutes))
+            .there("us-east-1", available(&web(), TODAY));
+        let plan = plan_of(&account);
+        let expected = [
+            ("drill-web-2026-11-21".to_owned(), expected.to_owned()),
+            (
+                "drill-web-2-2026-11-22".to_owned(),
+                "start nano_3_0".to_owned(),
+            ),
+        ];
+        assert_eq!(steps(&account), expected);
+        assert_eq!(plan.slots, slots, "{minutes}");
+        assert_eq!(plan.ended.len(), usize::from(slots == 2));
+    }
+}
+
+#[test]
+fn a_mark_counts_until_a_verdict_or_a_drill_without_one() {
+    let account = |copy| {
+        let account = account(r#"{ "names": ["web"] }"#).with(&web(), &[TODAY]);
+        account.there("us-east-1", copy)
+    };
+    let marked = |mark: &str, verdict: Option<&str>| {
+        let mut copy = available(&web(), TODAY);
+        let mark = (DRILL_STARTED_TAG.to_owned(), mark.to_owned());
+        let verdict = verdict.map(|verdict| (DRILLED_TAG.to_owned(), verdict.to_owned()));
+        copy.tags
+            .extend([Some(mark), verdict].into_iter().flatten());
+        let steps = steps(&account(copy)).into_iter();
+        steps.map(|(_, step)| step).collect::<Vec<_>>()
+    };
+    let started = "2026-11-20T10:00:00Z";
+    // The verdict of this drill, of the copy's drill before it, and none.
+    assert_eq!(marked(started, Some("2026-11-20 passed 7m")), [""; 0]);
+    let failed = ["failed NoInstance 2026-11-22 failed 3000m"];
+    assert_eq!(marked(started, Some("2026-11-19 passed 7m")), failed);
+    assert_eq!(marked(started, None), failed);
+    // It ended without a verdict, or the clock was wrong.
+    for mark in ["-", "", "2062-11-20T10:00:00Z"] {
+        assert_eq!(marked(mark, None), ["start nano_3_0"], "{mark}");
+    }
+    // The policy does not ask for the drill any more.
+    let mut account = account(self::started(&web(), TODAY, 300));
+    account.policy.drills.as_mut().unwrap().names.clear();
+    assert_eq!(steps(&account), []);
 }
 
 #[test]
@@ -204,9 +344,8 @@ fn sources_with_the_same_name_have_drills_after_each_other() {
     .with(&twin, &[TODAY])
     .there("us-east-1", available(&web(), TODAY))
     .there("us-east-1", drilled(&twin, TODAY, "2026-09-01 passed 7m"));
-    let due = plan_of(&account).due;
-    let sources: Vec<_> = due.iter().map(|drill| &drill.source).collect();
-    assert_eq!(sources, [&web()]);
+    assert_eq!(due(&account), ["drill-web-2026-11-22"]);
+    assert_eq!(plan_of(&account).others[0].source, web());
 }
 
 #[test]
@@ -226,18 +365,21 @@ fn drill_instances_take_slots_and_their_sources_wait() {
     account.drill_instances.insert(region("us-east-1"), drills);
     let plan = plan_of(&account);
     assert_eq!((plan.slots, plan.instances), (1, 2));
-    assert_eq!(due(&account), ["drill-web-2-2026-11-22"]);
-    assert_eq!(plan.in_progress.len(), 1);
+    let step = |instance: &str, step: &str| (instance.to_owned(), step.to_owned());
+    assert_eq!(
+        steps(&account),
+        [
+            step("drill-web-2026-11-21", "check"),
+            step("drill-web-2-2026-11-22", "start nano_3_0")
+        ]
+    );
 }
 
-#[test]
-fn an_instance_that_the_list_shows_twice_is_one_drill() {
-    let tag = (
-        "snapshot-copier:drill".to_owned(),
-        "us-west-2/web".to_owned(),
-    );
-    let listed = Resource {
-        name: "drill-web-2026-11-22".to_owned(),
+/// An instance as Lightsail lists it, with the tag of a drill.
+fn listed(name: &str, source: &str) -> Resource {
+    let tag = ("snapshot-copier:drill".to_owned(), source.to_owned());
+    Resource {
+        name: name.to_owned(),
         tags: BTreeMap::from([tag]),
         created_at: Some(noon()),
         automatic_snapshots: false,
@@ -245,18 +387,37 @@ fn an_instance_that_the_list_shows_twice_is_one_drill() {
         ports: None,
         size_gb: Some(40),
         attached_to: None,
-        instance: Some(InstanceStatus {
-            state: InstanceState::Running,
-            public_address: None,
-        }),
-    };
+        instance: Some(status(InstanceState::Running)),
+    }
+}
+
+#[test]
+fn an_instance_that_the_list_shows_twice_is_one_drill() {
     let mut inventory = Inventory::default();
     let us_east_1 = region("us-east-1");
-    let twice = vec![listed.clone(), listed];
+    let twice = vec![listed("drill-web-2026-11-22", "us-west-2/web"); 2];
     inventory.add_resources(us_east_1, ResourceKind::Instance, twice);
     let drills = &inventory.drill_instances[&us_east_1];
     assert_eq!(drills.len(), 1);
-    assert_eq!(drills[0].source, Some(web()));
+    assert_eq!(drills[0].source, web());
+}
+
+#[test]
+fn only_the_tag_and_the_full_name_together_make_a_drill_instance() {
+    for (name, source) in [
+        ("drill-web-2026-11-22", "us-west-2/web-2"),
+        ("drill-web-2-2026-11-22", "us-west-2/web"),
+        ("drill-web-2026-11-31", "us-west-2/web"),
+        ("drill-web-2026-11-22-restored", "us-west-2/web"),
+        ("drill-web", "us-west-2/web"),
+        ("web", "us-west-2/web"),
+        ("drill-web-2026-11-22", "moon/web"),
+        ("drill-web-2026-11-22", "web"),
+        ("drill-web-2026-11-22", ""),
+    ] {
+        let instance = DrillInstance::from_resource(&listed(name, source));
+        assert_eq!(instance, None, "{name} {source}");
+    }
 }
 
 #[test]
@@ -264,98 +425,93 @@ fn each_drill_has_one_next_step() {
     let account = account(r#"{ "names": ["web"], "maxHours": 4 }"#)
         .with(&web(), &[TODAY])
         .there("us-east-1", available(&web(), TODAY));
-    let in_state = |state, minutes| DrillInstance {
-        state,
-        ..drill_instance(&web(), TODAY, minutes)
-    };
-    let check = |minutes, is_last| DrillStep::Check {
-        address: Some("192.0.2.1".to_owned()),
-        minutes,
-        is_last,
-    };
     for (state, minutes, expected) in [
-        (InstanceState::Pending, 10, DrillStep::Wait),
-        (InstanceState::Running, 10, check(10, false)),
-        (InstanceState::Running, 239, check(239, false)),
-        (InstanceState::Running, 240, check(240, true)),
-        (InstanceState::Running, 9999, check(9999, true)),
-        (InstanceState::Stopped, 10, DrillStep::Wait),
+        (InstanceState::Pending, 10, "waiting"),
+        (InstanceState::Running, 10, "check"),
+        (InstanceState::Running, 239, "check"),
+        (InstanceState::Running, 240, "last check"),
+        (InstanceState::Running, 9999, "last check"),
+        (InstanceState::Stopped, 10, "waiting"),
         (
             InstanceState::Pending,
             240,
-            DrillStep::Fail { minutes: 240 },
+            "failed NotRunning 2026-11-22 failed 240m delete",
         ),
         (
             InstanceState::Stopped,
             241,
-            DrillStep::Fail { minutes: 241 },
+            "failed NotRunning 2026-11-22 failed 241m delete",
         ),
-        (InstanceState::Ending, 10, DrillStep::Wait),
-        (InstanceState::Ending, 999, DrillStep::Wait),
+        (InstanceState::Ending, 10, "waiting"),
+        (InstanceState::Ending, 999, "waiting"),
+        // 26 hours after the drill ended.
+        (InstanceState::Ending, 1800, "failed DrillInstanceRemains"),
     ] {
-        assert_eq!(step(&account, in_state(state, minutes)), Some(expected));
+        let drill = DrillInstance {
+            status: status(state),
+            ..drill_instance(&web(), TODAY, minutes)
+        };
+        assert_eq!(step(&account, drill).as_deref(), Some(expected));
     }
 }
 
 #[test]
 fn an_instance_is_deleted_once_its_verdict_is_recorded() {
     let base = account(r#"{ "names": ["web"], "everyDays": 1 }"#).with(&web(), &[TODAY]);
-    let deleted = DrillStep::Delete {
-        is_cancelled: false,
-    };
-    for (verdict, is_recorded) in [
-        ("2026-11-22 passed 7m", true),
-        ("2026-11-22 failed 7m", true),
+    for (verdict, expected) in [
+        ("2026-11-22 passed 7m", "waiting delete"),
+        ("2026-11-22 failed 7m", "waiting delete"),
         // From a clock that was wrong.
-        ("2026-11-24 passed 7m", false),
+        ("2026-11-24 passed 7m", "check"),
         // The copy's drill before this one.
-        ("2026-11-21 passed 7m", false),
-        ("nonsense", false),
+        ("2026-11-21 passed 7m", "check"),
+        ("nonsense", "check"),
     ] {
         let account = base
             .clone()
             .there("us-east-1", drilled(&web(), TODAY, verdict));
         let step = step(&account, drill_instance(&web(), TODAY, 10));
-        assert_eq!(step == Some(deleted.clone()), is_recorded, "{verdict}");
+        assert_eq!(step.as_deref(), Some(expected), "{verdict}");
     }
 }
 
 #[test]
-fn a_drill_that_nobody_wants_is_deleted_at_once_and_another_policys_when_it_expires() {
-    let cancelled = Some(DrillStep::Delete { is_cancelled: true });
+fn a_policy_without_names_deletes_its_drills_immediately() {
+    let account = account(r#"{ "names": [] }"#).with(&web(), &[TODAY]);
+    let drill = || drill_instance(&web(), TODAY, 1);
+    let deleted = Some("inconclusive DrillCancelled delete".to_owned());
+    assert_eq!(step(&account, drill()), deleted);
+    let account = account.there("us-east-1", started(&web(), TODAY, 1));
+    let cleared = Some("inconclusive DrillCancelled clear delete".to_owned());
+    assert_eq!(step(&account, drill()), cleared);
+}
+
+#[test]
+fn a_drill_of_another_policy_has_26_hours_to_be_deleted_after_it_expired() {
+    const EXPIRED: i64 = 4 * 60;
+    const DAY: i64 = 24 * 60;
+    const LATER: i64 = 26 * 60;
+    let deleted = Some("inconclusive DrillCancelled delete".to_owned());
+    // The other policy selects other sources, or other names of the same sources.
     let other = instance("eu-west-3", "web");
-    for names in ["[]", r#"["db"]"#] {
+    for (source, names) in [
+        (&other, "[]"),
+        (&other, r#"["web"]"#),
+        (&web(), r#"["db"]"#),
+    ] {
         let account = account(&format!(r#"{{ "names": {names} }}"#)).with(&web(), &[TODAY]);
-        assert_eq!(step(&account, drill_instance(&web(), TODAY, 1)), cancelled);
-        assert_eq!(step(&account, drill_instance(&other, TODAY, 239)), None);
-        assert_eq!(
-            step(&account, drill_instance(&other, TODAY, 241)),
-            cancelled
-        );
+        let step = |minutes| step(&account, drill_instance(source, TODAY, minutes));
+        assert_eq!(step(EXPIRED + LATER - 1), None);
+        assert_eq!(step(EXPIRED + LATER), deleted);
+        // A tag that was changed by hand does not keep an instance for ever, nor does a missing one.
+        for expires_at in ["2062-01-01T00:00:00Z".parse().ok(), None] {
+            let with_age = |minutes| DrillInstance {
+                expires_at,
+                ..drill_instance(source, TODAY, minutes)
+            };
+            let step = |minutes| self::step(&account, with_age(minutes));
+            assert_eq!(step(DAY + LATER - 1), None);
+            assert_eq!(step(DAY + LATER), deleted);
+        }
     }
-    let account = account(r#"{ "names": ["web"] }"#);
-    // A tag that was changed by hand does not keep an instance for ever, nor does a missing one.
-    for expires_at in ["2062-01-01T00:00:00Z".parse().ok(), None] {
-        let with_age = |minutes| DrillInstance {
-            expires_at,
-            ..drill_instance(&other, TODAY, minutes)
-        };
-        assert_eq!(step(&account, with_age(24 * 60 - 1)), None);
-        assert_eq!(step(&account, with_age(24 * 60)), cancelled);
-    }
-}
-
-#[test]
-fn an_instance_whose_tag_names_no_source_is_deleted_when_it_expires() {
-    let account = account(r#"{ "names": ["*"] }"#).with(&web(), &[TODAY]);
-    let garbled = |minutes, expires_at| DrillInstance {
-        source: None,
-        expires_at,
-        ..drill_instance(&web(), TODAY, minutes)
-    };
-    let cancelled = Some(DrillStep::Delete { is_cancelled: true });
-    let day = 24 * 60;
-    assert_eq!(step(&account, garbled(day - 1, None)), None);
-    assert_eq!(step(&account, garbled(day, None)), cancelled);
-    assert_eq!(step(&account, garbled(1, Some(noon()))), cancelled);
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use lightsail_snapshot_copier::{
-    DestinationPlan, DrillInstance, DrillStep, Drills, InstanceState, Region, ResourceId,
-    ResourceKind, SnapshotState, Verdict, utc_date,
+    DrillInstance, DrillPlan, DrillStep, Drills, InstanceState, PlannedDrill, Region, ResourceId,
+    ResourceKind, SnapshotState, Verdict, VerdictOutcome, plan_drills, utc_date,
 };
 use proptest::prelude::*;
 
@@ -28,9 +28,15 @@ fn instances(account: &FakeAccount, region: Region) -> &[DrillInstance] {
         .map_or(&[], Vec::as_slice)
 }
 
+/// The plans of all destinations.
+fn plans(account: &FakeAccount) -> Vec<(Region, DrillPlan)> {
+    let plans = plan_drills(&account.policy, &account.observed(), account.now);
+    plans.into_iter().collect()
+}
+
 /// The plans of the destinations whose snapshots were read.
-fn read_plans(account: &FakeAccount) -> Vec<(Region, DestinationPlan)> {
-    let plans = account.plan().destinations.into_iter();
+fn read_plans(account: &FakeAccount) -> Vec<(Region, DrillPlan)> {
+    let plans = plans(account).into_iter();
     plans
         .filter(|(region, _)| !account.unread_destinations.contains(region))
         .collect()
@@ -41,6 +47,19 @@ fn verdict(account: &FakeAccount, copy: &Known<'_>) -> Option<Verdict> {
     let tag = copy.snapshot.tags.get("snapshot-copier:drilled")?;
     let verdict: Verdict = tag.parse().unwrap();
     (verdict.date <= account.today() + 1.day()).then_some(verdict)
+}
+
+/// Whether a drill of a copy was started and has no verdict. A mark later than tomorrow does not count.
+fn is_undecided(account: &FakeAccount, copy: &Known<'_>) -> bool {
+    let tag = copy.snapshot.tags.get("snapshot-copier:drill-started");
+    let started = tag
+        .and_then(|tag| tag.parse::<Timestamp>().ok())
+        .map(utc_date);
+    let started = started.filter(|started| *started <= account.today() + 1.day());
+    started.is_some_and(|started| {
+        let verdict = verdict(account, copy);
+        verdict.is_none_or(|verdict| verdict.date < started)
+    })
 }
 
 /// The day of a source's last drill.
@@ -87,6 +106,12 @@ fn ends_at(instance: &DrillInstance, max_hours: u32) -> Timestamp {
     }
 }
 
+/// The drills that would start, if there is room for all.
+fn due(steps: &DrillPlan) -> impl Iterator<Item = &PlannedDrill> {
+    let others = steps.others.iter();
+    others.filter(|drill| matches!(drill.step, DrillStep::Start { .. }))
+}
+
 proptest! {
     #![proptest_config(config())]
 
@@ -106,14 +131,16 @@ proptest! {
                 let last = last_drill(&account, &copies, source);
                 let instance = format!("drill-{}-{date}", source.name);
                 let is_due = last.is_none_or(|last| last + every <= account.today());
+                let mut of_source = copies.iter().filter(|copy| copy.source == *source);
                 let is_idle = !names.contains(instance.as_str())
-                    && instances.iter().all(|other| other.source.as_ref() != Some(source));
+                    && instances.iter().all(|other| other.source != *source)
+                    && !of_source.any(|copy| is_undecided(&account, copy));
                 let is_named = drills.names.iter().any(|glob| glob.matches(&source.name));
                 if is_due && is_idle && is_named && source.kind == ResourceKind::Instance {
                     expected.insert((source.clone(), Some(copy.to_owned()), instance));
                 }
             }
-            let due = steps.drills.due.iter().map(|drill| {
+            let due = due(&steps).map(|drill| {
                 (drill.source.clone(), drill.snapshot.clone(), drill.instance.clone())
             });
             let due: Vec<_> = due.collect();
@@ -135,82 +162,103 @@ proptest! {
     fn the_longest_wait_is_first(account in generate::account_with_drills()) {
         for (region, steps) in read_plans(&account) {
             let copies = known_in(&account, region);
-            let due = steps.drills.due.iter();
-            let last: Vec<_> = due.map(|drill| last_drill(&account, &copies, &drill.source)).collect();
+            let last = due(&steps).map(|drill| last_drill(&account, &copies, &drill.source));
+            let last: Vec<_> = last.collect();
             prop_assert!(last.is_sorted(), "{:?}", last);
             let count = instances(&account, region).len();
-            prop_assert_eq!(steps.drills.instances, count);
-            prop_assert_eq!(steps.drills.slots, drills(&account).at_once.saturating_sub(count));
+            prop_assert_eq!(steps.instances, count);
+            prop_assert!(steps.slots <= drills(&account).at_once.saturating_sub(count));
         }
     }
 
-    /// Every drill of the policy has one step, others only once they have ended. A drill ends at
-    /// `maxHours` and not before, unless it has a verdict or nobody wants it any more.
+    /// Every drill instance of the policy has one step, others only 26 hours after they have ended. A
+    /// drill ends at `maxHours` and not before, unless it has a verdict or the policy has no names.
     #[test]
     fn drills_end_at_max_hours(account in generate::account_with_drills()) {
-        for (region, steps) in account.plan().destinations {
+        for (region, steps) in plans(&account) {
             let drills = drills(&account);
             let copies = known_in(&account, region);
             let is_read = !account.unread_destinations.contains(&region);
-            let existing = instances(&account, region);
+            let planned = || steps.ended.iter().chain(&steps.others);
             let mut seen = BTreeSet::new();
-            for drill in &steps.drills.in_progress {
-                prop_assert!(seen.insert(drill.instance.as_str()), "{:?}", drill);
-                prop_assert!(existing.iter().any(|instance| instance.name == drill.instance));
+            for drill in planned() {
+                prop_assert!(seen.insert((&drill.source, &drill.instance)), "{:?}", drill);
             }
-            for instance in existing {
-                let source = instance.source.as_ref();
-                let is_own = source.is_some_and(|source| is_own(&account, source));
-                let is_wanted = is_own && source.is_some_and(|source| drills.selects(&source.name));
+            for instance in instances(&account, region) {
+                let is_wanted = drills.selects(&instance.source.name);
+                let is_own = is_own(&account, &instance.source)
+                    && (is_wanted || drills.names.is_empty());
                 let max_hours = if is_own { drills.max_hours } else { 24 };
-                let has_ended = account.now >= ends_at(instance, max_hours);
+                let grace = SignedDuration::from_hours(if is_own { 0 } else { 26 });
+                let ends_at = ends_at(instance, max_hours).saturating_add(grace).unwrap();
+                let has_ended = account.now >= ends_at;
                 let created = utc_date(instance.created_at.unwrap_or(account.now));
                 // Of two copies of one day, the first one by name was restored.
                 let restored = copies.iter().filter(|copy| {
-                    source == Some(&copy.source)
+                    instance.source == copy.source
                         && instance.name == format!("drill-{}-{}", copy.source.name, copy.date)
                         && copy.snapshot.state == SnapshotState::Available
                 });
                 let restored = restored.min_by_key(|copy| &copy.snapshot.name);
                 let verdict = restored.and_then(|copy| verdict(&account, copy));
                 let has_verdict = is_read && verdict.is_some_and(|verdict| verdict.date >= created);
-                let mut planned = steps.drills.in_progress.iter();
-                let step = planned.find(|drill| drill.instance == instance.name).map(|drill| &drill.step);
-                let fits = match step {
+                let is_ending = instance.status.state == InstanceState::Ending;
+                let is_running = instance.status.state == InstanceState::Running;
+                let is_trial = is_own && is_wanted && !has_verdict && !is_ending;
+                let step = planned().find(|drill| {
+                    drill.instance == instance.name && drill.source == instance.source
+                });
+                let fits = match step.map(|drill| &drill.step) {
+                    None if !is_read && is_ending => true,
                     None if !is_own => !has_ended,
-                    None => !is_read && is_wanted && !has_ended && instance.state == InstanceState::Running,
-                    Some(DrillStep::Wait) => {
-                        instance.state == InstanceState::Ending
-                            || (instance.state != InstanceState::Running
-                                && is_wanted && !has_ended && !has_verdict)
-                    }
+                    None => !is_read && is_trial && !has_ended,
+                    Some(DrillStep::Start { .. }) => false,
                     Some(DrillStep::Check { is_last, .. }) => {
-                        instance.state == InstanceState::Running
-                            && is_wanted && !has_verdict && *is_last == has_ended
+                        is_trial && is_running && *is_last == has_ended
                     }
-                    Some(DrillStep::Fail { .. }) => {
-                        instance.state != InstanceState::Running
-                            && is_wanted && !has_verdict && has_ended
+                    Some(DrillStep::Conclude(end)) if end.verdict.is_some() => {
+                        is_trial && !is_running && has_ended && end.deletes_instance
                     }
-                    Some(DrillStep::Delete { is_cancelled: false }) => has_verdict,
-                    Some(DrillStep::Delete { is_cancelled: true }) => !is_wanted && !has_verdict,
-                    Some(_) => false,
+                    Some(DrillStep::Conclude(end)) if end.deletes_instance => {
+                        !is_trial && !is_ending && (!end.clears_mark || (is_own && !has_verdict))
+                    }
+                    Some(DrillStep::Conclude(end)) => {
+                        !end.clears_mark
+                            && (is_ending || (is_trial && !is_running && !has_ended))
+                    }
                 };
                 prop_assert!(fits, "{:?} of {:?}", step, instance);
             }
         }
     }
 
-    /// Drills change nothing about copies, tags, deletions and coverage.
+    /// A drill that was started and has neither an instance nor a verdict waits until `maxHours`, and
+    /// has failed then.
     #[test]
-    fn drills_leave_the_rest_of_the_plan_as_it_is(account in generate::account_with_drills()) {
-        let mut without = account.clone();
-        without.policy.drills = None;
-        let (mut plan, expected) = (account.plan(), without.plan());
-        plan.destinations.retain(|region, _| !account.unread_destinations.contains(region));
-        for steps in plan.destinations.values_mut() {
-            steps.drills = Default::default();
+    fn started_drills_have_an_instance_or_fail(account in generate::account_with_drills()) {
+        for (region, steps) in read_plans(&account) {
+            let drills = drills(&account);
+            let max = SignedDuration::from_hours(drills.max_hours.into());
+            let existing = instances(&account, region);
+            let drills = steps.ended.iter().chain(&steps.others);
+            for copy in known_in(&account, region) {
+                let step = drills.clone().find(|drill| {
+                    drill.snapshot.as_ref() == Some(&copy.snapshot.name)
+                        && drill.source == copy.source
+                        && existing.iter().all(|instance| instance.source != copy.source)
+                });
+                let Some(DrillStep::Conclude(end)) = step.map(|drill| &drill.step) else { continue };
+                let tag = &copy.snapshot.tags.get("snapshot-copier:drill-started");
+                let started = tag.and_then(|tag| tag.parse::<Timestamp>().ok());
+                if !is_undecided(&account, &copy) {
+                    prop_assert!(!end.clears_mark && end.verdict.is_none(), "{:?}", end);
+                    continue;
+                }
+                let is_over = account.now.duration_since(started.unwrap()) >= max;
+                let verdict = end.verdict.map(|verdict| verdict.outcome);
+                prop_assert_eq!(verdict, is_over.then_some(VerdictOutcome::Failed));
+                prop_assert!(!end.deletes_instance, "{:?}", end);
+            }
         }
-        prop_assert_eq!(plan, expected);
     }
 }

@@ -6,9 +6,10 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use lightsail_snapshot_copier::{
     ApiError, AutoSnapshot, CopyResult, CopyStep, Coverage, DestinationInventory, DestinationPlan,
-    DrillInstance, ErrorKind, Inventory, MassDeletion, Outcome, Plan, PlannedCopy, Policy,
-    RECOVERY_POINT_TAG, Region, Resource, ResourceId, ResourceKind, RunEvent, SOURCE_TAG, Snapshot,
-    SnapshotState, copy_tags, coverage, parse_policy, plan, sources_to_query, utc_date,
+    DrillInstance, DrillPlan, ErrorKind, Inventory, MassDeletion, Outcome, Plan, PlannedCopy,
+    Policy, RECOVERY_POINT_TAG, Region, Resource, ResourceId, ResourceKind, RunEvent, SOURCE_TAG,
+    Snapshot, SnapshotState, copy_tags, coverage, parse_policy, plan, plan_drills,
+    sources_to_query, utc_date,
 };
 
 pub fn region(name: &str) -> Region {
@@ -216,6 +217,12 @@ impl FakeAccount {
     pub fn coverage_of(&self, source: &ResourceId) -> Coverage {
         let mut coverage = self.coverage().into_iter();
         coverage.find(|entry| entry.source == *source).unwrap()
+    }
+
+    /// The drills in one destination.
+    pub fn drills(&self, in_region: &str) -> DrillPlan {
+        let mut plans = plan_drills(&self.policy, &self.observed(), self.now);
+        plans.remove(&region(in_region)).unwrap_or_default()
     }
 
     /// The steps in one destination.

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use lightsail_snapshot_copier::{
-    ApiError, AutoSnapshot, DRILLED_TAG, DrillInstance, Drills, InstanceState, MassDeletion,
-    Policy, RECOVERY_POINT_TAG, Resource, ResourceId, ResourceKind, Retention, SOURCE_TAG,
-    Snapshot, SnapshotState, parse_policy, utc_date,
+    ApiError, AutoSnapshot, DRILL_STARTED_TAG, DRILLED_TAG, DrillInstance, Drills, InstanceState,
+    InstanceStatus, MassDeletion, Policy, RECOVERY_POINT_TAG, Resource, ResourceId, ResourceKind,
+    Retention, SOURCE_TAG, Snapshot, SnapshotState, parse_policy, utc_date,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -361,8 +361,8 @@ pub fn account_listed_once() -> impl Strategy<Value = FakeAccount> {
     })
 }
 
-/// An instance that a drill made, or one that looks so. Its name has a source and a day, like those of
-/// copies, so that some of them belong together.
+/// An instance that a drill created. Its name has a source and a day, like those of copies, so that some
+/// of them belong together.
 fn drill_instance(now: Timestamp) -> impl Strategy<Value = DrillInstance> {
     let states = vec![
         InstanceState::Pending,
@@ -377,28 +377,27 @@ fn drill_instance(now: Timestamp) -> impl Strategy<Value = DrillInstance> {
         select(states),
         option::weighted(0.9, minutes()),
         option::weighted(0.9, minutes()),
-        prop::bool::weighted(0.9),
-        prop::bool::weighted(0.9),
     );
-    parts.prop_map(
-        move |(source, days_ago, state, age, left, has_tag, has_name)| {
-            let source = ResourceId {
-                kind: ResourceKind::Instance,
-                ..source
-            };
-            let day = utc_date(now) - days_ago.days();
-            let name = if has_name { &source.name } else { "other" };
-            DrillInstance {
-                name: format!("drill-{name}-{day}"),
-                created_at: age.map(|minutes| now - SignedDuration::from_mins(minutes)),
-                // Half of them have expired.
-                expires_at: left.map(|minutes| now + SignedDuration::from_mins(150 - minutes)),
+    parts.prop_map(move |(source, days_ago, state, age, left)| {
+        let source = ResourceId {
+            kind: ResourceKind::Instance,
+            ..source
+        };
+        let day = utc_date(now) - days_ago.days();
+        DrillInstance {
+            name: format!("drill-{}-{day}", source.name),
+            created_at: age.map(|minutes| now - SignedDuration::from_mins(minutes)),
+            // Half of them have expired.
+            expires_at: left.map(|minutes| now + SignedDuration::from_mins(150 - minutes)),
+            status: InstanceStatus {
                 state,
-                address: None,
-                source: has_tag.then_some(source),
-            }
-        },
-    )
+                public_address: None,
+                hardware: None,
+            },
+            date: day,
+            source,
+        }
+    })
 }
 
 fn drills() -> impl Strategy<Value = Drills> {
@@ -428,15 +427,25 @@ fn verdict(today: Date) -> impl Strategy<Value = String> {
         .prop_map(move |(days, outcome)| format!("{} {outcome} 7m", today - days.days()))
 }
 
-/// An account whose policy has drills. Instances of drills exist, and copies have verdicts.
+/// A mark as text: of a drill that started in the past or, by a wrong clock, in the future.
+fn mark(now: Timestamp) -> impl Strategy<Value = String> {
+    let minutes = prop_oneof![4 => 0..2000i64, 1 => -4000..0i64];
+    prop_oneof![
+        4 => minutes.prop_map(move |minutes| (now - SignedDuration::from_mins(minutes)).to_string()),
+        1 => Just("-".to_owned()),
+    ]
+}
+
+/// An account whose policy has drills. Instances of drills exist, and copies have marks and verdicts.
 pub fn account_with_drills() -> impl Strategy<Value = FakeAccount> {
     let account = account_listed_once().prop_flat_map(|account| {
         let today = utc_date(account.now);
         let verdicts = vec(option::weighted(0.3, verdict(today)), 75);
+        let marks = vec(option::weighted(0.1, mark(account.now)), 75);
         let instances = vec(vec(drill_instance(account.now), 0..6), 3);
-        (Just(account), drills(), instances, verdicts)
+        (Just(account), drills(), instances, (verdicts, marks))
     });
-    account.prop_map(|(mut account, drills, instances, verdicts)| {
+    account.prop_map(|(mut account, drills, instances, (verdicts, marks))| {
         account.policy.drills = Some(drills);
         for (name, instances) in DESTINATIONS.into_iter().zip(instances) {
             let mut names = BTreeSet::new();
@@ -447,9 +456,10 @@ pub fn account_with_drills() -> impl Strategy<Value = FakeAccount> {
                 .insert(region(name), unique.collect());
         }
         let snapshots = account.snapshots.values_mut().flatten();
-        for (snapshot, verdict) in snapshots.zip(verdicts) {
-            let tag = verdict.map(|verdict| (DRILLED_TAG.to_owned(), verdict));
-            snapshot.tags.extend(tag);
+        for (snapshot, (verdict, mark)) in snapshots.zip(verdicts.into_iter().zip(marks)) {
+            let verdict = verdict.map(|verdict| (DRILLED_TAG.to_owned(), verdict));
+            let mark = mark.map(|mark| (DRILL_STARTED_TAG.to_owned(), mark));
+            snapshot.tags.extend(verdict.into_iter().chain(mark));
         }
         account
     })

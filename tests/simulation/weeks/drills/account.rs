@@ -24,6 +24,11 @@ impl Drills {
         if !self.rules.are_wanted {
             return;
         }
+        self.refuses_verdicts = self.rng.u8(0..8) == 0;
+        if self.refuses_verdicts {
+            self.counts
+                .count("days on which no verdict can be recorded");
+        }
         if policy.drills.is_none() || self.rng.u8(0..6) == 0 {
             self.change_names(policy);
         }
@@ -61,9 +66,10 @@ impl Drills {
         let copies = emulator.snapshots(region);
         let copies: Vec<_> = copies.iter().filter_map(tagged).collect();
         let drill = copies.get(self.rng.usize(0..copies.len() + 1));
-        let (name, tags) = match (self.rng.u8(0..4), drill) {
+        let (name, tags) = match (self.rng.u8(0..5), drill) {
             (0, _) => ("drill-hall".to_owned(), Tags::new()),
             (1, _) => ("production".to_owned(), drill_tag("us-west-2/shop-1")),
+            (2, _) => ("drill-theirs-2027-01-04".to_owned(), drill_tag("theirs")),
             (_, Some((source, date))) => {
                 let (_, name) = source.split_once('/').expect("a Region and a name");
                 (format!("drill-{name}-{date}"), Tags::new())
@@ -84,10 +90,10 @@ impl Drills {
         self.counts.count("servers that look like drill instances");
     }
 
-    /// A drill instance of another policy, perhaps with a wrong tag or without one.
+    /// A drill instance of another policy, perhaps with a wrong time of its end or without one.
     fn add_drill_of_another_policy(&mut self, emulator: &Emulator, region: Region, day: Date) {
         let now = self.clock.now();
-        let source = ["ap-northeast-1/theirs", "us-west-2/theirs", "theirs"];
+        let source = ["ap-northeast-1/theirs", "us-west-2/theirs"];
         let mut tags = drill_tag(source[self.rng.usize(0..source.len())]);
         let expires = match self.rng.u8(0..4) {
             0 => None,
@@ -164,6 +170,7 @@ impl Drills {
     /// Ends all faults, and removes the drill instances of other policies.
     pub(in super::super) fn stop_faults(&mut self, emulator: &Emulator) {
         self.is_quiet = true;
+        self.refuses_verdicts = false;
         for region in self.destinations.clone() {
             emulator.set_bundle_active(region, BUNDLE, true);
             emulator.set_instance_quota(region, None);

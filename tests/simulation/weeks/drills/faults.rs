@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use lightsail_emulator::{Call, Emulator, Fault, Operation};
-use lightsail_snapshot_copier::{DRILL_TAG, DRILLED_TAG};
+use lightsail_emulator::{Call, Emulator, Fault, Operation, StatusCode};
+use lightsail_snapshot_copier::{DRILL_STARTED_TAG, DRILL_TAG, DRILLED_TAG};
 
 use super::{Drills, is_drill, is_own};
 
@@ -17,11 +17,27 @@ impl Drills {
         let creates = call.operation == Operation::CreateInstancesFromSnapshot;
         let changes = creates || call.operation == Operation::DeleteInstance;
         let can_be_lost = changes || is_verdict(call);
+        if self.refuses_verdicts && is_verdict(call) {
+            return Fault::error(
+                StatusCode::BAD_REQUEST,
+                "AccessDeniedException",
+                "not today",
+            );
+        }
         match self.rng.u8(0..16) {
             0 if creates => Fault::insufficient_capacity(),
             1 if creates => {
                 self.counts.count("restored instances that never run");
                 Fault::StartTakes(SignedDuration::MAX)
+            }
+            5 if creates => {
+                self.counts.count("restored instances that never appear");
+                let accepted = r#"{"operations":[{"status":"Started"}]}"#;
+                Fault::answer(StatusCode::OK, "application/x-amz-json-1.1", accepted)
+            }
+            8 if creates => {
+                let message = "Your AWS account is pending verification. Please try again later.";
+                Fault::error(StatusCode::BAD_REQUEST, "InvalidInputException", message)
             }
             2 if changes => Fault::operation_fails("InternalError", "not today"),
             3 if can_be_lost => Fault::LoseAnswer,
@@ -60,6 +76,9 @@ impl Drills {
             }
             (Operation::TagResource, _) if is_verdict(call) => {
                 "faults of TagResource with a verdict"
+            }
+            (Operation::TagResource, _) if mark_of(call).is_some() => {
+                "faults of TagResource with a mark"
             }
             (Operation::GetBundles, _) => "faults of GetBundles",
             (
@@ -102,10 +121,19 @@ pub(super) fn is_verdict(call: &Call) -> bool {
 
 /// The verdict that a call records.
 pub(super) fn verdict_of(call: &Call) -> Option<&str> {
+    tag_of(call, DRILLED_TAG)
+}
+
+/// The mark that a call sets on a copy.
+pub(super) fn mark_of(call: &Call) -> Option<&str> {
+    tag_of(call, DRILL_STARTED_TAG)
+}
+
+fn tag_of<'a>(call: &'a Call, key: &str) -> Option<&'a str> {
     if call.operation != Operation::TagResource {
         return None;
     }
     let tags = call.body["tags"].as_array()?;
-    let tag = tags.iter().find(|tag| tag["key"] == DRILLED_TAG)?;
+    let tag = tags.iter().find(|tag| tag["key"] == key)?;
     tag["value"].as_str()
 }

@@ -19,6 +19,7 @@ use std::net::TcpListener;
 use std::sync::LazyLock;
 
 use fastrand::Rng;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lightsail_emulator::{InstanceView, Operation, Region, World};
 use lightsail_snapshot_copier::{DRILL_TAG, Verdict};
@@ -49,6 +50,7 @@ const SITUATIONS: &[&str] = &[
     "drills started in a Region of sources",
     "drills passed",
     "drills failed",
+    "drills failed without an instance",
     "drills cancelled",
     "copies with attached disks not drilled",
     "names of drill instances in use",
@@ -56,16 +58,20 @@ const SITUATIONS: &[&str] = &[
     "refusals for lack of capacity",
     "refusals by the quota of instances",
     "other inconclusive drills",
+    "restored instances that never appear",
     "restored instances that never run",
     "restored instances that never answer",
     "restored instances that answer late",
     "drill instances of crashed runs",
+    "marks of crashed runs without an instance",
     "drill instances left with a verdict by crashed runs",
     "two runs with drills at once",
     "lost answers to CreateInstancesFromSnapshot",
     "lost answers to DeleteInstance",
     "lost answers to TagResource with a verdict",
     "faults of TagResource with a verdict",
+    "faults of TagResource with a mark",
+    "days on which no verdict can be recorded",
     "faults of GetBundles",
     "failed Operations of drill instances",
     "throttled calls of drill instances",
@@ -75,6 +81,7 @@ const SITUATIONS: &[&str] = &[
     "verdicts removed by people",
     "servers that look like drill instances",
     "drill instances of another policy",
+    "drill instances of another policy deleted",
     "other names of drills",
     "names of drills emptied",
     "drills removed from the policy",
@@ -91,6 +98,8 @@ pub(super) struct Drills {
     destinations: Vec<Region>,
     /// Whether the faults have stopped. Until then, people interfere too.
     is_quiet: bool,
+    /// Whether no verdict can be recorded today.
+    refuses_verdicts: bool,
     /// The drill instances that were ever seen, by the last of each name.
     drills: BTreeMap<(Region, String), Drill>,
     /// The instances that were created while two runs were in progress.
@@ -104,7 +113,7 @@ pub(super) struct Drills {
 /// A drill instance.
 struct Drill {
     created_at: Timestamp,
-    /// When it must be deleted in any case.
+    /// When its drill ends. Another policy's run deletes it 26 hours later.
     ends_at: Timestamp,
     /// The value of its tag: `{region}/{source}`.
     source: String,
@@ -131,8 +140,8 @@ struct Run {
     names: Option<Vec<glob::Pattern>>,
     /// The Regions in which a call of this run failed or was slow.
     faulted: BTreeSet<Region>,
-    /// The Regions in which it has started to change something for drills.
-    drilling: BTreeSet<Region>,
+    /// The Regions in which it has begun to start drills.
+    starting: BTreeSet<Region>,
     /// The instances that it created.
     created: Vec<(Region, String)>,
     /// The verdicts that it recorded, each with the instance.
@@ -151,6 +160,7 @@ impl Drills {
             clock,
             destinations: destinations.to_vec(),
             is_quiet: false,
+            refuses_verdicts: false,
             drills: BTreeMap::new(),
             concurrent: BTreeSet::new(),
             servers: BTreeMap::new(),
@@ -170,9 +180,15 @@ impl Drills {
     }
 }
 
-/// Whether a drill made an instance: both its name and its tag must show that.
+/// Whether a drill created an instance: both its full name and its tag must show that.
 fn is_drill(instance: &InstanceView) -> bool {
-    instance.name.starts_with("drill-") && instance.tags.contains_key(DRILL_TAG)
+    let source = instance.tags.get(DRILL_TAG);
+    source
+        .and_then(|source| source.split_once('/'))
+        .is_some_and(|(_, source)| {
+            let date = instance.name.strip_prefix(&format!("drill-{source}-"));
+            date.is_some_and(|date| date.parse::<Date>().is_ok())
+        })
 }
 
 /// Whether the value of a drill instance's tag names a source of this policy.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
 use lightsail_emulator::{Emulator, InstanceState, Region};
 use lightsail_snapshot_copier::{
-    DrillOutcome, DrillResult, Policy, VerdictOutcome, failure_message,
+    DRILL_TAG, DrillOutcome, DrillResult, Policy, VerdictOutcome, failure_message,
 };
 
-use super::{Drills, Run, is_drill, is_own};
+use super::{Drill, Drills, Run, is_drill, is_own};
 use crate::results::Results;
 use crate::weeks::HOME;
 
@@ -17,6 +18,38 @@ impl Run {
         let name = source.split_once('/').map_or(source, |(_, name)| name);
         let mut names = self.names.iter().flatten();
         names.any(|glob| glob.matches(name))
+    }
+
+    /// How this run takes care of the drills of a source.
+    pub(super) fn care(&self, source: &str) -> Care {
+        let has_no_names = self.names.as_ref().is_some_and(Vec::is_empty);
+        match is_own(source) {
+            true if has_no_names => Care::Deletion,
+            true if self.wants(source) => Care::Drill,
+            _ => Care::None,
+        }
+    }
+}
+
+/// How a run takes care of a drill instance.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// The policy asks for the drill.
+    Drill,
+    /// The policy has no drills any more.
+    Deletion,
+    /// Another policy started the drill.
+    None,
+}
+
+impl Care {
+    /// When a run deletes the instance at the latest.
+    pub(super) fn ends_at(self, drill: &Drill) -> Timestamp {
+        match self {
+            Self::Drill => drill.ends_at,
+            Self::Deletion => Timestamp::MIN,
+            Self::None => drill.ends_at + SignedDuration::from_hours(26),
+        }
     }
 }
 
@@ -32,7 +65,7 @@ impl Drills {
             started_at: self.clock.now(),
             names,
             faulted: BTreeSet::new(),
-            drilling: BTreeSet::new(),
+            starting: BTreeSet::new(),
             created: Vec::new(),
             verdicts: Vec::new(),
         };
@@ -44,9 +77,10 @@ impl Drills {
     pub(in super::super) fn crash(&mut self, emulator: &Emulator) {
         for run in std::mem::take(&mut self.runs).into_values() {
             for (region, name) in run.created {
-                if is_left(emulator, region, &name) {
-                    self.counts.count("drill instances of crashed runs");
-                }
+                self.counts.count(match is_left(emulator, region, &name) {
+                    true => "drill instances of crashed runs",
+                    false => "marks of crashed runs without an instance",
+                });
             }
             for (region, name, _) in run.verdicts {
                 if is_left(emulator, region, &name) {
@@ -64,16 +98,16 @@ impl Drills {
         number: u64,
         results: &Results,
     ) {
-        let run = self.runs.remove(&number).expect("the run has begun");
-        if let Err(problem) = self.check_run(emulator, &run, results) {
+        if let Err(problem) = self.check_run(emulator, number, results) {
             self.broken.get_or_insert(problem);
         }
+        self.runs.remove(&number);
     }
 
     fn check_run(
         &mut self,
         emulator: &Emulator,
-        run: &Run,
+        number: u64,
         results: &Results,
     ) -> Result<(), String> {
         let message = failure_message(&results.events).unwrap_or_default();
@@ -83,12 +117,13 @@ impl Drills {
         }
         for region in self.destinations.clone() {
             self.see(emulator, region)?;
+            let run = self.run(number);
             if run.names.is_some() && !run.faulted.contains(&region) {
                 check_results(region, run, results)?;
-                self.check_ends(emulator, region, run)?;
+                self.check_ends(emulator, region, number)?;
             }
         }
-        for (region, instance, verdict) in &run.verdicts {
+        for (region, instance, verdict) in &self.run(number).verdicts {
             let mut drills = results.drills();
             let result =
                 drills.find(|result| is_in(result, *region) && result.instance == *instance);
@@ -107,6 +142,7 @@ impl Drills {
             (DrillOutcome::NotDrillable, _) => "copies with attached disks not drilled",
             (DrillOutcome::Failed, Some("NameInUse")) => "names of drill instances in use",
             (DrillOutcome::Failed, Some("NotRunning" | "ChecksFailed")) => "drills failed",
+            (DrillOutcome::Failed, Some("NoInstance")) => "drills failed without an instance",
             (DrillOutcome::Inconclusive, Some("DrillCancelled")) => "drills cancelled",
             (DrillOutcome::Inconclusive, Some("BundleNotAvailable")) => "bundles not available",
             (DrillOutcome::Inconclusive, Some("InsufficientInstanceCapacity")) => {
@@ -124,24 +160,24 @@ impl Drills {
         }
     }
 
-    /// A run without a fault in a Region deletes the instances there whose drill has ended or that
-    /// the policy does not want.
-    fn check_ends(&mut self, emulator: &Emulator, region: Region, run: &Run) -> Result<(), String> {
+    /// A run without a fault in a Region deletes the instances there whose drill has ended.
+    pub(super) fn check_ends(
+        &mut self,
+        emulator: &Emulator,
+        region: Region,
+        number: u64,
+    ) -> Result<(), String> {
         for instance in emulator.instances(region) {
             if !is_drill(&instance) || instance.state == InstanceState::ShuttingDown {
                 continue;
             }
-            let drill = self.drill(region, &instance);
-            let is_unwanted = is_own(&drill.source) && !run.wants(&drill.source);
-            if drill.ends_at <= run.started_at || is_unwanted {
-                let why = if is_unwanted {
-                    "is not wanted"
-                } else {
-                    "has ended"
-                };
+            let run = self.run(number);
+            let (care, started_at) = (run.care(&instance.tags[DRILL_TAG]), run.started_at);
+            let ends_at = care.ends_at(self.drill(region, &instance));
+            if ends_at <= started_at {
                 return Err(format!(
-                    "{} in {region}, which ends at {}, {why} and is left by the run at {}",
-                    instance.name, drill.ends_at, run.started_at
+                    "{} in {region}, which ends at {ends_at}, is left by the run at {started_at}",
+                    instance.name
                 ));
             }
         }

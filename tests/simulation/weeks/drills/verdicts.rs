@@ -1,12 +1,12 @@
 //! What is checked when a verdict is recorded.
 
-use jiff::Timestamp;
-use lightsail_emulator::{Call, Emulator, Fault, Region};
-use lightsail_snapshot_copier::{DRILLED_TAG, Verdict, VerdictOutcome};
+use jiff::{SignedDuration, Timestamp};
+use lightsail_emulator::{Call, Emulator, Fault, Region, SnapshotView};
+use lightsail_snapshot_copier::{DRILL_STARTED_TAG, DRILLED_TAG, Verdict, VerdictOutcome};
 
 use super::faults::verdict_of;
 use super::{Drill, Drills, copy_name};
-use crate::copies::day;
+use crate::copies::{day, tagged};
 
 impl Drills {
     /// A verdict is true, and on the copy that the instance was made from.
@@ -18,7 +18,6 @@ impl Drills {
         fault: &Fault,
     ) -> Result<(), String> {
         let run = self.run(number);
-        run.drilling.insert(call.region);
         let started_at = run.started_at;
         // A run that cannot read the copies does not know their verdicts.
         let has_fault = run.faulted.contains(&call.region);
@@ -27,21 +26,37 @@ impl Drills {
         let verdict: Verdict = text.parse().map_err(|error| format!("{copy}: {error}"))?;
         let snapshot = emulator.snapshot(call.region, copy);
         let now = self.clock.now();
-        let Some((name, drill)) = self.drill_of(call.region, copy) else {
-            return Err(format!("records {text:?} on {copy} without a drill"));
+        let max_hours = SignedDuration::from_hours(self.rules.max_hours);
+        let (name, drill) = self.drill_of(call.region, copy).unzip();
+        let by_instance = match &drill {
+            Some(drill) => check(drill, verdict, started_at),
+            None => Err("it never had an instance".to_owned()),
         };
-        check(drill, verdict, started_at)
-            .map_err(|problem| format!("records {text:?} on {copy} at {started_at}: {problem}"))?;
         let Some(snapshot) = snapshot else {
             return Ok(());
         };
-        let is_concluded = drill.concluded_at.is_some_and(|time| time < started_at);
-        if is_concluded && !has_fault && snapshot.tags.contains_key(DRILLED_TAG) {
+        let is_without_instance = drill.as_ref().is_none_or(|drill| !drill.exists)
+            && by_mark(&snapshot, verdict, started_at, max_hours);
+        if !is_without_instance {
+            by_instance.map_err(|problem| {
+                format!("records {text:?} on {copy} at {started_at}: {problem}")
+            })?;
+        }
+        let concluded_at = drill.as_ref().and_then(|drill| drill.concluded_at);
+        let is_concluded = concluded_at.is_some_and(|time| time < started_at);
+        if is_concluded
+            && !is_without_instance
+            && !has_fault
+            && snapshot.tags.contains_key(DRILLED_TAG)
+        {
             return Err(format!("records {text:?} on {copy} again"));
         }
         if *fault == Fault::None {
-            drill.concluded_at = Some(now);
-            let verdict = (call.region, name.to_owned(), verdict);
+            if let Some(drill) = drill {
+                drill.concluded_at = Some(now);
+            }
+            let name = name.map(str::to_owned).or_else(|| instance_name(&snapshot));
+            let verdict = (call.region, name.unwrap_or_default(), verdict);
             self.run(number).verdicts.push(verdict);
         }
         Ok(())
@@ -73,4 +88,33 @@ fn check(drill: &Drill, verdict: Verdict, started_at: Timestamp) -> Result<(), S
         }
         _ => Ok(()),
     }
+}
+
+/// Whether the mark of a copy shows that its drill has ended without an instance, or the verdict is
+/// there already: the answer was lost, or another run has recorded it.
+fn by_mark(
+    copy: &SnapshotView,
+    verdict: Verdict,
+    started_at: Timestamp,
+    max_hours: SignedDuration,
+) -> bool {
+    if copy.tags.get(DRILLED_TAG) == Some(&verdict.to_string()) {
+        return true;
+    }
+    let mark = copy.tags.get(DRILL_STARTED_TAG);
+    let marked_at = mark.and_then(|mark| mark.parse::<Timestamp>().ok());
+    marked_at.is_some_and(|time| {
+        let waited = started_at.duration_since(time);
+        verdict.outcome == VerdictOutcome::Failed
+            && verdict.date == day(started_at)
+            && i64::try_from(verdict.minutes) == Ok(waited.as_mins())
+            && waited >= max_hours
+    })
+}
+
+/// The name of the instance of a copy's drill.
+fn instance_name(copy: &SnapshotView) -> Option<String> {
+    let (source, date) = tagged(copy)?;
+    let (_, name) = source.split_once('/')?;
+    Some(format!("drill-{name}-{date}"))
 }

@@ -1,0 +1,311 @@
+//! The next step of a drill, and what it comes to.
+
+use jiff::civil::Date;
+
+use super::instance::{DRILL_STARTED_TAG, DRILLED_TAG, DrillInstance, instance_name};
+use crate::model::bundle::Hardware;
+use crate::model::event::{CheckResult, DrillOutcome};
+use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::resource::ResourceId;
+use crate::model::verdict::{Verdict, VerdictOutcome};
+use crate::plan::existing_copy::ExistingCopy;
+
+/// A drill and its next step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedDrill {
+    /// The instance whose copy is restored.
+    pub source: ResourceId,
+    /// The copy's name.
+    pub snapshot: Option<String>,
+    /// Whether the copy exists. A newer copy may reuse the name; this drill says nothing about it.
+    pub has_copy: bool,
+    /// The name of the drill instance.
+    pub instance: String,
+    pub step: DrillStep,
+}
+
+/// What to do about a drill.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DrillStep {
+    /// Create the instance.
+    Start {
+        /// The bundle of the instance that the copy was made from.
+        bundle: String,
+        /// The hardware of the source.
+        hardware: Option<Hardware>,
+    },
+    /// Run the checks.
+    Check {
+        /// The instance's public IPv4 address.
+        address: Option<String>,
+        /// Minutes since its creation.
+        minutes: u64,
+        /// Whether the drill has ended: it fails unless it passes now.
+        is_last: bool,
+    },
+    /// Nothing has to be found out.
+    Conclude(Conclusion),
+}
+
+/// How a step ends, and what has to be done for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conclusion {
+    pub outcome: DrillOutcome,
+    /// From the creation of the instance to this run.
+    pub minutes: Option<u64>,
+    /// Why the drill failed, does not start or does not go on.
+    pub error: Option<ApiError>,
+    pub verdict: Option<Verdict>,
+    /// The mark of the drill's start does not count any more. Without a verdict, the drill proved
+    /// nothing, and a later run starts another one.
+    pub clears_mark: bool,
+    pub deletes_instance: bool,
+}
+
+impl PlannedDrill {
+    /// A drill of an existing copy.
+    pub fn of_copy(copy: &ExistingCopy, step: DrillStep) -> Self {
+        Self {
+            source: copy.source.clone(),
+            snapshot: Some(copy.name.clone()),
+            has_copy: true,
+            instance: instance_name(&copy.source, copy.date),
+            step,
+        }
+    }
+
+    /// Whether the drill creates its instance.
+    pub fn starts(&self) -> bool {
+        matches!(self.step, DrillStep::Start { .. })
+    }
+
+    /// Whether the drill has ended: a verdict or a deletion is due.
+    pub fn has_ended(&self) -> bool {
+        match &self.step {
+            DrillStep::Start { .. } => false,
+            DrillStep::Check { is_last, .. } => *is_last,
+            DrillStep::Conclude(conclusion) => {
+                conclusion.clears_mark || conclusion.deletes_instance
+            }
+        }
+    }
+
+    /// What remains of a conclusion that could not be written on the copy. Until a drill has ended,
+    /// the next run tries again.
+    pub fn unrecorded(&self, conclusion: Conclusion, error: ApiError) -> Conclusion {
+        match self.has_ended() || conclusion.verdict.is_none() {
+            true => conclusion,
+            false => Conclusion::new(DrillOutcome::Waiting, Some(error)),
+        }
+    }
+}
+
+impl Conclusion {
+    /// Nothing has to be done.
+    pub fn new(outcome: DrillOutcome, error: Option<ApiError>) -> Self {
+        Self {
+            outcome,
+            minutes: None,
+            error,
+            verdict: None,
+            clears_mark: false,
+            deletes_instance: false,
+        }
+    }
+
+    /// The same, with an error that the function found itself.
+    pub fn found(outcome: DrillOutcome, code: &str, message: impl Into<String>) -> Self {
+        Self::new(outcome, Some(ApiError::found(code, message.into())))
+    }
+
+    /// The verdict on a copy, which failed if there is an error.
+    pub fn verdict(date: Date, minutes: u64, error: Option<ApiError>) -> Self {
+        let (drill, outcome) = match error {
+            None => (DrillOutcome::Passed, VerdictOutcome::Passed),
+            Some(_) => (DrillOutcome::Failed, VerdictOutcome::Failed),
+        };
+        Self {
+            minutes: Some(minutes),
+            verdict: Some(Verdict {
+                date,
+                outcome,
+                minutes,
+            }),
+            clears_mark: true,
+            deletes_instance: true,
+            ..Self::new(drill, error)
+        }
+    }
+
+    /// What to write on the copy, before the instance is deleted.
+    pub fn tags(&self) -> Vec<(String, String)> {
+        let tag = |key: &str, value: String| (key.to_owned(), value);
+        let verdict = self.verdict.iter();
+        let verdict = verdict.map(|verdict| tag(DRILLED_TAG, verdict.to_string()));
+        let mark = self
+            .clears_mark
+            .then(|| tag(DRILL_STARTED_TAG, "-".to_owned()));
+        verdict.chain(mark).collect()
+    }
+
+    /// What a round of checks comes to. `None`: there was no time for one, which proves nothing.
+    pub fn from_checks(
+        round: Option<&[CheckResult]>,
+        minutes: u64,
+        is_last: bool,
+        today: Date,
+    ) -> Self {
+        let failed = round.map(|round| {
+            let failed = round.iter().filter(|result| result.error.is_some());
+            failed.map(ToString::to_string).collect::<Vec<_>>()
+        });
+        let no_time = || {
+            let message = "no time was left to check the instance".to_owned();
+            ApiError::new(ErrorKind::NoTime, "Timeout", message)
+        };
+        match failed {
+            Some(failed) if failed.is_empty() => Self::verdict(today, minutes, None),
+            Some(failed) if is_last => {
+                let message = format!("after {minutes} min: {}", failed.join("; "));
+                let error = ApiError::found("ChecksFailed", message);
+                Self::verdict(today, minutes, Some(error))
+            }
+            None if is_last => Self {
+                clears_mark: true,
+                deletes_instance: true,
+                ..Self::new(DrillOutcome::Inconclusive, Some(no_time()))
+            },
+            undecided => Self::new(DrillOutcome::Waiting, undecided.is_none().then(no_time)),
+        }
+    }
+
+    /// What remains of it if the instance could not be deleted. `is_left` says whether the instance
+    /// exists and is not being deleted; `None` if that is not known.
+    pub fn undeleted(self, error: ApiError, is_left: Option<bool>) -> Self {
+        let error = match self.error.clone() {
+            _ if is_left == Some(false) => return self,
+            Some(first) => ApiError {
+                message: format!("{}; DeleteInstance: {error}", first.message),
+                ..first
+            },
+            None => error,
+        };
+        Self {
+            outcome: is_left.map_or(self.outcome, |_| DrillOutcome::Failed),
+            error: Some(error),
+            ..self
+        }
+    }
+}
+
+/// The end of a drill whose verdict is recorded, or whose instance is being deleted already.
+pub fn deletion(instance: &DrillInstance, is_overdue: bool) -> Conclusion {
+    let conclusion = if is_overdue {
+        let message = "the instance should be gone and still exists; delete it by hand";
+        Conclusion::found(DrillOutcome::Failed, "DrillInstanceRemains", message)
+    } else {
+        Conclusion::new(DrillOutcome::Waiting, None)
+    };
+    Conclusion {
+        deletes_instance: !instance.is_ending(),
+        ..conclusion
+    }
+}
+
+/// The end of a drill that this policy does not want: its drills have no names any more, or another
+/// policy started it and has not deleted its instance.
+pub fn cancellation(is_own: bool, has_mark: bool) -> Conclusion {
+    let message = match is_own {
+        true => "the policy has no drills any more",
+        false => "the policy that started the drill has not deleted its instance",
+    };
+    Conclusion {
+        // The mark of another policy's drill is left to that policy.
+        clears_mark: is_own && has_mark,
+        deletes_instance: true,
+        ..Conclusion::found(DrillOutcome::Inconclusive, "DrillCancelled", message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::drill::Check;
+
+    const TODAY: Date = Date::constant(2026, 11, 24);
+
+    fn result(port: u16, error: Option<&str>) -> CheckResult {
+        CheckResult {
+            check: Check::Port(port),
+            error: error.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn checks_decide_a_drill_if_they_pass_or_if_it_has_ended() {
+        let passed = [result(22, None), result(80, None)];
+        let failed = [result(22, None), result(80, Some("no connection"))];
+        let verdict = Some("2026-11-24 passed 7m");
+        for (round, is_last, outcome, written) in [
+            (Some(&passed[..]), false, DrillOutcome::Passed, verdict),
+            (Some(&passed[..]), true, DrillOutcome::Passed, verdict),
+            (Some(&[]), false, DrillOutcome::Passed, verdict),
+            (Some(&failed[..]), false, DrillOutcome::Waiting, None),
+            (
+                Some(&failed[..]),
+                true,
+                DrillOutcome::Failed,
+                Some("2026-11-24 failed 7m"),
+            ),
+            (None, false, DrillOutcome::Waiting, None),
+            (None, true, DrillOutcome::Inconclusive, None),
+        ] {
+            let conclusion = Conclusion::from_checks(round, 7, is_last, TODAY);
+            assert_eq!(conclusion.outcome, outcome);
+            let verdict = conclusion.verdict.map(|verdict| verdict.to_string());
+            assert_eq!(verdict.as_deref(), written);
+            let is_over = is_last || written.is_some();
+            assert_eq!(conclusion.clears_mark, is_over);
+            assert_eq!(conclusion.deletes_instance, is_over);
+            assert_eq!(
+                conclusion.error.is_some(),
+                round.is_none() || outcome == DrillOutcome::Failed
+            );
+        }
+        let failed = Conclusion::from_checks(Some(&failed), 7, true, TODAY);
+        let message = failed.error.unwrap().message;
+        assert_eq!(message, "after 7 min: port 80: no connection");
+    }
+
+    #[test]
+    fn the_mark_is_cleared_together_with_the_verdict() {
+        let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let mark = tag("snapshot-copier:drill-started", "-");
+        let verdict = tag("snapshot-copier:drilled", "2026-11-24 passed 7m");
+        let passed = Conclusion::verdict(TODAY, 7, None);
+        assert_eq!(passed.tags(), [verdict, mark.clone()]);
+        assert_eq!(cancellation(true, true).tags(), [mark]);
+        assert_eq!(cancellation(false, true).tags(), []);
+    }
+
+    #[test]
+    fn an_instance_that_is_left_fails_its_drill() {
+        let error = || ApiError::found("AccessDeniedException", "no".to_owned());
+        let passed = || Conclusion::verdict(TODAY, 7, None);
+        let undeleted = |is_left| passed().undeleted(error(), is_left);
+        assert_eq!(undeleted(Some(false)), passed());
+        assert_eq!(undeleted(Some(true)).outcome, DrillOutcome::Failed);
+        assert_eq!(undeleted(Some(true)).error, Some(error()));
+        assert_eq!(undeleted(None).outcome, DrillOutcome::Passed);
+        assert_eq!(undeleted(None).error, Some(error()));
+        let message = cancellation(true, true)
+            .undeleted(error(), None)
+            .error
+            .unwrap()
+            .message;
+        assert!(
+            message.ends_with("; DeleteInstance: AccessDeniedException: no"),
+            "{message}"
+        );
+    }
+}

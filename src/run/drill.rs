@@ -1,0 +1,275 @@
+//! Carries out the drills of one destination. `plan` decides which steps they take, and what the facts
+//! come to that are fetched here.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+
+use super::check::check;
+use super::recorder::Recorder;
+use crate::lightsail::{Lightsail, NewInstance};
+use crate::model::bundle::Bundles;
+use crate::model::drill::Drills;
+use crate::model::event::{
+    CheckResult, DrillInstances, DrillOutcome, DrillResult, Event, TagFailure,
+};
+use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::region::Region;
+use crate::model::resource::ResourceKind;
+use crate::model::restore_date::utc_date;
+use crate::plan::{
+    Conclusion, DrillInstance, DrillPlan, DrillStep, PlannedDrill, Refusal, choose_bundle,
+    drill_tags, not_created, not_marked, started_tag,
+};
+
+/// How often one run checks an instance that does not pass.
+const ROUNDS: u32 = 3;
+
+/// The pause between two rounds of checks.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// The time that checks leave to record the verdict and to delete the instance, of at least twice as
+/// much.
+const TIME_TO_END: Duration = Duration::from_secs(5);
+
+/// The drills of one destination while a run carries them out.
+#[derive(Clone, Copy)]
+pub struct DrillRun<'a> {
+    pub lightsail: &'a Lightsail,
+    pub recorder: &'a Recorder<'a>,
+    pub policy: &'a Drills,
+    pub region: Region,
+    pub now: Timestamp,
+    pub dry_run: bool,
+    pub deadline: Instant,
+}
+
+impl DrillRun<'_> {
+    /// Records the verdicts of the drills that have ended, and deletes their instances.
+    pub async fn end(self, ended: Vec<PlannedDrill>) {
+        join_all(ended.into_iter().map(|drill| self.step(drill))).await;
+    }
+
+    /// Takes the next step of each other drill in progress, then starts those that are due.
+    pub async fn go_on(self, plan: DrillPlan) {
+        let others = plan.others.into_iter();
+        let (due, in_progress) = others.partition::<Vec<_>, _>(PlannedDrill::starts);
+        join_all(in_progress.into_iter().map(|drill| self.step(drill))).await;
+        let instances = plan.instances + self.start_due(due, plan.slots).await;
+        let region = self.region;
+        let found = DrillInstances { region, instances };
+        self.recorder.record(Event::DrillInstances(found));
+    }
+
+    /// Takes the next step of a drill in progress.
+    async fn step(&self, drill: PlannedDrill) {
+        let mut checks = Vec::new();
+        let conclusion = match &drill.step {
+            _ if self.dry_run && drill.has_ended() => Conclusion::new(DrillOutcome::Planned, None),
+            DrillStep::Check {
+                address,
+                minutes,
+                is_last,
+            } if !self.dry_run => {
+                let round = self.checks(address.as_deref()).await;
+                let today = utc_date(self.now);
+                let conclusion =
+                    Conclusion::from_checks(round.as_deref(), *minutes, *is_last, today);
+                checks = round.unwrap_or_default();
+                conclusion
+            }
+            DrillStep::Conclude(conclusion) => conclusion.clone(),
+            _ => Conclusion::new(DrillOutcome::Waiting, None),
+        };
+        self.conclude(&drill, conclusion, checks).await;
+    }
+
+    /// Checks an instance until it passes, at most [`ROUNDS`] times. Returns the last round that the
+    /// deadline did not cut short.
+    async fn checks(&self, address: Option<&str>) -> Option<Vec<CheckResult>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let deadline = self.deadline - TIME_TO_END.min(left / 2);
+        let mut last = None;
+        for _ in 0..ROUNDS {
+            let results = check(address, &self.policy.checks, deadline).await;
+            let passed = results.iter().all(|result| result.error.is_none());
+            let now = Instant::now();
+            if passed || now < deadline {
+                last = Some(results);
+            }
+            if passed || now + PAUSE >= deadline {
+                break;
+            }
+            sleep(PAUSE).await;
+        }
+        last
+    }
+
+    /// Writes on the copy how the drill ended, deletes its instance, and reports it.
+    async fn conclude(
+        &self,
+        drill: &PlannedDrill,
+        mut conclusion: Conclusion,
+        checks: Vec<CheckResult>,
+    ) {
+        let recorded = self.record(drill, &conclusion.tags()).await;
+        let verdict = conclusion.verdict.filter(|_| recorded == Ok(true));
+        if let Err(error) = recorded {
+            conclusion = drill.unrecorded(conclusion, error);
+        }
+        if conclusion.deletes_instance {
+            conclusion = self.delete(drill, conclusion).await;
+        }
+        self.recorder.record(Event::DrillResult(DrillResult {
+            source: drill.source.clone(),
+            destination: self.region,
+            snapshot: drill.snapshot.clone(),
+            instance: drill.instance.clone(),
+            outcome: conclusion.outcome,
+            minutes: conclusion.minutes,
+            checks,
+            verdict,
+            error: conclusion.error,
+        }));
+    }
+
+    /// Sets tags of a drill's copy. Returns whether it did: the copy may be gone.
+    async fn record(
+        &self,
+        drill: &PlannedDrill,
+        tags: &[(String, String)],
+    ) -> Result<bool, ApiError> {
+        let snapshot = drill.snapshot.as_ref().filter(|_| drill.has_copy);
+        let Some(snapshot) = snapshot.filter(|_| !tags.is_empty()) else {
+            return Ok(false);
+        };
+        let region = self.region;
+        let tagged = self
+            .lightsail
+            .tag_snapshot(region, snapshot, tags, self.half());
+        match tagged.await {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
+            Err(error) => {
+                self.recorder.record(Event::TagFailed(TagFailure {
+                    region: self.region,
+                    name: snapshot.clone(),
+                    is_failure: !error.retryable(),
+                    error: error.clone(),
+                }));
+                Err(error)
+            }
+        }
+    }
+
+    async fn delete(&self, drill: &PlannedDrill, conclusion: Conclusion) -> Conclusion {
+        let region = self.region;
+        let deleted = self
+            .lightsail
+            .delete_instance(region, &drill.instance, self.deadline);
+        let Err(error) = deleted.await else {
+            return conclusion;
+        };
+        // Lightsail refuses to delete an instance again, after a lost answer or if another run has
+        // deleted it. After a failure that passes, the next run looks.
+        let existing = match error.retryable() {
+            true => None,
+            false => self.drill_instances().await.ok(),
+        };
+        let is_this = |it: &DrillInstance| it.name == drill.instance && !it.is_ending();
+        let is_left = existing.map(|existing| existing.iter().any(is_this));
+        conclusion.undeleted(error, is_left)
+    }
+
+    /// Starts drills in their order, as long as there are slots. A drill that cannot start takes no
+    /// slot. Returns the number of drills that started.
+    async fn start_due(&self, due: Vec<PlannedDrill>, mut slots: usize) -> usize {
+        if due.is_empty() || slots == 0 {
+            return 0;
+        }
+        let bundles = self.lightsail.bundles(self.region, self.deadline).await;
+        let mut count = 0;
+        for drill in due {
+            if slots == 0 {
+                break;
+            }
+            let started = match &bundles {
+                Ok(bundles) => self.start(&drill, bundles).await,
+                Err(error) => Err(error.clone().into()),
+            };
+            let conclusion = match started {
+                Ok(conclusion) => {
+                    slots -= 1;
+                    conclusion
+                }
+                Err(refusal) => {
+                    slots *= usize::from(!refusal.ends_starts);
+                    Some(*refusal.conclusion)
+                }
+            };
+            if let Some(conclusion) = conclusion {
+                count += usize::from(conclusion.outcome == DrillOutcome::Started);
+                self.conclude(&drill, conclusion, Vec::new()).await;
+            }
+        }
+        count
+    }
+
+    /// Starts one drill. Returns `None` if another run started it.
+    async fn start(
+        &self,
+        drill: &PlannedDrill,
+        bundles: &Bundles,
+    ) -> Result<Option<Conclusion>, Refusal> {
+        let DrillStep::Start { bundle, hardware } = &drill.step else {
+            return Ok(None);
+        };
+        let (region, now) = (self.region, self.now);
+        let bundle = choose_bundle(bundles, bundle, *hardware, region)?;
+        if self.dry_run {
+            return Ok(Some(Conclusion::new(DrillOutcome::Planned, None)));
+        }
+        // Another run may have started drills since the list was read.
+        let existing = self.drill_instances().await?;
+        let is_same = |other: &DrillInstance| other.source == drill.source;
+        if existing.iter().any(is_same) || existing.len() >= self.policy.at_once {
+            return Ok(None);
+        }
+        let snapshot = drill.snapshot.as_deref().unwrap_or_default();
+        let mark = [started_tag(now)];
+        let marked = self
+            .lightsail
+            .tag_snapshot(region, snapshot, &mark, self.half());
+        marked.await.map_err(not_marked)?;
+        let new = NewInstance {
+            name: &drill.instance,
+            snapshot,
+            bundle,
+            tags: &drill_tags(&drill.source, self.policy, now),
+        };
+        let created = self.lightsail.create_instance(region, &new, self.half());
+        match created.await {
+            Ok(()) => Ok(Some(Conclusion::new(DrillOutcome::Started, None))),
+            Err(error) => not_created(error),
+        }
+    }
+
+    /// The drill instances that exist at the moment.
+    async fn drill_instances(&self) -> Result<Vec<DrillInstance>, ApiError> {
+        let kind = ResourceKind::Instance;
+        let instances = self.lightsail.resources(self.region, kind, self.deadline);
+        let instances = instances.await?;
+        Ok(instances
+            .iter()
+            .filter_map(DrillInstance::from_resource)
+            .collect())
+    }
+
+    /// Half of the time left: the next call needs some too.
+    fn half(&self) -> Instant {
+        let now = Instant::now();
+        now + self.deadline.saturating_duration_since(now) / 2
+    }
+}
