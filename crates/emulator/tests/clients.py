@@ -43,6 +43,9 @@ def refused(expected, call, **parameters):
             assert found["Code"] == expected, found
         else:
             assert isinstance(error, expected), (expected, found)
+            # Lightsail's own `code` is finer than the exception.
+            if found["Code"] == "NotFoundException":
+                assert error.response["code"] == "DoesNotExist" and error.response["tip"], error.response
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         assert status == 400, status
         assert len(error.response["ResponseMetadata"]["RequestId"]) == 36

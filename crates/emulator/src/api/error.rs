@@ -2,6 +2,10 @@
 
 use http::StatusCode;
 
+/// Where an error of Lightsail itself sends its reader.
+const DOCS: &str =
+    "https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/CommonErrors.html";
+
 /// An error answer. See
 /// [common errors](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/CommonErrors.html)
 /// and each operation's page.
@@ -10,10 +14,16 @@ use http::StatusCode;
 pub struct ServiceError {
     /// The HTTP status: 400, or 500 for a fault of the service.
     pub status: StatusCode,
-    /// The error's name: `NotFoundException`.
+    /// The exception's name, in `__type`: `NotFoundException`.
     pub code: String,
+    /// The body's `code`, finer than the exception: `DoesNotExist`.
+    pub reason: Option<String>,
     /// The description for people.
     pub message: String,
+    /// Where the documentation is.
+    pub docs: Option<String>,
+    /// What the caller may do about it.
+    pub tip: Option<String>,
 }
 
 impl ServiceError {
@@ -22,7 +32,20 @@ impl ServiceError {
         Self {
             status: StatusCode::BAD_REQUEST,
             code: code.to_owned(),
+            reason: None,
             message: message.into(),
+            docs: None,
+            tip: None,
+        }
+    }
+
+    /// The same error with the members that Lightsail adds: `code`, `docs` and `tip`.
+    pub fn explained(self, reason: &str, tip: &str) -> Self {
+        Self {
+            reason: Some(reason.to_owned()),
+            docs: Some(DOCS.to_owned()),
+            tip: Some(tip.to_owned()),
+            ..self
         }
     }
 
@@ -32,11 +55,21 @@ impl ServiceError {
     }
 
     /// The request names a resource that does not exist.
-    pub(crate) fn not_found(what: &str, name: &str) -> Self {
+    pub fn not_found(what: &str, name: &str) -> Self {
         Self::refused(
             "NotFoundException",
             format!("The {what} does not exist: {name}"),
         )
+        .explained(
+            "DoesNotExist",
+            "Check the name, the type and the Region of the resource.",
+        )
+    }
+
+    /// The request would give a resource the name of another one, whatever its type.
+    pub fn name_in_use(name: &str) -> Self {
+        Self::invalid_input(format!("Some names are already in use: {name}"))
+            .explained("NameExists", "Choose another name.")
     }
 
     /// The body is not JSON, or a member has the wrong type.

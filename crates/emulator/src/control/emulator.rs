@@ -151,18 +151,7 @@ impl Emulator {
             Fault::CopyTakes(duration) => CallFault::copy(CopyBehavior::takes(duration)),
             Fault::StartTakes(duration) => CallFault::start(duration),
             Fault::OperationFails { code, details } => CallFault::failure(code, details),
-            Fault::Error {
-                status,
-                code,
-                message,
-            } => {
-                let error = ServiceError {
-                    status,
-                    code,
-                    message,
-                };
-                return Ok(Reply::new(request_id, Err(error)));
-            }
+            Fault::Error(error) => return Ok(Reply::new(request_id, Err(error))),
             Fault::Answer {
                 status,
                 content_type,

@@ -56,14 +56,18 @@ pub(crate) fn parameters(request: &Request<Bytes>) -> Result<Value, ServiceError
     }
 }
 
-/// An error's JSON. The API model's optional members `docs` and `tip` are left out, as in the
-/// service.
+/// An error's JSON.
 #[derive(Serialize)]
 struct ErrorMembers<'a> {
     #[serde(rename = "__type")]
     name: &'a str,
-    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
     message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    docs: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tip: Option<&'a str>,
 }
 
 /// The response with a call's result or error.
@@ -73,8 +77,10 @@ pub(crate) fn response(request_id: Id, answer: Result<Vec<u8>, ServiceError>) ->
         Err(error) => {
             let error_members = ErrorMembers {
                 name: &error.code,
-                code: &error.code,
+                code: error.reason.as_deref(),
                 message: &error.message,
+                docs: error.docs.as_deref(),
+                tip: error.tip.as_deref(),
             };
             let json = members::json(&error_members);
             raw(request_id, error.status, MEDIA_TYPE, json.into())

@@ -31,10 +31,7 @@ pub(crate) fn copy_snapshot(
 ) -> Result<Vec<u8>, ServiceError> {
     let request = CopyRequest::read(body)?;
     if state.region(destination).has(request.target) {
-        return Err(ServiceError::invalid_input(format!(
-            "Some names are already in use: {}",
-            request.target
-        )));
+        return Err(ServiceError::name_in_use(request.target));
     }
     let source = request.find_source(state, now)?;
     check_limit(state, now, destination)?;

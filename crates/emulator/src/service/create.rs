@@ -59,9 +59,7 @@ pub(super) fn find_snapshot<'a>(
 
 pub(super) fn check_free(resources: &RegionState, name: &str) -> Result<(), ServiceError> {
     if resources.has(name) {
-        return Err(ServiceError::invalid_input(format!(
-            "Some names are already in use: {name}"
-        )));
+        return Err(ServiceError::name_in_use(name));
     }
     Ok(())
 }
