@@ -351,13 +351,13 @@ async fn a_copy_of_a_manual_snapshot_is_a_snapshot_of_the_same_source() {
         panic!("two copies");
     };
     assert_eq!(instance.kind, SourceKind::Instance);
-    assert_eq!(instance.from_name.as_deref(), Some("WordPress-1"));
-    assert_eq!(instance.from_region, Some(Region::UsWest2));
-    assert!(!instance.is_from_auto_snapshot);
+    assert_eq!(instance.from.name.as_deref(), Some("WordPress-1"));
+    assert_eq!(instance.from_region(), Some(Region::UsWest2));
+    assert!(!instance.from.is_auto_snapshot);
     assert!(instance.tags.is_empty());
     assert_eq!(disk.kind, SourceKind::Disk);
-    assert_eq!(disk.from_name.as_deref(), Some("Gone"));
-    assert_eq!(disk.from_region, Some(Region::EuWest1));
+    assert_eq!(disk.from.name.as_deref(), Some("Gone"));
+    assert_eq!(disk.from_region(), Some(Region::EuWest1));
 }
 
 #[tokio::test]

@@ -289,7 +289,7 @@ async fn the_source_arn_can_name_the_destination() {
         copy(&lightsail, manual("Copy-1")).await;
         copy(&lightsail, latest("WordPress-2", "Copy-2")).await;
         for copy in lightsail.emulator.snapshots(THERE) {
-            assert_eq!(copy.from_region, Some(expected));
+            assert_eq!(copy.from_region(), Some(expected));
         }
     }
 }

@@ -80,10 +80,10 @@ async fn an_instance_starts_with_its_disks_and_default_firewall() {
     assert_eq!(found["operation"]["status"], "Succeeded");
 
     let view = &lightsail.emulator.instances(WEST)[1];
-    assert_eq!(view.attached_disks, ["Shop-data"]);
     assert_eq!(view.ports, [Port::tcp(22), Port::tcp(80), Port::tcp(443)]);
     let disk = &lightsail.emulator.disks(WEST)[0];
     assert_eq!((disk.size_in_gb, disk.tags.len()), (64, 0));
+    assert_eq!(disk.attached_to.as_deref(), Some("Shop"));
 }
 
 #[tokio::test]

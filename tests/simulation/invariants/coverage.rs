@@ -157,9 +157,7 @@ impl Destination<'_> {
         };
         match (instance, newest) {
             // The disk was attached after the snapshot was made.
-            (Some(instance), Some((date, copy)))
-                if !copy.from_attached_disks.contains(&source.name) =>
-            {
+            (Some(instance), Some((date, copy))) if !copy.from.has_disk(&source.name) => {
                 let status = match self.is_young(instance, date) {
                     true => CoverageStatus::Pending,
                     false => CoverageStatus::Unprotected,

@@ -2,8 +2,8 @@
 
 use http::StatusCode;
 
-/// Where an error of Lightsail itself sends its reader.
-const DOCS: &str =
+/// The `docs` of an error that has a finer code.
+pub(crate) const DOCS: &str =
     "https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/CommonErrors.html";
 
 /// An error answer. See
@@ -20,8 +20,6 @@ pub struct ServiceError {
     pub reason: Option<String>,
     /// The description for people.
     pub message: String,
-    /// Where the documentation is.
-    pub docs: Option<String>,
     /// What the caller may do about it.
     pub tip: Option<String>,
 }
@@ -34,7 +32,6 @@ impl ServiceError {
             code: code.to_owned(),
             reason: None,
             message: message.into(),
-            docs: None,
             tip: None,
         }
     }
@@ -43,7 +40,6 @@ impl ServiceError {
     pub fn explained(self, reason: &str, tip: &str) -> Self {
         Self {
             reason: Some(reason.to_owned()),
-            docs: Some(DOCS.to_owned()),
             tip: Some(tip.to_owned()),
             ..self
         }

@@ -4,7 +4,6 @@
 pub(crate) mod error;
 pub(crate) mod id;
 pub(crate) mod instance;
-pub(crate) mod members;
 pub(crate) mod operation;
 pub(crate) mod paging;
 pub(crate) mod parameters;

@@ -30,12 +30,24 @@ impl ResourceType {
             Self::DiskSnapshot => "DiskSnapshot",
         }
     }
+
+    /// The member that holds such a resource in an answer: `instanceSnapshot`.
+    pub(crate) fn member(self) -> String {
+        let (first, rest) = self.as_str().split_at(1);
+        first.to_ascii_lowercase() + rest
+    }
+
+    /// The parameter that names such a resource: `instanceSnapshotName`.
+    pub(crate) fn parameter(self) -> String {
+        self.member() + "Name"
+    }
 }
 
 /// The kinds of resource that have snapshots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SourceKind {
     /// A virtual server.
+    #[default]
     Instance,
     /// A block storage disk.
     Disk,

@@ -17,9 +17,10 @@ use crate::api::operation::Operation;
 use crate::api::region::Region;
 use crate::http::server::Dropped;
 use crate::http::{protocol, signature};
+use crate::service::context::{Answer, Context};
 use crate::service::dispatch;
-use crate::service::fault::CallFault;
-use crate::service::snapshot::CopyBehavior;
+use crate::service::fault::{CallFault, CopyBehavior};
+use crate::service::ledger::OperationError;
 use crate::service::state::State;
 
 /// Lightsail in all Regions. Clones share everything.
@@ -147,10 +148,22 @@ impl Emulator {
         }
         let effect = match fault {
             Fault::None | Fault::Delay(..) => CallFault::default(),
-            Fault::CopyFails => CallFault::copy(CopyBehavior::FAILS),
-            Fault::CopyTakes(duration) => CallFault::copy(CopyBehavior::takes(duration)),
-            Fault::StartTakes(duration) => CallFault::start(duration),
-            Fault::OperationFails { code, details } => CallFault::failure(code, details),
+            Fault::CopyFails => CallFault {
+                copy: CopyBehavior::FAILS,
+                ..CallFault::default()
+            },
+            Fault::CopyTakes(duration) => CallFault {
+                copy: CopyBehavior::takes(duration),
+                ..CallFault::default()
+            },
+            Fault::StartTakes(duration) => CallFault {
+                start_duration: Some(duration),
+                ..CallFault::default()
+            },
+            Fault::OperationFails { code, details } => CallFault {
+                failure: Some(OperationError { code, details }),
+                ..CallFault::default()
+            },
             Fault::Error(error) => return Ok(Reply::new(request_id, Err(error))),
             Fault::Answer {
                 status,
@@ -181,10 +194,14 @@ impl Emulator {
         }
     }
 
-    fn perform(&self, call: &Call, fault: &CallFault) -> Result<Vec<u8>, ServiceError> {
-        let now = self.now();
-        let state = &mut self.state();
-        dispatch::answer(state, now, call.region, call.operation, &call.body, fault)
+    fn perform(&self, call: &Call, fault: &CallFault) -> Answer {
+        dispatch::answer(&mut Context {
+            state: &mut self.state(),
+            region: call.region,
+            operation: call.operation,
+            body: &call.body,
+            fault,
+        })
     }
 
     fn observe(&self, target: Target, outcome: &Result<Reply, Dropped>) {
@@ -212,8 +229,12 @@ impl Emulator {
         (self.shared.clock)()
     }
 
+    /// The state now, with everything that was due.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.shared.state)
+        let now = self.now();
+        let mut state = lock(&self.shared.state);
+        state.settle(now);
+        state
     }
 
     pub(super) fn traffic(&self) -> MutexGuard<'_, Traffic> {
@@ -235,7 +256,7 @@ struct Reply {
 }
 
 impl Reply {
-    fn new(request_id: Id, answer: Result<Vec<u8>, ServiceError>) -> Self {
+    fn new(request_id: Id, answer: Answer) -> Self {
         let error = answer.as_ref().err().cloned();
         Self {
             response: protocol::response(request_id, answer),

@@ -12,5 +12,4 @@ pub mod world;
 
 pub use emulator::{Answered, Emulator};
 pub use fault::Fault;
-pub use inspect::{DiskView, InstanceView, SnapshotView};
 pub use traffic::Call;

@@ -7,9 +7,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::api::error::ServiceError;
+use crate::api::error::{DOCS, ServiceError};
 use crate::api::id::Id;
-use crate::api::members;
 use crate::api::operation::Operation;
 
 const MEDIA_TYPE: &str = "application/x-amz-json-1.1";
@@ -71,21 +70,26 @@ struct ErrorMembers<'a> {
 }
 
 /// The response with a call's result or error.
-pub(crate) fn response(request_id: Id, answer: Result<Vec<u8>, ServiceError>) -> Response<Bytes> {
+pub(crate) fn response(request_id: Id, answer: Result<Value, ServiceError>) -> Response<Bytes> {
     match answer {
-        Ok(json) => raw(request_id, StatusCode::OK, MEDIA_TYPE, json.into()),
+        Ok(json) => raw(request_id, StatusCode::OK, MEDIA_TYPE, text(&json)),
         Err(error) => {
             let error_members = ErrorMembers {
                 name: &error.code,
                 code: error.reason.as_deref(),
                 message: &error.message,
-                docs: error.docs.as_deref(),
+                docs: error.reason.as_ref().map(|_| DOCS),
                 tip: error.tip.as_deref(),
             };
-            let json = members::json(&error_members);
-            raw(request_id, error.status, MEDIA_TYPE, json.into())
+            raw(request_id, error.status, MEDIA_TYPE, text(&error_members))
         }
     }
+}
+
+fn text(json: &impl Serialize) -> Bytes {
+    serde_json::to_vec(json)
+        .expect("answers serialize to JSON")
+        .into()
 }
 
 /// A response with any body. A content type that is not a valid header value is left out.

@@ -110,6 +110,12 @@ pub(crate) fn bundles() -> impl Iterator<Item = &'static Bundle> {
 const IOPS_PER_GB: u32 = 3;
 const MINIMUM_IOPS: u32 = 100;
 
+/// The public address of instances whose world does not name one.
+pub(crate) const DEFAULT_PUBLIC_IP_ADDRESS: &str = "198.51.100.10";
+
+/// The device of a disk whose world does not name one.
+pub(crate) const DEFAULT_PATH: &str = "/dev/xvdf";
+
 /// The blueprint of instances whose world does not name one.
 pub(crate) const DEFAULT_BLUEPRINT: &str = "wordpress";
 

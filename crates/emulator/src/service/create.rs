@@ -1,83 +1,158 @@
-//! What the operations that create instances and disks from manual snapshots have in common.
-
-use std::collections::BTreeMap;
+//! What the operations that create instances and disks have in common, and
+//! [CreateDiskFromSnapshot](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CreateDiskFromSnapshot.html).
 
 use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::change::NewSource;
-use super::snapshot::Snapshot;
-use super::source::{Attachment, Disk, SourceDetail};
-use super::state::{RegionState, State};
+use super::catalog::{self, Bundle};
+use super::context::{Answer, Context, Target};
+use super::resource::{Disk, DiskState, Instance, Resource, Snapshot};
+use super::state::Change;
+use super::tags::{self, Tag};
 use crate::api::error::ServiceError;
+use crate::api::instance::InstanceState;
 use crate::api::parameters::required;
-use crate::api::region::Region;
-use crate::api::resource::{SnapshotState, SourceKind, Tags};
+use crate::api::resource::{ResourceType, SnapshotState, SourceKind, Tags};
 
-pub(super) fn add(
-    state: &mut State,
-    region: Region,
-    name: &str,
-    new: NewSource,
-) -> Result<(), ServiceError> {
-    state
-        .add_source(region, name, new)
-        .map_err(|error| ServiceError::invalid_input(error.to_string()))
+/// What the instances and disks of one request have in common.
+pub(super) struct Creation {
+    zone: char,
+    ready_at: Timestamp,
 }
 
-/// The letter of an Availability Zone of the Region.
-pub(super) fn zone(region: Region, name: Option<&str>) -> Result<char, ServiceError> {
-    let name = required("availabilityZone", name)?;
-    let letter = name.strip_prefix(region.as_str());
-    match letter {
-        Some("a") => Ok('a'),
-        Some("b") => Ok('b'),
-        Some("c") => Ok('c'),
-        _ => Err(ServiceError::invalid_input(format!(
-            "{name} is not an Availability Zone of {region}."
-        ))),
+impl Creation {
+    /// Checks the Availability Zone of the request.
+    pub(super) fn new(context: &Context<'_>, zone: Option<&str>) -> Result<Self, ServiceError> {
+        let name = required("availabilityZone", zone)?;
+        let zone = match name.strip_prefix(context.region.as_str()) {
+            Some("a") => 'a',
+            Some("b") => 'b',
+            Some("c") => 'c',
+            _ => {
+                return Err(ServiceError::invalid_input(format!(
+                    "{name} is not an Availability Zone of {}.",
+                    context.region
+                )));
+            }
+        };
+        let duration = context.fault.start_duration;
+        let duration = duration.unwrap_or(context.state.settings.start_duration);
+        Ok(Self {
+            zone,
+            ready_at: context.state.after(duration),
+        })
+    }
+
+    /// Creates a pending instance and returns its Operation.
+    pub(super) fn instance(
+        &self,
+        context: &mut Context<'_>,
+        name: &str,
+        blueprint_id: &str,
+        bundle: &Bundle,
+        tags: Tags,
+    ) -> Result<Value, ServiceError> {
+        let kind = ResourceType::Instance;
+        let region = context.region;
+        let head = context
+            .state
+            .head(region, kind, name, Some(self.zone), tags);
+        let instance = Instance {
+            state: InstanceState::Pending,
+            blueprint_id: blueprint_id.to_owned(),
+            bundle_id: bundle.id.to_owned(),
+            size_in_gb: bundle.disk_in_gb,
+            ports: catalog::default_ports(blueprint_id),
+            public_ip_address: context.state.settings.new_public_ip_address.clone(),
+            ..head.into()
+        };
+        self.add(context, instance.into())
+    }
+
+    /// Creates a pending disk, attached to an instance as this device or not, and returns its
+    /// Operation.
+    pub(super) fn disk(
+        &self,
+        context: &mut Context<'_>,
+        name: &str,
+        size_in_gb: u32,
+        attachment: Option<(&str, &str)>,
+        tags: Tags,
+    ) -> Result<Value, ServiceError> {
+        let kind = ResourceType::Disk;
+        let region = context.region;
+        let head = context
+            .state
+            .head(region, kind, name, Some(self.zone), tags);
+        let disk = Disk {
+            state: DiskState::Pending,
+            size_in_gb,
+            attached_to: attachment.map(|(instance, _)| instance.to_owned()),
+            path: attachment.map(|(_, path)| path.to_owned()),
+            ..head.into()
+        };
+        self.add(context, disk.into())
+    }
+
+    fn add(&self, context: &mut Context<'_>, new: Resource) -> Result<Value, ServiceError> {
+        let name = new.name().to_owned();
+        let operation = context.record(Target::of(&new), None, self.ready_at);
+        if context.has_effect() {
+            context.add(new)?;
+            let region = context.region;
+            context
+                .state
+                .plan(self.ready_at, region, &name, Change::Ready);
+        }
+        Ok(operation)
     }
 }
 
-pub(super) fn find_snapshot<'a>(
-    resources: &'a RegionState,
-    now: Timestamp,
+/// An available snapshot of this kind.
+pub(super) fn find_snapshot<'c>(
+    context: &'c Context<'_>,
     kind: SourceKind,
     name: &str,
-) -> Result<&'a Snapshot, ServiceError> {
-    let found = resources.snapshots.get(name);
-    let snapshot = found
-        .filter(|snapshot| snapshot.kind() == kind)
-        .ok_or_else(|| ServiceError::not_found(kind.snapshot_type().as_str(), name))?;
-    if snapshot.state(now) != SnapshotState::Available {
-        return Err(ServiceError::refused(
+) -> Result<&'c Snapshot, ServiceError> {
+    match context.find(kind.snapshot_type(), name)? {
+        Resource::Snapshot(snapshot) if snapshot.state == SnapshotState::Available => Ok(snapshot),
+        _ => Err(ServiceError::refused(
             "OperationFailureException",
             format!("The snapshot is not available: {name}"),
-        ));
+        )),
     }
-    Ok(snapshot)
 }
 
-pub(super) fn check_free(resources: &RegionState, name: &str) -> Result<(), ServiceError> {
-    if resources.has(name) {
-        return Err(ServiceError::name_in_use(name));
-    }
-    Ok(())
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DiskParameters<'a> {
+    disk_name: Option<&'a str>,
+    disk_snapshot_name: Option<&'a str>,
+    availability_zone: Option<&'a str>,
+    size_in_gb: Option<u32>,
+    #[serde(borrow)]
+    tags: Option<Vec<Tag<'a>>>,
 }
 
-impl NewSource {
-    pub(super) fn disk(now: Timestamp, size_in_gb: u32, attachment: Option<Attachment>) -> Self {
-        Self {
-            created_at: now,
-            ready_at: now,
-            zone: 'a',
-            tags: Tags::new(),
-            size_in_gb,
-            makes_auto_snapshots: false,
-            auto_snapshots: BTreeMap::new(),
-            detail: SourceDetail::Disk(Disk {
-                attachment,
-                is_system_disk: false,
-            }),
-        }
+/// Creates a disk, which is not attached.
+pub(super) fn create_disk_from_snapshot(context: &mut Context<'_>) -> Answer {
+    let parameters: DiskParameters<'_> = context.parameters()?;
+    let name = required("diskName", parameters.disk_name)?;
+    let snapshot_name = required("diskSnapshotName", parameters.disk_snapshot_name)?;
+    let creation = Creation::new(context, parameters.availability_zone)?;
+    let Some(size_in_gb) = parameters.size_in_gb else {
+        return Err(ServiceError::invalid_input("sizeInGb is required."));
+    };
+    let tags = tags::read_tags(parameters.tags.unwrap_or_default())?;
+    let snapshot = find_snapshot(context, SourceKind::Disk, snapshot_name)?;
+    if size_in_gb < snapshot.size_in_gb {
+        return Err(ServiceError::invalid_input(format!(
+            "sizeInGb must be at least {}, the size of the snapshot.",
+            snapshot.size_in_gb
+        )));
     }
+    context.check_free(name)?;
+    let operation = creation.disk(context, name, size_in_gb, None, tags)?;
+    Ok(json!({ "operations": [operation] }))
 }

@@ -3,19 +3,12 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::describe;
-use super::fault::CallFault;
-use super::ledger::{Outcome, Record};
-use super::state::{RegionState, State};
+use super::context::{Answer, Context, Target};
 use crate::api::error::ServiceError;
-use crate::api::operation::Operation;
-use crate::api::parameters::{self, required};
-use crate::api::region::Region;
-use crate::api::resource::{ResourceType, Tags};
+use crate::api::parameters::required;
+use crate::api::resource::Tags;
 
 const MAX_TAGS: usize = 50;
 /// In characters.
@@ -50,63 +43,29 @@ struct UntagParameters<'a> {
 }
 
 /// Adds tags to a resource. An existing tag gets the new value.
-pub(crate) fn tag_resource(
-    state: &mut State,
-    now: Timestamp,
-    region: Region,
-    body: &Value,
-    fault: &CallFault,
-) -> Result<Vec<u8>, ServiceError> {
-    let parameters: TagParameters<'_> = parameters::read(body)?;
+pub(super) fn tag_resource(context: &mut Context<'_>) -> Answer {
+    let parameters: TagParameters<'_> = context.parameters()?;
     let name = required("resourceName", parameters.resource_name)?;
     let new = read_tags(parameters.tags.unwrap_or_default())?;
     if new.is_empty() {
         return Err(ServiceError::invalid_input("tags is required."));
     }
-    change_tags(
-        state,
-        now,
-        region,
-        Operation::TagResource,
-        (name, parameters.resource_arn),
-        fault,
-        |tags| {
-            let added = new.keys().filter(|key| !tags.contains_key(*key)).count();
-            if tags.len() + added > MAX_TAGS {
-                return Err(too_many_tags());
-            }
-            tags.extend(new);
-            Ok(())
-        },
-    )
+    change_tags(context, name, parameters.resource_arn, |tags| {
+        tags.extend(new)
+    })
 }
 
 /// Removes tags from a resource. Unknown keys are ignored.
-pub(crate) fn untag_resource(
-    state: &mut State,
-    now: Timestamp,
-    region: Region,
-    body: &Value,
-    fault: &CallFault,
-) -> Result<Vec<u8>, ServiceError> {
-    let parameters: UntagParameters<'_> = parameters::read(body)?;
+pub(super) fn untag_resource(context: &mut Context<'_>) -> Answer {
+    let parameters: UntagParameters<'_> = context.parameters()?;
     let name = required("resourceName", parameters.resource_name)?;
     let keys = parameters.tag_keys.unwrap_or_default();
     if keys.is_empty() {
         return Err(ServiceError::invalid_input("tagKeys is required."));
     }
-    change_tags(
-        state,
-        now,
-        region,
-        Operation::UntagResource,
-        (name, parameters.resource_arn),
-        fault,
-        |tags| {
-            tags.retain(|key, _| !keys.contains(&key.as_str()));
-            Ok(())
-        },
-    )
+    change_tags(context, name, parameters.resource_arn, |tags| {
+        tags.retain(|key, _| !keys.contains(&key.as_str()));
+    })
 }
 
 /// Checks the tags of a request.
@@ -127,70 +86,40 @@ pub(super) fn read_tags(given: Vec<Tag<'_>>) -> Result<Tags, ServiceError> {
         }
         tags.insert(key, value);
     }
-    if tags.len() > MAX_TAGS {
-        return Err(too_many_tags());
-    }
+    check_number(&tags)?;
     Ok(tags)
 }
 
-fn too_many_tags() -> ServiceError {
-    ServiceError::invalid_input(format!("A resource can have at most {MAX_TAGS} tags."))
+fn check_number(tags: &Tags) -> Result<(), ServiceError> {
+    match tags.len() {
+        ..=MAX_TAGS => Ok(()),
+        _ => Err(ServiceError::invalid_input(format!(
+            "A resource can have at most {MAX_TAGS} tags."
+        ))),
+    }
 }
 
 /// Changes the tags of the resource with this name and, if given, this ARN.
 fn change_tags(
-    state: &mut State,
-    now: Timestamp,
-    region: Region,
-    operation: Operation,
-    (name, arn): (&str, Option<&str>),
-    fault: &CallFault,
-    change: impl FnOnce(&mut Tags) -> Result<(), ServiceError>,
-) -> Result<Vec<u8>, ServiceError> {
-    let id = state.ids.next();
-    let resources = state.region_mut(region);
-    let resource = find(resources, name).filter(|found| arn.is_none_or(|arn| arn == found.arn));
-    let Some(found) = resource else {
-        return Err(ServiceError::not_found("resource", arn.unwrap_or(name)));
-    };
-    let mut tags = found.tags.clone();
-    change(&mut tags)?;
-    let outcome = fault.outcome();
-    if matches!(outcome, Outcome::Done) {
-        *found.tags = tags;
+    context: &mut Context<'_>,
+    name: &str,
+    arn: Option<&str>,
+    change: impl FnOnce(&mut Tags),
+) -> Answer {
+    let has_effect = context.has_effect();
+    let found = context.here_mut().resources.get_mut(name);
+    let found = found.filter(|found| arn.is_none_or(|arn| arn == found.arn()));
+    let found = found.ok_or_else(|| ServiceError::not_found("resource", arn.unwrap_or(name)))?;
+    let mut tags = found.tags_mut().clone();
+    change(&mut tags);
+    check_number(&tags)?;
+    if has_effect {
+        *found.tags_mut() = tags;
     }
-    let record = Record {
-        id,
-        created_at: now,
-        operation,
-        resource_name: name.to_owned(),
-        resource_type: found.resource_type,
-        details: None,
-        outcome,
-    };
-    let answer = describe::started(&record, region, now);
-    resources.ledger.add(record);
-    Ok(answer)
-}
-
-struct Taggable<'a> {
-    resource_type: ResourceType,
-    arn: &'a str,
-    tags: &'a mut Tags,
-}
-
-fn find<'a>(region: &'a mut RegionState, name: &str) -> Option<Taggable<'a>> {
-    if let Some(source) = region.sources.get_mut(name) {
-        return Some(Taggable {
-            resource_type: source.kind().resource_type(),
-            arn: &source.arn,
-            tags: &mut source.tags,
-        });
-    }
-    let snapshot = region.snapshots.get_mut(name)?;
-    Some(Taggable {
-        resource_type: snapshot.kind().snapshot_type(),
-        arn: &snapshot.arn,
-        tags: &mut snapshot.tags,
+    let (resource_type, zone) = (found.resource_type(), found.zone().to_owned());
+    context.done(Target {
+        name,
+        resource_type,
+        zone,
     })
 }

@@ -84,7 +84,7 @@ impl Drills {
         }
         let snapshot = emulator.snapshot(call.region, &snapshot.unwrap_or_default());
         match snapshot {
-            Some(copy) if !copy.from_attached_disks.is_empty() => {
+            Some(copy) if !copy.from.attached_disks.is_empty() => {
                 Err(format!("starts {name}, whose disks would remain"))
             }
             _ => Ok(()),

@@ -22,8 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use super::populate::DEFAULT_PUBLIC_IP_ADDRESS;
 use crate::api::region::Region;
+use crate::service::catalog::DEFAULT_PUBLIC_IP_ADDRESS;
 use crate::service::state::CopyArnRegion;
 
 pub use snapshot::{AttachedDisk, DiskSnapshot, InstanceSnapshot};

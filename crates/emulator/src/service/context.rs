@@ -1,0 +1,151 @@
+//! What an operation works with.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::fault::CallFault;
+use super::json;
+use super::ledger::{OperationError, Record};
+use super::region::RegionState;
+use super::resource::Resource;
+use super::state::State;
+use crate::api::error::ServiceError;
+use crate::api::operation::Operation;
+use crate::api::parameters;
+use crate::api::region::Region;
+use crate::api::resource::{ResourceType, SourceKind};
+
+/// The JSON of an answer.
+pub(crate) type Answer = Result<Value, ServiceError>;
+
+/// One call that Lightsail carries out.
+pub(crate) struct Context<'a> {
+    pub(crate) state: &'a mut State,
+    pub(crate) region: Region,
+    pub(crate) operation: Operation,
+    pub(crate) body: &'a Value,
+    pub(crate) fault: &'a CallFault,
+}
+
+/// What an operation is recorded for.
+pub(crate) struct Target<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) resource_type: ResourceType,
+    pub(crate) zone: String,
+}
+
+impl<'a> Target<'a> {
+    pub(crate) fn of(resource: &'a Resource) -> Self {
+        Self {
+            name: resource.name(),
+            resource_type: resource.resource_type(),
+            zone: resource.zone().to_owned(),
+        }
+    }
+
+    pub(crate) fn snapshot(name: &'a str, kind: SourceKind) -> Self {
+        Self {
+            name,
+            resource_type: kind.snapshot_type(),
+            zone: "all".to_owned(),
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn parameters<T: Deserialize<'a>>(&self) -> Result<T, ServiceError> {
+        parameters::read(self.body)
+    }
+
+    /// The required parameter that names a resource.
+    pub(crate) fn name(&self, parameter: &str) -> Result<&'a str, ServiceError> {
+        parameters::name(self.body, parameter)
+    }
+
+    pub(crate) fn here(&self) -> &RegionState {
+        self.state.region(self.region)
+    }
+
+    pub(crate) fn here_mut(&mut self) -> &mut RegionState {
+        self.state.region_mut(self.region)
+    }
+
+    pub(crate) fn find(
+        &self,
+        resource_type: ResourceType,
+        name: &str,
+    ) -> Result<&Resource, ServiceError> {
+        let found = self.here().resources.get(name);
+        found
+            .filter(|found| found.resource_type() == resource_type)
+            .ok_or_else(|| ServiceError::not_found(resource_type.as_str(), name))
+    }
+
+    pub(crate) fn check_free(&self, name: &str) -> Result<(), ServiceError> {
+        match self.here().resources.contains_key(name) {
+            true => Err(ServiceError::name_in_use(name)),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the call changes anything: no, if its Operation fails.
+    pub(crate) fn has_effect(&self) -> bool {
+        self.fault.failure.is_none()
+    }
+
+    /// Adds a resource, unless the call's Operation fails. Call [`Context::check_free`] first.
+    pub(crate) fn add(&mut self, new: impl Into<Resource>) -> Result<(), ServiceError> {
+        if !self.has_effect() {
+            return Ok(());
+        }
+        self.state
+            .add(self.region, new)
+            .map_err(|error| ServiceError::invalid_input(error.to_string()))
+    }
+
+    /// Records an Operation of this call, which succeeds at `ends_at`, and returns its JSON.
+    pub(crate) fn record(
+        &mut self,
+        target: Target<'_>,
+        details: Option<String>,
+        ends_at: Timestamp,
+    ) -> Value {
+        self.record_end(target, details, ends_at, None)
+    }
+
+    /// Records an Operation of this call, which ends at `ends_at`, with this error if there is one.
+    pub(crate) fn record_end(
+        &mut self,
+        target: Target<'_>,
+        details: Option<String>,
+        ends_at: Timestamp,
+        error: Option<OperationError>,
+    ) -> Value {
+        let created_at = self.state.now;
+        let record = Record {
+            id: self.state.ids.next(),
+            created_at,
+            operation_type: self.operation.as_str(),
+            resource_name: target.name.to_owned(),
+            resource_type: target.resource_type,
+            availability_zone: target.zone,
+            details,
+            ends_at: if self.has_effect() {
+                ends_at
+            } else {
+                created_at
+            },
+            error: self.fault.failure.clone().or(error),
+        };
+        let json = json::operation(&record, self.region, created_at);
+        self.here_mut().ledger.add(record);
+        json
+    }
+
+    /// The answer of a call with one Operation, which succeeded at once.
+    pub(crate) fn done(&mut self, target: Target<'_>) -> Answer {
+        let operation = self.record(target, None, self.state.now);
+        Ok(json!({ "operations": [operation] }))
+    }
+}
