@@ -171,7 +171,7 @@ async fn a_creation_is_refused_for_a_wrong_request() {
         (
             with("instanceNames", json!(["A-1", "A-2", "A-3"])),
             "InvalidInputException",
-            "maximum number of instances",
+            "maximum limit of Lightsail Instances : 3",
         ),
     ] {
         let refused = lightsail
@@ -425,7 +425,7 @@ async fn a_quota_can_be_raised() {
     let refused = lightsail
         .refusal(WEST, operation, create("New", "Plain-copy"))
         .await;
-    assert!(refused.message.contains("maximum number"), "{refused:?}");
+    assert!(refused.message.contains("maximum limit"), "{refused:?}");
     lightsail.emulator.set_instance_quota(WEST, None);
     lightsail
         .call(WEST, operation, create("New", "Plain-copy"))

@@ -95,6 +95,17 @@ impl From<PortMembers> for Port {
     }
 }
 
+/// The addresses of an instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IpAddressType {
+    /// IPv4 and IPv6.
+    #[default]
+    Dualstack,
+    Ipv4,
+    Ipv6,
+}
+
 /// The state of an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

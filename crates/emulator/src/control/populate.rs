@@ -5,9 +5,10 @@ use jiff::civil::date;
 use jiff::tz::Offset;
 
 use super::world::{self, World};
+use crate::api::instance::IpAddressType;
 use crate::api::region::Region;
 use crate::api::resource::{ResourceType, SourceKind, Tags};
-use crate::service::catalog;
+use crate::service::catalog::{self, Bundle};
 use crate::service::resource::{
     AttachedDisk, AutoSnapshot, AutoSnapshots, Disk, DiskState, Head, Instance, Origin, Resource,
     Snapshot,
@@ -80,30 +81,38 @@ pub(super) fn add_source(
         ..state.head(region, kind.resource_type(), &source.name, Some('a'), tags)
     };
     let resource = match kind {
-        SourceKind::Instance => Resource::Instance(instance(source, head, state.now)?),
+        SourceKind::Instance => Resource::Instance(instance(source, head, region, state.now)?),
         SourceKind::Disk => Resource::Disk(disk(source, head, state.now)),
     };
     state.add(region, resource)
 }
 
-fn instance(source: &world::Source, head: Head, now: Timestamp) -> Result<Instance, EditError> {
+fn instance(
+    source: &world::Source,
+    head: Head,
+    region: Region,
+    now: Timestamp,
+) -> Result<Instance, EditError> {
     let blueprint_id = source.blueprint_id.as_deref();
     let blueprint_id = blueprint_id.unwrap_or(catalog::DEFAULT_BLUEPRINT);
-    let bundle_id = source.bundle_id.as_deref();
-    let bundle_id = bundle_id.unwrap_or(catalog::default_bundle(blueprint_id));
-    let bundle = catalog::find_bundle(bundle_id);
-    let bundle = bundle.ok_or_else(|| EditError::UnknownBundle(bundle_id.to_owned()))?;
+    let bundle_id = source.bundle_id.clone();
+    let bundle_id = bundle_id.unwrap_or_else(|| catalog::default_bundle(blueprint_id, region));
+    let bundle = Bundle::parse(&bundle_id).ok_or(EditError::UnknownBundle(bundle_id))?;
     let ports = source.ports.clone();
     let address = source.public_ip_address.as_deref();
     Ok(Instance {
         state: source.state,
         blueprint_id: blueprint_id.to_owned(),
-        bundle_id: bundle_id.to_owned(),
-        size_in_gb: source.size_in_gb.unwrap_or(bundle.disk_in_gb),
+        bundle_id: bundle.id(),
+        size_in_gb: source.size_in_gb.unwrap_or(bundle.disk_in_gb()),
         ports: ports.unwrap_or_else(|| catalog::default_ports(blueprint_id)),
         public_ip_address: address
             .unwrap_or(catalog::DEFAULT_PUBLIC_IP_ADDRESS)
             .to_owned(),
+        ip_address_type: match bundle.is_ipv6_only {
+            true => IpAddressType::Ipv6,
+            false => IpAddressType::Dualstack,
+        },
         auto_snapshots: auto_snapshots(source, now),
         ..head.into()
     })
@@ -185,7 +194,7 @@ pub(super) fn add_instance_snapshot(
     let blueprint_id = or_known(&snapshot.from_blueprint_id, known.blueprint_id);
     let blueprint_id = blueprint_id.unwrap_or(catalog::DEFAULT_BLUEPRINT.to_owned());
     let bundle_id = or_known(&snapshot.from_bundle_id, known.bundle_id);
-    let bundle_id = bundle_id.unwrap_or(catalog::default_bundle(&blueprint_id).to_owned());
+    let bundle_id = bundle_id.unwrap_or_else(|| catalog::default_bundle(&blueprint_id, region));
     let from = Origin {
         name: snapshot.from_instance_name.clone(),
         arn: snapshot.from_instance_arn.clone().or(known.arn),

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::catalog::Bundle;
 use super::fault::CallFault;
 use super::json;
 use super::ledger::{OperationError, Record};
@@ -87,6 +88,11 @@ impl<'a> Context<'a> {
             true => Err(ServiceError::name_in_use(name)),
             false => Ok(()),
         }
+    }
+
+    /// Whether instances can be created with the bundle.
+    pub(crate) fn offers(&self, bundle: &Bundle) -> bool {
+        bundle.is_of(self.region) && !self.here().inactive_bundles.contains(&bundle.id())
     }
 
     /// Whether the call changes anything: no, if its Operation fails.

@@ -11,7 +11,7 @@ use super::resource::{Disk, DiskState, Instance, Resource, Snapshot};
 use super::state::Change;
 use super::tags::{self, Tag};
 use crate::api::error::ServiceError;
-use crate::api::instance::InstanceState;
+use crate::api::instance::{InstanceState, IpAddressType};
 use crate::api::parameters::required;
 use crate::api::resource::{ResourceType, SnapshotState, SourceKind, Tags};
 
@@ -19,6 +19,13 @@ use crate::api::resource::{ResourceType, SnapshotState, SourceKind, Tags};
 pub(super) struct Creation {
     zone: char,
     ready_at: Timestamp,
+}
+
+/// What the instances of one request are made of.
+pub(super) struct Hardware {
+    pub(super) blueprint_id: String,
+    pub(super) bundle: Bundle,
+    pub(super) addresses: IpAddressType,
 }
 
 impl Creation {
@@ -49,8 +56,7 @@ impl Creation {
         &self,
         context: &mut Context<'_>,
         name: &str,
-        blueprint_id: &str,
-        bundle: &Bundle,
+        hardware: &Hardware,
         tags: Tags,
     ) -> Result<Value, ServiceError> {
         let kind = ResourceType::Instance;
@@ -60,11 +66,12 @@ impl Creation {
             .head(region, kind, name, Some(self.zone), tags);
         let instance = Instance {
             state: InstanceState::Pending,
-            blueprint_id: blueprint_id.to_owned(),
-            bundle_id: bundle.id.to_owned(),
-            size_in_gb: bundle.disk_in_gb,
-            ports: catalog::default_ports(blueprint_id),
+            blueprint_id: hardware.blueprint_id.clone(),
+            bundle_id: hardware.bundle.id(),
+            size_in_gb: hardware.bundle.disk_in_gb(),
+            ports: catalog::default_ports(&hardware.blueprint_id),
             public_ip_address: context.state.settings.new_public_ip_address.clone(),
+            ip_address_type: hardware.addresses,
             ..head.into()
         };
         self.add(context, instance.into())
@@ -121,6 +128,38 @@ pub(super) fn find_snapshot<'c>(
             "OperationFailureException",
             format!("The snapshot is not available: {name}"),
         )),
+    }
+}
+
+/// The bundle, if the Region offers it and it suits the blueprint and the addresses.
+pub(super) fn find_bundle(
+    context: &Context<'_>,
+    id: &str,
+    blueprint_id: &str,
+    addresses: IpAddressType,
+) -> Result<Bundle, ServiceError> {
+    let invalid = |what| Err(ServiceError::invalid_input(format!("{what}: {id}")));
+    let found = Bundle::parse(id).filter(|bundle| context.offers(bundle));
+    let Some(bundle) = found else {
+        return invalid("The bundle is not available in this Region");
+    };
+    if bundle.is_windows != catalog::is_windows(blueprint_id) {
+        return invalid("The bundle does not support the platform of the snapshot");
+    }
+    if !bundle.allows(addresses) {
+        return invalid("The bundle does not support the IP address type of the request");
+    }
+    Ok(bundle)
+}
+
+pub(super) fn check_quota(context: &Context<'_>, more: usize) -> Result<(), ServiceError> {
+    let instances = context.here().instances().count();
+    match context.here().instance_quota {
+        Some(quota) if instances + more > quota => Err(ServiceError::invalid_input(format!(
+            "Sorry, you've reached your maximum limit of Lightsail Instances : {quota}. \
+             Please try again later."
+        ))),
+        _ => Ok(()),
     }
 }
 

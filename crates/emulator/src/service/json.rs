@@ -11,9 +11,12 @@ use super::resource::{
     AUTO_SNAPSHOT_HOUR, AttachedDisk, AutoSnapshot, AutoSnapshots, Disk, DiskState, Instance,
     Resource, Snapshot, of_any,
 };
-use crate::api::instance::{InstanceState, Port};
+use crate::api::instance::{InstanceState, IpAddressType, Port};
 use crate::api::region::Region;
 use crate::api::resource::{SnapshotState, SourceKind, Tags};
+
+/// The IPv6 address of every instance that has one.
+const IPV6_ADDRESS: &str = "2001:db8::10";
 
 /// A resource: what all have, and what its type has. Members without a value are left out.
 pub(super) fn resource(
@@ -71,7 +74,8 @@ fn tags(tags: &Tags) -> Value {
 
 fn instance(instance: &Instance, attached_disks: Vec<Value>) -> Value {
     let is_running = instance.state == InstanceState::Running;
-    let bundle = catalog::find_bundle(&instance.bundle_id);
+    let addresses = instance.ip_address_type;
+    let bundle = Bundle::parse(&instance.bundle_id);
     let ports = instance.ports.iter().map(|port| {
         let mut members = object(port_state(port));
         members.remove("state");
@@ -90,17 +94,18 @@ fn instance(instance: &Instance, attached_disks: Vec<Value>) -> Value {
         "addOns": add_ons(&instance.auto_snapshots, catalog::is_windows(&instance.blueprint_id)),
         "isStaticIp": false,
         "privateIpAddress": "192.0.2.10",
-        "publicIpAddress": is_running.then_some(&instance.public_ip_address),
-        "ipv6Addresses": [],
-        "ipAddressType": "ipv4",
+        "publicIpAddress": (is_running && addresses != IpAddressType::Ipv6)
+            .then_some(&instance.public_ip_address),
+        "ipv6Addresses": if addresses == IpAddressType::Ipv4 { json!([]) } else { json!([IPV6_ADDRESS]) },
+        "ipAddressType": addresses,
         "hardware": {
-            "cpuCount": bundle.map(|bundle| bundle.cpu_count),
+            "cpuCount": bundle.map(|bundle| bundle.cpu_count()),
             "disks": std::iter::once(system_disk(instance)).chain(attached_disks).collect::<Vec<_>>(),
-            "ramSizeInGb": bundle.map(|bundle| bundle.ram_in_gb),
+            "ramSizeInGb": bundle.map(|bundle| bundle.ram_in_gb()),
         },
         "networking": {
             "monthlyTransfer": {
-                "gbPerMonthAllocated": bundle.map(|bundle| bundle.transfer_in_gb),
+                "gbPerMonthAllocated": bundle.map(|bundle| bundle.transfer_in_gb()),
             },
             "ports": ports.collect::<Vec<_>>(),
         },
@@ -260,19 +265,19 @@ pub(super) fn operation(record: &Record, region: Region, now: Timestamp) -> Valu
 
 pub(super) fn bundle(bundle: &Bundle, is_active: bool) -> Value {
     json!({
-        "price": bundle.price,
-        "cpuCount": bundle.cpu_count,
-        "diskSizeInGb": bundle.disk_in_gb,
-        "bundleId": bundle.id,
-        "instanceType": bundle.size(),
+        "price": bundle.price(),
+        "cpuCount": bundle.cpu_count(),
+        "diskSizeInGb": bundle.disk_in_gb(),
+        "bundleId": bundle.id(),
+        "instanceType": bundle.instance_type(),
         "isActive": is_active,
         "name": bundle.name(),
         "power": bundle.power(),
-        "ramSizeInGb": bundle.ram_in_gb,
-        "transferPerMonthInGb": bundle.transfer_in_gb,
-        "supportedPlatforms": [if bundle.is_windows() { "WINDOWS" } else { "LINUX_UNIX" }],
+        "ramSizeInGb": bundle.ram_in_gb(),
+        "transferPerMonthInGb": bundle.transfer_in_gb(),
+        "supportedPlatforms": [if bundle.is_windows { "WINDOWS" } else { "LINUX_UNIX" }],
         "supportedAppCategories": [],
-        "publicIpv4AddressCount": 1,
+        "publicIpv4AddressCount": u8::from(!bundle.is_ipv6_only),
     })
 }
 

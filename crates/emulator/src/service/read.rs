@@ -5,7 +5,7 @@ use std::ops::Bound;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::catalog;
+use super::catalog::Bundle;
 use super::context::{Answer, Context};
 use super::json;
 use super::resource::{Instance, Resource};
@@ -99,10 +99,10 @@ pub(super) fn get_bundles(context: &Context<'_>) -> Answer {
     let parameters: Parameters = context.parameters()?;
     let all = parameters.include_inactive == Some(true);
     page(context, "bundles", |after| {
-        let bundles = catalog::bundles().map(|bundle| (bundle, context.here().offers(bundle)));
-        let bundles = bundles
+        let bundles = Bundle::all_in(context.region)
+            .map(|bundle| (bundle, context.offers(&bundle)))
             .filter(move |(_, is_active)| all || *is_active)
-            .map(|(bundle, is_active)| (bundle.id.to_owned(), json::bundle(bundle, is_active)));
+            .map(|(bundle, is_active)| (bundle.id(), json::bundle(&bundle, is_active)));
         from(bundles, after)
     })
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::catalog::Bundle;
 use super::fault::CopyBehavior;
 use super::ledger::Ledger;
 use super::resource::{AttachedDisk, Disk, Instance, Resource, Snapshot};
@@ -88,10 +87,5 @@ impl RegionState {
         self.snapshots()
             .filter(|snapshot| snapshot.state == SnapshotState::Pending)
             .count()
-    }
-
-    /// Whether instances can be created with the bundle.
-    pub(crate) fn offers(&self, bundle: &Bundle) -> bool {
-        bundle.is_current() && !self.inactive_bundles.contains(bundle.id)
     }
 }

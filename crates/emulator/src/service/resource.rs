@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 
 use super::catalog;
-use crate::api::instance::{InstanceState, Port};
+use crate::api::instance::{InstanceState, IpAddressType, Port};
 use crate::api::region::Region;
 use crate::api::resource::{AutoSnapshotStatus, ResourceType, SnapshotState, SourceKind, Tags};
 
@@ -45,6 +45,7 @@ pub struct Instance {
     pub ports: Vec<Port>,
     /// Only a running instance reports it.
     pub public_ip_address: String,
+    pub ip_address_type: IpAddressType,
     pub auto_snapshots: AutoSnapshots,
 }
 

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::catalog::{self, Bundle};
 use super::context::{Answer, Context};
-use super::create::{Creation, find_snapshot};
+use super::create::{Creation, Hardware, check_quota, find_bundle, find_snapshot};
 use super::resource::{AttachedDisk, Snapshot};
 use super::tags::{self, Tag};
 use crate::api::error::ServiceError;
+use crate::api::instance::IpAddressType;
 use crate::api::parameters::required;
 use crate::api::resource::{SourceKind, Tags};
 
@@ -25,6 +25,7 @@ struct Parameters<'a> {
     availability_zone: Option<&'a str>,
     instance_snapshot_name: Option<&'a str>,
     bundle_id: Option<&'a str>,
+    ip_address_type: Option<IpAddressType>,
     #[serde(borrow)]
     tags: Option<Vec<Tag<'a>>>,
 }
@@ -49,8 +50,15 @@ pub(super) fn create_instances_from_snapshot(context: &mut Context<'_>) -> Answe
     let bundle_id = required("bundleId", parameters.bundle_id)?;
     let tags = tags::read_tags(parameters.tags.unwrap_or_default())?;
     let snapshot = find_snapshot(context, SourceKind::Instance, name)?;
-    let bundle = find_bundle(context, bundle_id, snapshot)?;
     let blueprint_id = snapshot.from.blueprint_id.clone();
+    let addresses = parameters.ip_address_type.unwrap_or_default();
+    let bundle = find_bundle(context, bundle_id, &blueprint_id, addresses)?;
+    if bundle.disk_in_gb() < snapshot.size_in_gb {
+        return Err(ServiceError::invalid_input(format!(
+            "The bundle's disk is smaller than the snapshot, {} GB: {bundle_id}",
+            snapshot.size_in_gb
+        )));
+    }
     let mapping = parameters.attached_disk_mapping.unwrap_or_default();
     let disks = names
         .iter()
@@ -59,9 +67,14 @@ pub(super) fn create_instances_from_snapshot(context: &mut Context<'_>) -> Answe
     check_names(context, &names, &disks)?;
     check_quota(context, names.len())?;
 
+    let hardware = Hardware {
+        blueprint_id,
+        bundle,
+        addresses,
+    };
     let mut operations = Vec::new();
     for (name, disks) in names.iter().zip(disks) {
-        operations.push(creation.instance(context, name, &blueprint_id, bundle, tags.clone())?);
+        operations.push(creation.instance(context, name, &hardware, tags.clone())?);
         for disk in disks {
             let attachment = Some((*name, &*disk.path));
             creation.disk(
@@ -74,32 +87,6 @@ pub(super) fn create_instances_from_snapshot(context: &mut Context<'_>) -> Answe
         }
     }
     Ok(json!({ "operations": operations }))
-}
-
-/// The bundle, if the Region offers it and it suits the snapshot.
-fn find_bundle(
-    context: &Context<'_>,
-    id: &str,
-    snapshot: &Snapshot,
-) -> Result<&'static Bundle, ServiceError> {
-    let found = catalog::find_bundle(id).filter(|bundle| context.here().offers(bundle));
-    let Some(bundle) = found else {
-        return Err(ServiceError::invalid_input(format!(
-            "The bundle is not available in this Region: {id}"
-        )));
-    };
-    if bundle.is_windows() != catalog::is_windows(&snapshot.from.blueprint_id) {
-        return Err(ServiceError::invalid_input(format!(
-            "The bundle does not support the platform of the snapshot: {id}"
-        )));
-    }
-    if bundle.disk_in_gb < snapshot.size_in_gb {
-        return Err(ServiceError::invalid_input(format!(
-            "The bundle's disk is smaller than the snapshot, {} GB: {id}",
-            snapshot.size_in_gb
-        )));
-    }
-    Ok(bundle)
 }
 
 /// The disks in a snapshot under their new names. A disk that the request does not map is named
@@ -147,14 +134,4 @@ fn check_names(
         }
     }
     Ok(())
-}
-
-fn check_quota(context: &Context<'_>, more: usize) -> Result<(), ServiceError> {
-    let instances = context.here().instances().count();
-    match context.here().instance_quota {
-        Some(quota) if instances + more > quota => Err(ServiceError::invalid_input(
-            "Sorry, you've reached the maximum number of instances for your account.",
-        )),
-        _ => Ok(()),
-    }
 }

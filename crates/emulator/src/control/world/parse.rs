@@ -6,7 +6,7 @@ use super::{RegionWorld, Source, World, WorldError};
 use crate::api::instance::InstanceState;
 use crate::api::region::Region;
 use crate::api::resource::{SnapshotState, SourceKind};
-use crate::service::catalog;
+use crate::service::catalog::{self, Bundle};
 
 impl World {
     /// A world to try things out: some instances, disks and snapshots in three Regions. The sample
@@ -113,7 +113,7 @@ impl RegionWorld {
             );
         }
         if let Some(id) = &source.bundle_id
-            && catalog::find_bundle(id).is_none()
+            && Bundle::parse(id).is_none()
         {
             return mistake("bundleId", &format!("unknown bundle {id:?}"));
         }
