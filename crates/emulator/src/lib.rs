@@ -46,6 +46,9 @@ pub use control::{Answered, Call, Emulator, Fault};
 pub use http::server::{Dropped, Running};
 pub use http::signature::{ACCESS_KEY_ID, EXPIRED_SESSION_TOKEN, SECRET_ACCESS_KEY};
 pub use service::fault::CopyBehavior;
+pub use service::open::{
+    CopyArnRegion, CopyCreatedAt, CopyLimitWording, Denial, OpenFacts, RegionAccess,
+};
 pub use service::resource::{AttachedDisk, AutoSnapshot, AutoSnapshots, Disk, DiskState, Origin};
 pub use service::resource::{Instance as InstanceView, Snapshot as SnapshotView};
-pub use service::state::{CopyArnRegion, EditError};
+pub use service::state::EditError;

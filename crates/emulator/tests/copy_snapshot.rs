@@ -442,23 +442,6 @@ async fn copies_in_progress_are_limited_in_each_destination() {
 }
 
 #[tokio::test]
-async fn the_code_of_the_limit_is_a_setting() {
-    let lightsail = InProcess::of(World {
-        copy_limit: 0,
-        copy_limit_code: "ResourceLimitExceeded".to_owned(),
-        ..World::demo()
-    });
-    let refused = lightsail
-        .refusal(
-            Region::UsEast1,
-            CopySnapshot,
-            latest("WordPress-1", "Copy-1"),
-        )
-        .await;
-    assert_eq!(refused.code, "ResourceLimitExceeded");
-}
-
-#[tokio::test]
 async fn a_copy_can_fail() {
     let lightsail = InProcess::new(WORLD);
     lightsail

@@ -2,6 +2,13 @@
 
 use http::StatusCode;
 
+use super::operation::Operation;
+use super::region::Region;
+use super::resource::ResourceType;
+
+/// The account that owns everything: the one in AWS's examples.
+pub(crate) const ACCOUNT: &str = "123456789012";
+
 /// The `docs` of an error that has a finer code.
 pub(crate) const DOCS: &str =
     "https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/CommonErrors.html";
@@ -66,6 +73,46 @@ impl ServiceError {
     pub fn name_in_use(name: &str) -> Self {
         Self::invalid_input(format!("Some names are already in use: {name}"))
             .explained("NameExists", "Choose another name.")
+    }
+
+    /// The caller does not have the permission.
+    pub fn access_denied(
+        operation: Operation,
+        region: Region,
+        resource_type: Option<ResourceType>,
+    ) -> Self {
+        let resource = match resource_type {
+            Some(kind) => format!("arn:aws:lightsail:{region}:{ACCOUNT}:{}/*", kind.as_str()),
+            None => "*".to_owned(),
+        };
+        Self::refused(
+            "AccessDeniedException",
+            format!(
+                "User: arn:aws:iam::{ACCOUNT}:user/emulator is not authorized to perform: \
+                 lightsail:{operation} on resource: {resource}"
+            ),
+        )
+    }
+
+    /// The credentials are unknown, or the account has not enabled the Region.
+    pub(crate) fn unrecognized_client() -> Self {
+        Self::refused(
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        )
+    }
+
+    /// The account enabled the Region some minutes ago.
+    pub(crate) fn region_setup() -> Self {
+        Self::refused(
+            "RegionSetupInProgressException",
+            "The setup of the Region is in progress. Please try again later.",
+        )
+    }
+
+    /// The state of a resource does not allow the operation.
+    pub(crate) fn operation_failure(message: impl Into<String>) -> Self {
+        Self::refused("OperationFailureException", message)
     }
 
     /// The body is not JSON, or a member has the wrong type.

@@ -7,5 +7,6 @@ pub(crate) mod instance;
 pub(crate) mod operation;
 pub(crate) mod paging;
 pub(crate) mod parameters;
+pub(crate) mod read;
 pub(crate) mod region;
 pub(crate) mod resource;

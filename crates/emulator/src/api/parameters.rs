@@ -39,6 +39,28 @@ pub(crate) fn name<'a>(body: &'a Value, parameter: &str) -> Result<&'a str, Serv
     required(parameter, value)
 }
 
+/// Checks the name of a new resource.
+///
+/// # Errors
+/// `InvalidInputException` unless it has 2 to 255 letters, digits, `-`, `_` and `.`, with a letter
+/// or digit at both ends.
+pub(crate) fn check_new_name(name: &str) -> Result<(), ServiceError> {
+    let bytes = name.as_bytes();
+    let is_valid = (2..=255).contains(&bytes.len())
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+        && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.last().is_some_and(u8::is_ascii_alphanumeric);
+    match is_valid {
+        true => Ok(()),
+        false => Err(ServiceError::invalid_input(format!(
+            "The name must have 2 to 255 letters, digits, hyphens, underscores and periods, with a \
+             letter or digit at both ends: {name}"
+        ))),
+    }
+}
+
 /// Parses a date in the API's only format, `YYYY-MM-DD`. `None` if the format differs or the date
 /// does not exist.
 pub(crate) fn parse_date(text: &str) -> Option<Date> {

@@ -8,9 +8,12 @@ use serde::{Deserialize, Serialize};
 pub type Tags = BTreeMap<String, String>;
 
 /// The type of a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub enum ResourceType {
     /// A virtual server.
+    #[default]
     Instance,
     /// A block storage disk.
     Disk,
@@ -18,6 +21,8 @@ pub enum ResourceType {
     InstanceSnapshot,
     /// A manual snapshot of a disk.
     DiskSnapshot,
+    StaticIp,
+    KeyPair,
 }
 
 impl ResourceType {
@@ -28,6 +33,8 @@ impl ResourceType {
             Self::Disk => "Disk",
             Self::InstanceSnapshot => "InstanceSnapshot",
             Self::DiskSnapshot => "DiskSnapshot",
+            Self::StaticIp => "StaticIp",
+            Self::KeyPair => "KeyPair",
         }
     }
 

@@ -10,6 +10,7 @@ use crate::api::region::Region;
 use crate::api::resource::{AutoSnapshotStatus, ResourceType, SnapshotState, SourceKind, Tags};
 use crate::service::catalog;
 use crate::service::fault::CopyBehavior;
+use crate::service::open::{Denial, OpenFacts, RegionAccess};
 use crate::service::resource::{AutoSnapshot, AutoSnapshots};
 use crate::service::state::{EditError, State, not_found};
 
@@ -203,6 +204,13 @@ impl Emulator {
         Ok(())
     }
 
+    /// Removes a resource of any type.
+    pub fn remove(&self, region: Region, name: &str) -> Result<(), EditError> {
+        let mut state = self.state();
+        let resource_type = state.resource_mut(region, name)?.resource_type();
+        state.remove(region, resource_type, name)
+    }
+
     /// Removes a manual snapshot, as somebody else's call would. The operation of a copy in progress
     /// fails.
     pub fn remove_snapshot(&self, region: Region, name: &str) -> Result<(), EditError> {
@@ -228,6 +236,21 @@ impl Emulator {
             .region_mut(region)
             .hidden
             .insert(name.to_owned(), lookups);
+    }
+
+    /// Changes what nobody has published about Lightsail.
+    pub fn set_open_facts(&self, open: OpenFacts) {
+        self.state().settings.open = open;
+    }
+
+    /// Replaces what the caller has no permission for.
+    pub fn set_denied(&self, denied: Vec<Denial>) {
+        self.state().settings.denied = denied;
+    }
+
+    /// Changes whether the account can use a Region.
+    pub fn set_region_access(&self, region: Region, access: RegionAccess) {
+        self.state().region_mut(region).access = access;
     }
 
     /// Forgets all operations of a Region, as Lightsail does with old ones: GetOperation and

@@ -21,6 +21,7 @@ use crate::service::context::{Answer, Context};
 use crate::service::dispatch;
 use crate::service::fault::{CallFault, CopyBehavior};
 use crate::service::ledger::OperationError;
+use crate::service::open::RegionAccess;
 use crate::service::state::State;
 
 /// Lightsail in all Regions. Clones share everything.
@@ -141,6 +142,20 @@ impl Emulator {
             emulator: self,
             region: call.region,
         };
+        let access = self.state().region(call.region).access;
+        match access {
+            RegionAccess::Enabled => {}
+            RegionAccess::NoEndpoint => return Err(Dropped),
+            RegionAccess::NotEnabled => {
+                return Ok(Reply::new(
+                    request_id,
+                    Err(ServiceError::unrecognized_client()),
+                ));
+            }
+            RegionAccess::SettingUp => {
+                return Ok(Reply::new(request_id, Err(ServiceError::region_setup())));
+            }
+        }
         let mut fault = queued.unwrap_or_else(|| self.ask_hook(call));
         while let Fault::Delay(wait, then) = fault {
             tokio::time::sleep(wait).await;

@@ -1,5 +1,6 @@
 //! What tests and developers hold: the world at the start, the emulator's handle, faults, edits.
 
+mod console;
 mod edit;
 mod emulator;
 mod fault;

@@ -1,5 +1,7 @@
 //! Creates the resources that a world describes.
 
+use std::iter;
+
 use jiff::Timestamp;
 use jiff::civil::date;
 use jiff::tz::Offset;
@@ -10,8 +12,8 @@ use crate::api::region::Region;
 use crate::api::resource::{ResourceType, SourceKind, Tags};
 use crate::service::catalog::{self, Bundle};
 use crate::service::resource::{
-    AttachedDisk, AutoSnapshot, AutoSnapshots, Disk, DiskState, Head, Instance, Origin, Resource,
-    Snapshot,
+    AttachedDisk, AutoSnapshot, AutoSnapshots, Disk, DiskState, Head, Instance, Origin, Other,
+    Resource, Snapshot,
 };
 use crate::service::state::{EditError, Settings, State};
 
@@ -26,12 +28,12 @@ pub(super) fn state(world: &World, now: Timestamp) -> State {
     let settings = Settings {
         copy_duration: world.copy_time,
         copy_limit: world.copy_limit,
-        copy_limit_code: world.copy_limit_code.clone(),
         page_size: world.page_size.max(1),
-        copy_arn_region: world.copy_arn_region,
         start_duration: world.start_time,
         deletion_duration: world.deletion_time,
         new_public_ip_address: world.new_public_ip_address.clone(),
+        open: world.open.clone(),
+        denied: world.denied.clone(),
     };
     let mut state = State::new(settings, now);
     for (&region, content) in &world.regions {
@@ -48,6 +50,20 @@ fn add_all(
     let here = state.region_mut(region);
     here.instance_quota = content.instance_quota;
     here.inactive_bundles = content.inactive_bundles.clone();
+    here.access = content.access.unwrap_or(here.access);
+    here.zones = content.zones.clone().unwrap_or_else(|| here.zones.clone());
+    let static_ips = content
+        .static_ips
+        .iter()
+        .zip(iter::repeat(ResourceType::StaticIp));
+    let key_pairs = content
+        .key_pairs
+        .iter()
+        .zip(iter::repeat(ResourceType::KeyPair));
+    for (name, kind) in static_ips.chain(key_pairs) {
+        let other = Other::new(state.head(region, kind, name, None, Tags::new()), kind);
+        state.add(region, other)?;
+    }
     for instance in &content.instances {
         add_source(state, region, SourceKind::Instance, instance)?;
     }
@@ -146,6 +162,7 @@ fn auto_snapshots(source: &world::Source, now: Timestamp) -> AutoSnapshots {
     });
     AutoSnapshots {
         enabled: source.auto_snapshots.is_some(),
+        time_of_day: None,
         by_date: by_date.collect(),
     }
 }
@@ -226,6 +243,7 @@ pub(super) fn add_instance_snapshot(
         Snapshot {
             kind: SourceKind::Instance,
             state: snapshot.state,
+            is_copy: true,
             size_in_gb,
             from,
             ..head.into()
@@ -275,6 +293,7 @@ pub(super) fn add_disk_snapshot(
         Snapshot {
             kind: SourceKind::Disk,
             state: snapshot.state,
+            is_copy: true,
             size_in_gb: snapshot.size_in_gb.unwrap_or(DEFAULT_SIZE_IN_GB),
             from,
             ..head.into()

@@ -30,6 +30,7 @@ pub(crate) struct Context<'a> {
 }
 
 /// What an operation is recorded for.
+#[derive(Clone)]
 pub(crate) struct Target<'a> {
     pub(crate) name: &'a str,
     pub(crate) resource_type: ResourceType,
@@ -40,6 +41,15 @@ impl<'a> Target<'a> {
     pub(crate) fn of(resource: &'a Resource) -> Self {
         Self {
             name: resource.name(),
+            resource_type: resource.resource_type(),
+            zone: resource.zone().to_owned(),
+        }
+    }
+
+    /// An existing resource, named by the request.
+    pub(crate) fn named(name: &'a str, resource: &Resource) -> Self {
+        Self {
+            name,
             resource_type: resource.resource_type(),
             zone: resource.zone().to_owned(),
         }
@@ -83,9 +93,36 @@ impl<'a> Context<'a> {
             .ok_or_else(|| ServiceError::not_found(resource_type.as_str(), name))
     }
 
+    /// Checks the name of a new resource.
+    pub(crate) fn check_new_name(&self, name: &str) -> Result<(), ServiceError> {
+        parameters::check_new_name(name)?;
+        self.check_free(name)
+    }
+
     pub(crate) fn check_free(&self, name: &str) -> Result<(), ServiceError> {
         match self.here().resources.contains_key(name) {
             true => Err(ServiceError::name_in_use(name)),
+            false => Ok(()),
+        }
+    }
+
+    /// Checks that the caller has the permission for an operation, on resources of this type.
+    pub(crate) fn authorize(
+        &self,
+        operation: Operation,
+        resource_type: Option<ResourceType>,
+    ) -> Result<(), ServiceError> {
+        let mut denied = self.state.settings.denied.iter();
+        let is_denied = denied.any(|denial| {
+            denial.operation == operation
+                && (denial.resource_type.is_none() || denial.resource_type == resource_type)
+        });
+        match is_denied {
+            true => Err(ServiceError::access_denied(
+                operation,
+                self.region,
+                resource_type,
+            )),
             false => Ok(()),
         }
     }
@@ -117,12 +154,14 @@ impl<'a> Context<'a> {
         details: Option<String>,
         ends_at: Timestamp,
     ) -> Value {
-        self.record_end(target, details, ends_at, None)
+        let operation_type = self.operation.operation_type();
+        self.record_as(operation_type, target, details, ends_at, None)
     }
 
-    /// Records an Operation of this call, which ends at `ends_at`, with this error if there is one.
-    pub(crate) fn record_end(
+    /// Records an Operation of any type, which ends at `ends_at`, with this error if there is one.
+    pub(crate) fn record_as(
         &mut self,
+        operation_type: &'static str,
         target: Target<'_>,
         details: Option<String>,
         ends_at: Timestamp,
@@ -132,7 +171,7 @@ impl<'a> Context<'a> {
         let record = Record {
             id: self.state.ids.next(),
             created_at,
-            operation_type: self.operation.as_str(),
+            operation_type,
             resource_name: target.name.to_owned(),
             resource_type: target.resource_type,
             availability_zone: target.zone,

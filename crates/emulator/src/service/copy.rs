@@ -1,13 +1,15 @@
 //! [CopySnapshot](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CopySnapshot.html).
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::context::{Answer, Context, Target};
 use super::ledger::OperationError;
+use super::open::{CopyArnRegion, CopyCreatedAt};
 use super::resource::{AutoSnapshot, Origin, Resource, Snapshot};
-use super::state::{Change, CopyArnRegion, State};
+use super::state::{Change, State};
 use crate::api::error::ServiceError;
 use crate::api::parameters::{self, required};
 use crate::api::region::Region;
@@ -36,31 +38,16 @@ pub(super) fn copy_snapshot(context: &mut Context<'_>) -> Answer {
     let error =
         fails.then(|| OperationError::new("CopyFailed", "The snapshot could not be copied."));
     let target = Target::snapshot(request.target, source.kind);
-    let operation = context.record_end(target, Some(details), ends_at, error);
+    let operation_type = context.operation.operation_type();
+    let operation = context.record_as(operation_type, target, Some(details), ends_at, error);
     if context.has_effect() {
         let end = match fails {
             true => SnapshotState::Error,
             false => SnapshotState::Available,
         };
+        let copy = source.copy(context, request.target, ends_at);
+        context.add(copy)?;
         let region = context.region;
-        let head = context.state.head(
-            region,
-            source.kind.snapshot_type(),
-            request.target,
-            None,
-            Tags::new(),
-        );
-        context.add(Snapshot {
-            kind: source.kind,
-            state: SnapshotState::Pending,
-            ends_at: Some(ends_at),
-            size_in_gb: source.size_in_gb,
-            from: match context.state.settings.copy_arn_region {
-                CopyArnRegion::Source => source.from,
-                CopyArnRegion::Destination => source.from.in_region(region),
-            },
-            ..head.into()
-        })?;
         context
             .state
             .plan(ends_at, region, request.target, Change::Ends(end));
@@ -73,13 +60,7 @@ fn check_limit(context: &Context<'_>) -> Result<(), ServiceError> {
     if context.here().in_progress() < limit {
         return Ok(());
     }
-    Err(ServiceError::refused(
-        &context.state.settings.copy_limit_code,
-        format!(
-            "Too many snapshot copies in progress. \
-             The limit is {limit} for this destination region."
-        ),
-    ))
+    Err(context.state.settings.open.copy_limit_wording.error(limit))
 }
 
 #[derive(Deserialize)]
@@ -110,8 +91,39 @@ enum CopySource<'a> {
 /// What a copy has of its source.
 struct Source {
     kind: SourceKind,
+    created_at: Timestamp,
     size_in_gb: u32,
     from: Origin,
+}
+
+impl Source {
+    /// The pending copy.
+    fn copy(self, context: &mut Context<'_>, name: &str, ends_at: Timestamp) -> Snapshot {
+        let region = context.region;
+        let open = context.state.settings.open.clone();
+        let mut head =
+            context
+                .state
+                .head(region, self.kind.snapshot_type(), name, None, Tags::new());
+        if open.copy_created_at == CopyCreatedAt::Source {
+            head.created_at = self.created_at;
+        }
+        let mut from = self.from;
+        if open.copy_arn_region == CopyArnRegion::Destination {
+            from = from.in_region(region);
+        }
+        from.is_auto_snapshot &= open.copy_is_from_auto_snapshot;
+        Snapshot {
+            kind: self.kind,
+            state: SnapshotState::Pending,
+            ends_at: Some(ends_at),
+            visible_at: context.state.after(open.copy_invisible),
+            is_copy: true,
+            size_in_gb: self.size_in_gb,
+            from,
+            ..head.into()
+        }
+    }
 }
 
 impl<'a> CopyRequest<'a> {
@@ -160,13 +172,14 @@ impl<'a> CopyRequest<'a> {
 
 fn manual(snapshot: &Snapshot) -> Result<Source, ServiceError> {
     if snapshot.state != SnapshotState::Available {
-        return Err(ServiceError::refused(
-            "OperationFailureException",
-            format!("The snapshot is not available: {}", snapshot.name),
-        ));
+        return Err(ServiceError::operation_failure(format!(
+            "The snapshot is not available: {}",
+            snapshot.name
+        )));
     }
     Ok(Source {
         kind: snapshot.kind,
+        created_at: snapshot.created_at,
         size_in_gb: snapshot.size_in_gb,
         from: snapshot.from.clone(),
     })
@@ -176,10 +189,13 @@ fn automatic(source: &Resource, snapshot: &AutoSnapshot) -> Result<Source, Servi
     let (kind, size_in_gb) = match source {
         Resource::Instance(instance) => (SourceKind::Instance, instance.size_in_gb),
         Resource::Disk(disk) => (SourceKind::Disk, disk.size_in_gb),
-        Resource::Snapshot(snapshot) => return manual(snapshot),
+        Resource::Snapshot(_) | Resource::Other(_) => {
+            return Err(ServiceError::not_found("Instance or Disk", source.name()));
+        }
     };
     Ok(Source {
         kind,
+        created_at: snapshot.created_at,
         size_in_gb,
         from: Origin {
             attached_disks: snapshot.attached_disks.clone(),

@@ -1,15 +1,12 @@
-//! What the operations that create instances and disks have in common, and
-//! [CreateDiskFromSnapshot](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CreateDiskFromSnapshot.html).
+//! What the operations that create instances and disks have in common.
 
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::catalog::{self, Bundle};
 use super::context::{Answer, Context, Target};
-use super::resource::{Disk, DiskState, Instance, Resource, Snapshot};
+use super::resource::{AutoSnapshots, Disk, DiskState, Instance, Other, Resource, Snapshot};
 use super::state::Change;
-use super::tags::{self, Tag};
 use crate::api::error::ServiceError;
 use crate::api::instance::{InstanceState, IpAddressType};
 use crate::api::parameters::required;
@@ -19,6 +16,15 @@ use crate::api::resource::{ResourceType, SnapshotState, SourceKind, Tags};
 pub(super) struct Creation {
     zone: char,
     ready_at: Timestamp,
+}
+
+/// What a new instance or disk gets from its request.
+#[derive(Clone, Default)]
+pub(super) struct New {
+    pub(super) tags: Tags,
+    pub(super) auto_snapshots: AutoSnapshots,
+    /// A snapshot.
+    pub(super) made_from: Option<String>,
 }
 
 /// What the instances of one request are made of.
@@ -32,17 +38,14 @@ impl Creation {
     /// Checks the Availability Zone of the request.
     pub(super) fn new(context: &Context<'_>, zone: Option<&str>) -> Result<Self, ServiceError> {
         let name = required("availabilityZone", zone)?;
-        let zone = match name.strip_prefix(context.region.as_str()) {
-            Some("a") => 'a',
-            Some("b") => 'b',
-            Some("c") => 'c',
-            _ => {
-                return Err(ServiceError::invalid_input(format!(
-                    "{name} is not an Availability Zone of {}.",
-                    context.region
-                )));
-            }
-        };
+        let mut letters = context.here().zones.chars();
+        let zone = letters.find(|letter| name == format!("{}{letter}", context.region));
+        let zone = zone.ok_or_else(|| {
+            ServiceError::invalid_input(format!(
+                "{name} is not an Availability Zone of {}.",
+                context.region
+            ))
+        })?;
         let duration = context.fault.start_duration;
         let duration = duration.unwrap_or(context.state.settings.start_duration);
         Ok(Self {
@@ -57,13 +60,13 @@ impl Creation {
         context: &mut Context<'_>,
         name: &str,
         hardware: &Hardware,
-        tags: Tags,
+        new: New,
     ) -> Result<Value, ServiceError> {
         let kind = ResourceType::Instance;
         let region = context.region;
         let head = context
             .state
-            .head(region, kind, name, Some(self.zone), tags);
+            .head(region, kind, name, Some(self.zone), new.tags);
         let instance = Instance {
             state: InstanceState::Pending,
             blueprint_id: hardware.blueprint_id.clone(),
@@ -72,6 +75,8 @@ impl Creation {
             ports: catalog::default_ports(&hardware.blueprint_id),
             public_ip_address: context.state.settings.new_public_ip_address.clone(),
             ip_address_type: hardware.addresses,
+            made_from: new.made_from,
+            auto_snapshots: new.auto_snapshots,
             ..head.into()
         };
         self.add(context, instance.into())
@@ -85,18 +90,20 @@ impl Creation {
         name: &str,
         size_in_gb: u32,
         attachment: Option<(&str, &str)>,
-        tags: Tags,
+        new: New,
     ) -> Result<Value, ServiceError> {
         let kind = ResourceType::Disk;
         let region = context.region;
         let head = context
             .state
-            .head(region, kind, name, Some(self.zone), tags);
+            .head(region, kind, name, Some(self.zone), new.tags);
         let disk = Disk {
             state: DiskState::Pending,
             size_in_gb,
             attached_to: attachment.map(|(instance, _)| instance.to_owned()),
             path: attachment.map(|(_, path)| path.to_owned()),
+            made_from: new.made_from,
+            auto_snapshots: new.auto_snapshots,
             ..head.into()
         };
         self.add(context, disk.into())
@@ -124,10 +131,9 @@ pub(super) fn find_snapshot<'c>(
 ) -> Result<&'c Snapshot, ServiceError> {
     match context.find(kind.snapshot_type(), name)? {
         Resource::Snapshot(snapshot) if snapshot.state == SnapshotState::Available => Ok(snapshot),
-        _ => Err(ServiceError::refused(
-            "OperationFailureException",
-            format!("The snapshot is not available: {name}"),
-        )),
+        _ => Err(ServiceError::operation_failure(format!(
+            "The snapshot is not available: {name}"
+        ))),
     }
 }
 
@@ -144,7 +150,7 @@ pub(super) fn find_bundle(
         return invalid("The bundle is not available in this Region");
     };
     if bundle.is_windows != catalog::is_windows(blueprint_id) {
-        return invalid("The bundle does not support the platform of the snapshot");
+        return invalid("The bundle does not support the platform of the blueprint or snapshot");
     }
     if !bundle.allows(addresses) {
         return invalid("The bundle does not support the IP address type of the request");
@@ -163,35 +169,15 @@ pub(super) fn check_quota(context: &Context<'_>, more: usize) -> Result<(), Serv
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DiskParameters<'a> {
-    disk_name: Option<&'a str>,
-    disk_snapshot_name: Option<&'a str>,
-    availability_zone: Option<&'a str>,
-    size_in_gb: Option<u32>,
-    #[serde(borrow)]
-    tags: Option<Vec<Tag<'a>>>,
-}
-
-/// Creates a disk, which is not attached.
-pub(super) fn create_disk_from_snapshot(context: &mut Context<'_>) -> Answer {
-    let parameters: DiskParameters<'_> = context.parameters()?;
-    let name = required("diskName", parameters.disk_name)?;
-    let snapshot_name = required("diskSnapshotName", parameters.disk_snapshot_name)?;
-    let creation = Creation::new(context, parameters.availability_zone)?;
-    let Some(size_in_gb) = parameters.size_in_gb else {
-        return Err(ServiceError::invalid_input("sizeInGb is required."));
-    };
-    let tags = tags::read_tags(parameters.tags.unwrap_or_default())?;
-    let snapshot = find_snapshot(context, SourceKind::Disk, snapshot_name)?;
-    if size_in_gb < snapshot.size_in_gb {
-        return Err(ServiceError::invalid_input(format!(
-            "sizeInGb must be at least {}, the size of the snapshot.",
-            snapshot.size_in_gb
-        )));
-    }
-    context.check_free(name)?;
-    let operation = creation.disk(context, name, size_in_gb, None, tags)?;
-    Ok(json!({ "operations": [operation] }))
+/// [AllocateStaticIp](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_AllocateStaticIp.html).
+pub(super) fn allocate_static_ip(context: &mut Context<'_>) -> Answer {
+    let name = context.name("staticIpName")?;
+    context.check_new_name(name)?;
+    let kind = ResourceType::StaticIp;
+    let region = context.region;
+    let head = context.state.head(region, kind, name, None, Tags::new());
+    let new = Resource::from(Other::new(head, kind));
+    let target = Target::named(name, &new);
+    context.add(new)?;
+    context.done(target)
 }

@@ -8,8 +8,8 @@ use super::catalog::{self, Bundle};
 use super::ledger::Record;
 use super::region::RegionState;
 use super::resource::{
-    AUTO_SNAPSHOT_HOUR, AttachedDisk, AutoSnapshot, AutoSnapshots, Disk, DiskState, Instance,
-    Resource, Snapshot, of_any,
+    AttachedDisk, AutoSnapshot, AutoSnapshots, Disk, DiskState, Instance, Resource, Snapshot,
+    of_any,
 };
 use crate::api::instance::{InstanceState, IpAddressType, Port};
 use crate::api::region::Region;
@@ -45,6 +45,7 @@ pub(super) fn resource(
         }
         Resource::Disk(found) => disk(found),
         Resource::Snapshot(found) => snapshot(found, now),
+        Resource::Other(_) => json!({}),
     }));
     Value::Object(all)
 }
@@ -66,10 +67,13 @@ fn location(zone: &str, region: Region) -> Value {
     json!({ "availabilityZone": zone, "regionName": region })
 }
 
-fn tags(tags: &Tags) -> Value {
-    let tags = tags.iter();
-    tags.map(|(key, value)| json!({ "key": key, "value": value }))
-        .collect()
+pub(crate) fn tags(tags: &Tags) -> Value {
+    let tags = tags.iter().map(|(key, value)| match value.as_str() {
+        // Without one, as Lightsail does.
+        "" => json!({ "key": key }),
+        value => json!({ "key": key, "value": value }),
+    });
+    tags.collect()
 }
 
 fn instance(instance: &Instance, attached_disks: Vec<Value>) -> Value {
@@ -171,7 +175,7 @@ fn add_ons(auto_snapshots: &AutoSnapshots, is_windows: bool) -> Value {
     let mut add_on = json!({ "name": "AutoSnapshot", "status": "Disabled" });
     if auto_snapshots.enabled {
         add_on["status"] = json!("Enabled");
-        add_on["snapshotTimeOfDay"] = json!(format!("{AUTO_SNAPSHOT_HOUR:02}:00"));
+        add_on["snapshotTimeOfDay"] = json!(auto_snapshots.time_of_day());
     }
     json!([add_on])
 }
@@ -282,9 +286,9 @@ pub(super) fn bundle(bundle: &Bundle, is_active: bool) -> Value {
 }
 
 /// A Region, with the Availability Zones that were asked for.
-pub(super) fn region(region: Region, zones: bool, database_zones: bool) -> Value {
+pub(super) fn region(region: Region, letters: &str, zones: bool, database_zones: bool) -> Value {
     let all_if = |asked: bool| {
-        let letters = if asked { "abc" } else { "" }.chars();
+        let letters = if asked { letters } else { "" }.chars();
         letters
             .map(|letter| json!({ "zoneName": format!("{region}{letter}"), "state": "available" }))
             .collect::<Vec<_>>()

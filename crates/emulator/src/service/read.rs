@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::catalog::Bundle;
 use super::context::{Answer, Context};
 use super::json;
+use super::open::RegionAccess;
 use super::resource::{Instance, Resource};
 use crate::api::error::ServiceError;
 use crate::api::id::Id;
@@ -28,9 +29,11 @@ pub(super) fn get(context: &mut Context<'_>, resource_type: ResourceType) -> Ans
 
 /// Whether a lookup does not find a snapshot that exists. Counts this lookup.
 fn is_hidden(context: &mut Context<'_>, name: &str) -> bool {
+    let now = context.state.now;
     let here = context.here_mut();
     let lookups = here.hidden.get_mut(name).filter(|lookups| **lookups > 0);
     match (here.resources.get(name), lookups) {
+        (Some(Resource::Snapshot(found)), _) if found.visible_at > now => true,
         (Some(Resource::Snapshot(_)), Some(lookups)) => {
             *lookups -= 1;
             true
@@ -47,6 +50,9 @@ pub(super) fn list(context: &Context<'_>, resource_type: ResourceType) -> Answer
         here.resources
             .range::<str, _>((start, Bound::Unbounded))
             .filter(move |(_, found)| found.resource_type() == resource_type)
+            .filter(|(_, found)| {
+                !matches!(found, Resource::Snapshot(copy) if copy.visible_at > context.state.now)
+            })
             .map(|(name, found)| {
                 let json = json::resource(found, context.region, here, context.state.now);
                 (name.clone(), json)
@@ -120,8 +126,10 @@ pub(super) fn get_regions(context: &Context<'_>) -> Answer {
     let zones = parameters.include_availability_zones == Some(true);
     let database_zones = parameters.include_relational_database_availability_zones == Some(true);
     let regions = Region::ALL.iter();
+    let regions = regions.map(|&region| (region, context.state.region(region)));
     let regions: Vec<_> = regions
-        .map(|&region| json::region(region, zones, database_zones))
+        .filter(|(_, here)| here.access != RegionAccess::NoEndpoint)
+        .map(|(region, here)| json::region(region, &here.zones, zones, database_zones))
         .collect();
     Ok(json!({ "regions": regions }))
 }

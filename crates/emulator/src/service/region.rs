@@ -6,12 +6,17 @@ use jiff::Timestamp;
 
 use super::fault::CopyBehavior;
 use super::ledger::Ledger;
+use super::open::RegionAccess;
 use super::resource::{AttachedDisk, Disk, Instance, Resource, Snapshot};
+use crate::api::region::Region;
 use crate::api::resource::SnapshotState;
 
 /// One Region. A name belongs to one resource, whatever its type.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RegionState {
+    pub(crate) access: RegionAccess,
+    /// The letters of its Availability Zones.
+    pub(crate) zones: String,
     pub(crate) resources: BTreeMap<String, Resource>,
     pub(crate) ledger: Ledger,
     /// How the copies of an instance, disk or manual snapshot proceed, by its name. An entry
@@ -26,6 +31,22 @@ pub(crate) struct RegionState {
 }
 
 impl RegionState {
+    pub(crate) fn new(region: Region) -> Self {
+        Self {
+            access: match region {
+                Region::UsWest1 => RegionAccess::NoEndpoint,
+                _ => RegionAccess::Enabled,
+            },
+            zones: "abc".to_owned(),
+            resources: BTreeMap::new(),
+            ledger: Ledger::default(),
+            copy_behaviors: BTreeMap::new(),
+            hidden: BTreeMap::new(),
+            instance_quota: None,
+            inactive_bundles: BTreeSet::new(),
+        }
+    }
+
     pub(super) fn remove(&mut self, name: &str, now: Timestamp) {
         match self.resources.remove(name) {
             Some(Resource::Instance(_)) => {
@@ -82,10 +103,10 @@ impl RegionState {
             .collect()
     }
 
-    /// How many snapshots are pending.
+    /// How many copies are pending.
     pub(crate) fn in_progress(&self) -> usize {
         self.snapshots()
-            .filter(|snapshot| snapshot.state == SnapshotState::Pending)
+            .filter(|snapshot| snapshot.is_copy && snapshot.state == SnapshotState::Pending)
             .count()
     }
 }

@@ -15,7 +15,7 @@ use crate::api::resource::{AutoSnapshotStatus, ResourceType, SnapshotState, Sour
 const AUTO_SNAPSHOTS_KEPT: usize = 7;
 
 /// The hour, UTC, at which automatic snapshots are made.
-pub(crate) const AUTO_SNAPSHOT_HOUR: i8 = 6;
+const AUTO_SNAPSHOT_HOUR: i8 = 6;
 
 /// What every resource has, of a new one.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Instance {
     pub ports: Vec<Port>,
     /// Only a running instance reports it.
     pub public_ip_address: String,
+    /// The snapshot that it is being made from.
+    pub(crate) made_from: Option<String>,
     pub ip_address_type: IpAddressType,
     pub auto_snapshots: AutoSnapshots,
 }
@@ -65,6 +67,8 @@ pub struct Disk {
     /// The device of an attached disk: `/dev/xvdf`.
     pub path: Option<String>,
     pub is_system_disk: bool,
+    /// The snapshot that it is being made from.
+    pub(crate) made_from: Option<String>,
     pub auto_snapshots: AutoSnapshots,
 }
 
@@ -83,8 +87,24 @@ pub struct Snapshot {
     pub state: SnapshotState,
     /// When a pending snapshot ends, if ever.
     pub(crate) ends_at: Option<Timestamp>,
+    /// When lookups and lists find it.
+    pub(crate) visible_at: Timestamp,
+    /// Whether CopySnapshot made it, so that it counts as a copy in progress.
+    pub(crate) is_copy: bool,
     pub size_in_gb: u32,
     pub from: Origin,
+}
+
+/// A resource of which only the name matters here.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Other {
+    pub name: String,
+    pub arn: String,
+    pub support_code: String,
+    pub created_at: Timestamp,
+    pub availability_zone: String,
+    pub tags: Tags,
+    pub(crate) resource_type: ResourceType,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -122,6 +142,8 @@ pub struct AttachedDisk {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AutoSnapshots {
     pub enabled: bool,
+    /// `snapshotTimeOfDay`, if it is not 06:00.
+    pub time_of_day: Option<String>,
     pub by_date: BTreeMap<Date, AutoSnapshot>,
 }
 
@@ -139,6 +161,7 @@ pub(crate) enum Resource {
     Instance(Instance),
     Disk(Disk),
     Snapshot(Snapshot),
+    Other(Other),
 }
 
 macro_rules! nouns {
@@ -165,7 +188,16 @@ macro_rules! nouns {
     )* };
 }
 
-nouns!(Instance Disk Snapshot);
+nouns!(Instance Disk Snapshot Other);
+
+impl Other {
+    pub(crate) fn new(head: Head, resource_type: ResourceType) -> Self {
+        Self {
+            resource_type,
+            ..head.into()
+        }
+    }
+}
 
 /// What all types of resource have, of one of them.
 macro_rules! of_any {
@@ -174,6 +206,7 @@ macro_rules! of_any {
             Resource::Instance($noun) => $value,
             Resource::Disk($noun) => $value,
             Resource::Snapshot($noun) => $value,
+            Resource::Other($noun) => $value,
         }
     };
 }
@@ -186,6 +219,7 @@ impl Resource {
             Self::Instance(_) => ResourceType::Instance,
             Self::Disk(_) => ResourceType::Disk,
             Self::Snapshot(snapshot) => snapshot.kind.snapshot_type(),
+            Self::Other(other) => other.resource_type,
         }
     }
 
@@ -210,7 +244,7 @@ impl Resource {
         match self {
             Self::Instance(instance) => Some(&instance.auto_snapshots),
             Self::Disk(disk) => Some(&disk.auto_snapshots),
-            Self::Snapshot(_) => None,
+            Self::Snapshot(_) | Self::Other(_) => None,
         }
     }
 
@@ -218,8 +252,13 @@ impl Resource {
         match self {
             Self::Instance(instance) => Some(&mut instance.auto_snapshots),
             Self::Disk(disk) => Some(&mut disk.auto_snapshots),
-            Self::Snapshot(_) => None,
+            Self::Snapshot(_) | Self::Other(_) => None,
         }
+    }
+
+    pub(crate) fn is_pending_copy(&self) -> bool {
+        matches!(self, Self::Snapshot(found)
+            if found.is_copy && found.state == SnapshotState::Pending)
     }
 
     /// Whether this is a Windows instance, of which Lightsail makes no automatic snapshots.
@@ -254,7 +293,7 @@ impl Origin {
     pub(crate) fn of(source: &Resource) -> Self {
         let (blueprint_id, bundle_id) = match source {
             Resource::Instance(instance) => (&*instance.blueprint_id, &*instance.bundle_id),
-            Resource::Disk(_) | Resource::Snapshot(_) => ("", ""),
+            _ => ("", ""),
         };
         Self {
             name: Some(source.name().to_owned()),
@@ -291,6 +330,11 @@ impl AutoSnapshots {
         while self.by_date.len() > AUTO_SNAPSHOTS_KEPT {
             self.by_date.pop_first();
         }
+    }
+
+    pub(crate) fn time_of_day(&self) -> String {
+        let default = || format!("{AUTO_SNAPSHOT_HOUR:02}:00");
+        self.time_of_day.clone().unwrap_or_else(default)
     }
 
     /// The automatic snapshot that can be copied: that of the date, or else the newest.

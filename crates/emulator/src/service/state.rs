@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
 
+use super::open::{Denial, OpenFacts};
 use super::region::RegionState;
 use super::resource::{Disk, DiskState, Head, Instance, Resource, Snapshot};
+use crate::api::error::ACCOUNT;
 use crate::api::id::Ids;
 use crate::api::instance::InstanceState;
 use crate::api::region::Region;
 use crate::api::resource::{ResourceType, SnapshotState, Tags};
-
-/// The account that owns everything: the one in AWS's examples.
-const ACCOUNT: &str = "123456789012";
 
 /// Everything that Lightsail holds.
 #[derive(Debug)]
@@ -55,28 +53,17 @@ pub(crate) struct Settings {
     pub(crate) copy_duration: SignedDuration,
     /// How many copies may be in progress in one destination.
     pub(crate) copy_limit: usize,
-    /// The error code of a copy beyond that limit.
-    pub(crate) copy_limit_code: String,
     /// How many items a page of a list has.
     pub(crate) page_size: usize,
-    pub(crate) copy_arn_region: CopyArnRegion,
     /// How long new instances and disks are pending.
     pub(crate) start_duration: SignedDuration,
     /// How long a deleted instance or disk remains in the lists.
     pub(crate) deletion_duration: SignedDuration,
     /// The public address of new instances.
     pub(crate) new_public_ip_address: String,
-}
-
-/// Which Region the source ARN of a copy names. Lightsail's pages do not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CopyArnRegion {
-    /// The Region of the source.
-    #[default]
-    Source,
-    /// The Region of the copy.
-    Destination,
+    pub(crate) open: OpenFacts,
+    /// What the caller has no permission for.
+    pub(crate) denied: Vec<Denial>,
 }
 
 /// An edit that contradicts the state.
@@ -100,7 +87,10 @@ impl State {
     pub(crate) fn new(settings: Settings, now: Timestamp) -> Self {
         Self {
             now,
-            regions: Region::ALL.iter().map(|_| RegionState::default()).collect(),
+            regions: Region::ALL
+                .iter()
+                .map(|&region| RegionState::new(region))
+                .collect(),
             ids: Ids::default(),
             settings,
             later: BTreeMap::new(),
@@ -188,6 +178,8 @@ impl State {
             ResourceType::Disk => "vol",
             ResourceType::InstanceSnapshot => "ami",
             ResourceType::DiskSnapshot => "snap",
+            ResourceType::StaticIp => "eip",
+            ResourceType::KeyPair => "key",
         };
         let kind = resource_type.as_str();
         Head {

@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use super::context::{Answer, Context, Target};
 use crate::api::error::ServiceError;
+use crate::api::operation::Operation;
 use crate::api::parameters::required;
-use crate::api::resource::Tags;
+use crate::api::resource::{ResourceType, Tags};
 
 const MAX_TAGS: usize = 50;
 /// In characters.
@@ -68,8 +69,27 @@ pub(super) fn untag_resource(context: &mut Context<'_>) -> Answer {
     })
 }
 
+/// Checks the tags of a new resource, and the permission to set them.
+pub(super) fn of_new(
+    context: &Context<'_>,
+    resource_type: ResourceType,
+    given: Option<Vec<Tag<'_>>>,
+) -> Result<Tags, ServiceError> {
+    let tags = read_tags(given.unwrap_or_default())?;
+    if !tags.is_empty()
+        && context
+            .state
+            .settings
+            .open
+            .create_with_tags_needs_tag_resource
+    {
+        context.authorize(Operation::TagResource, Some(resource_type))?;
+    }
+    Ok(tags)
+}
+
 /// Checks the tags of a request.
-pub(super) fn read_tags(given: Vec<Tag<'_>>) -> Result<Tags, ServiceError> {
+fn read_tags(given: Vec<Tag<'_>>) -> Result<Tags, ServiceError> {
     let mut tags = Tags::new();
     for tag in given {
         let key = tag.key.unwrap_or_default().into_owned();
@@ -77,6 +97,17 @@ pub(super) fn read_tags(given: Vec<Tag<'_>>) -> Result<Tags, ServiceError> {
         if !(1..=MAX_KEY_LENGTH).contains(&key.chars().count()) {
             return Err(ServiceError::invalid_input(format!(
                 "A tag's key must have 1 to {MAX_KEY_LENGTH} characters: {key:?}"
+            )));
+        }
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            return Err(ServiceError::invalid_input(format!(
+                "A tag's key must not start with aws: {key:?}"
+            )));
+        }
+        let allowed = |char: char| char.is_alphanumeric() || " +-=._:/@".contains(char);
+        if !key.chars().chain(value.chars()).all(allowed) {
+            return Err(ServiceError::invalid_input(format!(
+                "A tag must have only letters, digits, spaces and + - = . _ : / @: {key:?} {value:?}"
             )));
         }
         if value.chars().count() > MAX_VALUE_LENGTH {
@@ -106,20 +137,24 @@ fn change_tags(
     arn: Option<&str>,
     change: impl FnOnce(&mut Tags),
 ) -> Answer {
-    let has_effect = context.has_effect();
-    let found = context.here_mut().resources.get_mut(name);
+    let found = context.here().resources.get(name);
     let found = found.filter(|found| arn.is_none_or(|arn| arn == found.arn()));
     let found = found.ok_or_else(|| ServiceError::not_found("resource", arn.unwrap_or(name)))?;
-    let mut tags = found.tags_mut().clone();
-    change(&mut tags);
-    check_number(&tags)?;
-    if has_effect {
-        *found.tags_mut() = tags;
+    let target = Target::named(name, found);
+    context.authorize(context.operation, Some(target.resource_type))?;
+    if found.is_pending_copy() && !context.state.settings.open.pending_copy_can_be_tagged {
+        return Err(ServiceError::operation_failure(format!(
+            "The snapshot is pending: {name}"
+        )));
     }
-    let (resource_type, zone) = (found.resource_type(), found.zone().to_owned());
-    context.done(Target {
-        name,
-        resource_type,
-        zone,
-    })
+    let has_effect = context.has_effect();
+    if let Some(found) = context.here_mut().resources.get_mut(name) {
+        let mut tags = found.tags_mut().clone();
+        change(&mut tags);
+        check_number(&tags)?;
+        if has_effect {
+            *found.tags_mut() = tags;
+        }
+    }
+    context.done(target)
 }

@@ -188,7 +188,7 @@ mod tests {
     fn absent_members_have_their_defaults() {
         assert_eq!(World::from_json("{}").unwrap(), World::default());
         let world = World::from_json(
-            r#"{"copySeconds":0.5,"copyLimit":3,"pageSize":2,"copyLimitCode":"X","regions":{"us-west-2":{
+            r#"{"copySeconds":0.5,"copyLimit":3,"pageSize":2,"open":{"copyLimitWording":"quota"},"regions":{"us-west-2":{
                 "instances":[{"name":"a","autoSnapshots":[{"date":"2026-11-22"}]}]}}}"#,
         )
         .unwrap();
@@ -272,8 +272,8 @@ mod tests {
                 "regions.us-west-2.instances[0].ports[0]",
             ),
             (
-                error(r#"{"copyArnRegion":"here"}"#),
-                "copyArnRegion: unknown variant `here`",
+                error(r#"{"open":{"copyArnRegion":"here"}}"#),
+                "open.copyArnRegion: unknown variant `here`",
             ),
         ] {
             assert!(found.contains(expected), "{found}");

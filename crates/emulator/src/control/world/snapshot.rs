@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::read;
+use crate::api::read;
 use crate::api::resource::{SnapshotState, Tags};
 
 /// A manual snapshot of an instance.

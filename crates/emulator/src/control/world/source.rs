@@ -5,10 +5,10 @@ use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 
-use super::read;
 use super::snapshot::AttachedDisk;
 use crate::api::instance::{InstanceState, Port};
 use crate::api::parameters;
+use crate::api::read;
 use crate::api::resource::{AutoSnapshotStatus, Tags};
 
 /// An instance or a disk.

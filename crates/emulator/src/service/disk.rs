@@ -1,0 +1,120 @@
+//! The operations that create and attach disks.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::add_on::{self, AddOnRequest};
+use super::context::{Answer, Context, Target};
+use super::create::{Creation, New, find_snapshot};
+use super::resource::{Disk, DiskState, Resource};
+use super::tags::{self, Tag};
+use crate::api::error::ServiceError;
+use crate::api::parameters::required;
+use crate::api::resource::{ResourceType, SourceKind};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Parameters<'a> {
+    disk_name: Option<&'a str>,
+    disk_snapshot_name: Option<&'a str>,
+    availability_zone: Option<&'a str>,
+    size_in_gb: Option<u32>,
+    #[serde(borrow)]
+    tags: Option<Vec<Tag<'a>>>,
+    #[serde(borrow)]
+    add_ons: Option<Vec<AddOnRequest<'a>>>,
+}
+
+const SMALLEST_IN_GB: u32 = 8;
+
+/// [CreateDisk](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CreateDisk.html).
+pub(super) fn create_disk(context: &mut Context<'_>) -> Answer {
+    create(context, context.parameters()?, None, SMALLEST_IN_GB)
+}
+
+/// [CreateDiskFromSnapshot](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CreateDiskFromSnapshot.html).
+pub(super) fn create_disk_from_snapshot(context: &mut Context<'_>) -> Answer {
+    let parameters: Parameters<'_> = context.parameters()?;
+    let name = required("diskSnapshotName", parameters.disk_snapshot_name)?;
+    let snapshot = find_snapshot(context, SourceKind::Disk, name)?;
+    let smallest = snapshot.size_in_gb;
+    create(context, parameters, Some(name), smallest)
+}
+
+/// Creates a disk, which is not attached.
+fn create(
+    context: &mut Context<'_>,
+    parameters: Parameters<'_>,
+    made_from: Option<&str>,
+    smallest: u32,
+) -> Answer {
+    let name = required("diskName", parameters.disk_name)?;
+    let creation = Creation::new(context, parameters.availability_zone)?;
+    let Some(size_in_gb) = parameters.size_in_gb else {
+        return Err(ServiceError::invalid_input("sizeInGb is required."));
+    };
+    if size_in_gb < smallest {
+        return Err(ServiceError::invalid_input(format!(
+            "sizeInGb must be at least {smallest}, the size of the snapshot or of the smallest disk."
+        )));
+    }
+    let new = New {
+        tags: tags::of_new(context, ResourceType::Disk, parameters.tags)?,
+        auto_snapshots: add_on::of_new(parameters.add_ons)?,
+        made_from: made_from.map(str::to_owned),
+    };
+    context.check_new_name(name)?;
+    let operation = creation.disk(context, name, size_in_gb, None, new)?;
+    Ok(json!({ "operations": [operation] }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Attachment<'a> {
+    disk_path: Option<&'a str>,
+}
+
+/// [AttachDisk](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_AttachDisk.html).
+pub(super) fn attach_disk(context: &mut Context<'_>) -> Answer {
+    let parameters: Attachment<'_> = context.parameters()?;
+    let disk_name = context.name("diskName")?;
+    let instance_name = context.name("instanceName")?;
+    let path = required("diskPath", parameters.disk_path)?;
+    let disk = context.find(ResourceType::Disk, disk_name)?;
+    let instance = context.find(ResourceType::Instance, instance_name)?;
+    let refused = |message: String| Err(ServiceError::operation_failure(message));
+    if disk.zone() != instance.zone() {
+        return refused(format!(
+            "{disk_name} and {instance_name} are in different zones."
+        ));
+    }
+    let Resource::Disk(Disk {
+        state: DiskState::Available,
+        attached_to: None,
+        ..
+    }) = disk
+    else {
+        return refused(format!("The disk is not available: {disk_name}"));
+    };
+    let attached = context.here().attached_disks(instance_name);
+    if attached.iter().any(|disk| disk.path == path) {
+        return refused(format!("The path is in use: {path}"));
+    }
+    let (of_disk, of_instance) = (
+        Target::named(disk_name, disk),
+        Target::named(instance_name, instance),
+    );
+    let has_effect = context.has_effect();
+    if let Some(Resource::Disk(disk)) = context.here_mut().resources.get_mut(disk_name)
+        && has_effect
+    {
+        disk.attached_to = Some(instance_name.to_owned());
+        disk.path = Some(path.to_owned());
+    }
+    let ends_at = context.state.after(context.state.settings.start_duration);
+    let operations = [
+        context.record(of_disk, Some(instance_name.to_owned()), ends_at),
+        context.record(of_instance, Some(disk_name.to_owned()), ends_at),
+    ];
+    Ok(json!({ "operations": operations }))
+}
