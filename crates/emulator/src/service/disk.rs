@@ -25,6 +25,16 @@ struct Parameters<'a> {
     add_ons: Option<Vec<AddOnRequest<'a>>>,
 }
 
+impl<'a> Parameters<'a> {
+    /// The name and the size of the disk.
+    fn check(&self) -> Result<(&'a str, u32), ServiceError> {
+        required("availabilityZone", self.availability_zone)?;
+        let size = self.size_in_gb;
+        let size = size.ok_or_else(|| ServiceError::invalid_input("sizeInGb is required."))?;
+        Ok((required("diskName", self.disk_name)?, size))
+    }
+}
+
 const SMALLEST_IN_GB: u32 = 8;
 
 /// [CreateDisk](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CreateDisk.html).
@@ -35,6 +45,7 @@ pub(super) fn create_disk(context: &mut Context<'_>) -> Answer {
 /// [CreateDiskFromSnapshot](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CreateDiskFromSnapshot.html).
 pub(super) fn create_disk_from_snapshot(context: &mut Context<'_>) -> Answer {
     let parameters: Parameters<'_> = context.parameters()?;
+    parameters.check()?;
     let name = required("diskSnapshotName", parameters.disk_snapshot_name)?;
     let snapshot = find_snapshot(context, SourceKind::Disk, name)?;
     let smallest = snapshot.size_in_gb;
@@ -48,11 +59,8 @@ fn create(
     made_from: Option<&str>,
     smallest: u32,
 ) -> Answer {
-    let name = required("diskName", parameters.disk_name)?;
+    let (name, size_in_gb) = parameters.check()?;
     let creation = Creation::new(context, parameters.availability_zone)?;
-    let Some(size_in_gb) = parameters.size_in_gb else {
-        return Err(ServiceError::invalid_input("sizeInGb is required."));
-    };
     if size_in_gb < smallest {
         return Err(ServiceError::invalid_input(format!(
             "sizeInGb must be at least {smallest}, the size of the snapshot or of the smallest disk."

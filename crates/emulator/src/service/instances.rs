@@ -98,8 +98,8 @@ pub(super) fn create_instances_from_snapshot(context: &mut Context<'_>) -> Answe
     let mut parameters: Parameters<'_> = context.parameters()?;
     let names = parameters.names()?;
     let creation = Creation::new(context, parameters.availability_zone)?;
-    let name = required("instanceSnapshotName", parameters.instance_snapshot_name)?;
     required("bundleId", parameters.bundle_id)?;
+    let name = required("instanceSnapshotName", parameters.instance_snapshot_name)?;
     let snapshot = find_snapshot(context, SourceKind::Instance, name)?;
     let hardware = parameters.hardware(context, &snapshot.from.blueprint_id)?;
     if hardware.bundle.disk_in_gb() < snapshot.size_in_gb {
