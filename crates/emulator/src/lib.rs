@@ -45,10 +45,12 @@ pub use control::world::{self, World, WorldError};
 pub use control::{Answered, Call, Emulator, Fault};
 pub use http::server::{Dropped, Running};
 pub use http::signature::{ACCESS_KEY_ID, EXPIRED_SESSION_TOKEN, SECRET_ACCESS_KEY};
+pub use service::auto_snapshots::{AutoSnapshot, AutoSnapshots};
 pub use service::fault::CopyBehavior;
 pub use service::open::{
     CopyArnRegion, CopyCreatedAt, CopyLimitWording, Denial, OpenFacts, RegionAccess,
 };
-pub use service::resource::{AttachedDisk, AutoSnapshot, AutoSnapshots, Disk, DiskState, Origin};
+pub use service::origin::{AttachedDisk, Origin};
+pub use service::resource::{Disk, DiskState};
 pub use service::resource::{Instance as InstanceView, Snapshot as SnapshotView};
 pub use service::state::EditError;

@@ -313,7 +313,7 @@ async fn a_firewall_is_replaced() {
     let refused = lightsail
         .refusal(WEST, Operation::PutInstancePublicPorts, body)
         .await;
-    assert!(refused.message.contains("state pending"), "{refused:?}");
+    assert!(refused.message.contains("is starting"), "{refused:?}");
 }
 
 #[tokio::test]

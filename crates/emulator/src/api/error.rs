@@ -102,14 +102,6 @@ impl ServiceError {
         )
     }
 
-    /// The account enabled the Region some minutes ago.
-    pub(crate) fn region_setup() -> Self {
-        Self::refused(
-            "RegionSetupInProgressException",
-            "The setup of the Region is in progress. Please try again later.",
-        )
-    }
-
     /// The state of a resource does not allow the operation.
     pub(crate) fn operation_failure(message: impl Into<String>) -> Self {
         Self::refused("OperationFailureException", message)

@@ -20,10 +20,8 @@ macro_rules! operations {
         }
 
         impl Operation {
-            /// Every operation that the emulator has.
             pub const ALL: &[Operation] = &[$(Operation::$name),*];
 
-            /// The operation's name in the API.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Operation::$name => stringify!($name)),* }
             }

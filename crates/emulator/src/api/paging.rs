@@ -17,11 +17,9 @@ pub(crate) fn read_token(
     operation: Operation,
     body: &Value,
 ) -> Result<Option<String>, ServiceError> {
-    let text: Option<&str> = match body.get("pageToken") {
-        Some(value) => parameters::read(value)?,
-        None => None,
+    let Some(text) = parameters::optional::<&str>(body, "pageToken")? else {
+        return Ok(None);
     };
-    let Some(text) = text else { return Ok(None) };
     match decode(operation, text) {
         Some(key) => Ok(Some(key)),
         None => Err(ServiceError::invalid_input(format!(

@@ -26,17 +26,18 @@ pub(crate) fn required<'a>(name: &str, value: Option<&'a str>) -> Result<&'a str
     }
 }
 
-/// The name parameter of an operation on one resource.
+/// Reads one parameter of a request, if it is given.
 ///
 /// # Errors
-/// `SerializationException` if it is not a string, `InvalidInputException` if it is absent or
-/// empty.
-pub(crate) fn name<'a>(body: &'a Value, parameter: &str) -> Result<&'a str, ServiceError> {
-    let value: Option<&str> = match body.get(parameter) {
-        Some(value) => read(value)?,
-        None => None,
-    };
-    required(parameter, value)
+/// `SerializationException` if it has the wrong type.
+pub(crate) fn optional<'de, T: Deserialize<'de>>(
+    body: &'de Value,
+    parameter: &str,
+) -> Result<Option<T>, ServiceError> {
+    match body.get(parameter) {
+        Some(value) => read(value),
+        None => Ok(None),
+    }
 }
 
 /// Checks the name of a new resource.

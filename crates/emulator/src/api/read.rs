@@ -21,11 +21,3 @@ pub(crate) fn at_least_one<'de, D: Deserializer<'de>>(json: D) -> Result<usize, 
         number => Ok(number),
     }
 }
-
-/// Text with at least one character.
-pub(crate) fn not_empty<'de, D: Deserializer<'de>>(json: D) -> Result<String, D::Error> {
-    match String::deserialize(json)? {
-        text if text.is_empty() => Err(de::Error::custom("must not be empty")),
-        text => Ok(text),
-    }
-}

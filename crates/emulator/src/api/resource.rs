@@ -12,21 +12,16 @@ pub type Tags = BTreeMap<String, String>;
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 pub enum ResourceType {
-    /// A virtual server.
     #[default]
     Instance,
-    /// A block storage disk.
     Disk,
-    /// A manual snapshot of an instance.
     InstanceSnapshot,
-    /// A manual snapshot of a disk.
     DiskSnapshot,
     StaticIp,
     KeyPair,
 }
 
 impl ResourceType {
-    /// The type's name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Instance => "Instance",
@@ -53,15 +48,12 @@ impl ResourceType {
 /// The kinds of resource that have snapshots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SourceKind {
-    /// A virtual server.
     #[default]
     Instance,
-    /// A block storage disk.
     Disk,
 }
 
 impl SourceKind {
-    /// The type of the source itself.
     pub const fn resource_type(self) -> ResourceType {
         match self {
             Self::Instance => ResourceType::Instance,
@@ -69,7 +61,6 @@ impl SourceKind {
         }
     }
 
-    /// The type of its manual snapshots.
     pub const fn snapshot_type(self) -> ResourceType {
         match self {
             Self::Instance => ResourceType::InstanceSnapshot,

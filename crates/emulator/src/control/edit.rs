@@ -8,10 +8,11 @@ use super::{populate, world};
 use crate::api::instance::Port;
 use crate::api::region::Region;
 use crate::api::resource::{AutoSnapshotStatus, ResourceType, SnapshotState, SourceKind, Tags};
+use crate::service::auto_snapshots::{AutoSnapshot, AutoSnapshots};
 use crate::service::catalog;
 use crate::service::fault::CopyBehavior;
 use crate::service::open::{Denial, OpenFacts, RegionAccess};
-use crate::service::resource::{AutoSnapshot, AutoSnapshots};
+use crate::service::resource::{Disk, Instance, Snapshot};
 use crate::service::state::{EditError, State, not_found};
 
 /// Edits. Each fails with [`EditError`] if it contradicts the state, and changes nothing then.
@@ -109,8 +110,8 @@ impl Emulator {
     /// contain it.
     pub fn attach_disk(&self, region: Region, disk: &str, instance: &str) -> Result<(), EditError> {
         let mut state = self.state();
-        state.instance_mut(region, instance)?;
-        let disk = state.disk_mut(region, disk)?;
+        state.get_mut::<Instance>(region, instance)?;
+        let disk = state.get_mut::<Disk>(region, disk)?;
         disk.attached_to = Some(instance.to_owned());
         disk.path = Some(catalog::DEFAULT_PATH.to_owned());
         Ok(())
@@ -118,7 +119,7 @@ impl Emulator {
 
     pub fn detach_disk(&self, region: Region, disk: &str) -> Result<(), EditError> {
         let mut state = self.state();
-        let disk = state.disk_mut(region, disk)?;
+        let disk = state.get_mut::<Disk>(region, disk)?;
         disk.attached_to = None;
         disk.path = None;
         Ok(())
@@ -131,7 +132,7 @@ impl Emulator {
         instance: &str,
         ports: Vec<Port>,
     ) -> Result<(), EditError> {
-        self.state().instance_mut(region, instance)?.ports = ports;
+        self.state().get_mut::<Instance>(region, instance)?.ports = ports;
         Ok(())
     }
 
@@ -144,7 +145,7 @@ impl Emulator {
         address: &str,
     ) -> Result<(), EditError> {
         self.state()
-            .instance_mut(region, instance)?
+            .get_mut::<Instance>(region, instance)?
             .public_ip_address = address.to_owned();
         Ok(())
     }
@@ -156,7 +157,9 @@ impl Emulator {
         instance: &str,
         created_at: Timestamp,
     ) -> Result<(), EditError> {
-        self.state().instance_mut(region, instance)?.created_at = created_at;
+        self.state()
+            .get_mut::<Instance>(region, instance)?
+            .created_at = created_at;
         Ok(())
     }
 
@@ -183,7 +186,7 @@ impl Emulator {
         name: &str,
         created_at: Timestamp,
     ) -> Result<(), EditError> {
-        self.state().snapshot_mut(region, name)?.created_at = created_at;
+        self.state().get_mut::<Snapshot>(region, name)?.created_at = created_at;
         Ok(())
     }
 
@@ -196,7 +199,7 @@ impl Emulator {
         to: SnapshotState,
     ) -> Result<(), EditError> {
         let mut state = self.state();
-        let snapshot = state.snapshot_mut(region, name)?;
+        let snapshot = state.get_mut::<Snapshot>(region, name)?;
         snapshot.state = to;
         snapshot.ends_at = None;
         let arn = snapshot.arn.clone();
@@ -204,18 +207,11 @@ impl Emulator {
         Ok(())
     }
 
-    /// Removes a resource of any type.
-    pub fn remove(&self, region: Region, name: &str) -> Result<(), EditError> {
-        let mut state = self.state();
-        let resource_type = state.resource_mut(region, name)?.resource_type();
-        state.remove(region, resource_type, name)
-    }
-
     /// Removes a manual snapshot, as somebody else's call would. The operation of a copy in progress
     /// fails.
     pub fn remove_snapshot(&self, region: Region, name: &str) -> Result<(), EditError> {
         let mut state = self.state();
-        let kind = state.snapshot_mut(region, name)?.kind;
+        let kind = state.get_mut::<Snapshot>(region, name)?.kind;
         state.remove(region, kind.snapshot_type(), name)
     }
 

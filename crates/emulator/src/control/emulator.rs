@@ -93,7 +93,7 @@ impl Emulator {
             shared: Arc::new(Shared {
                 clock: Box::new(clock),
                 state: Mutex::new(state),
-                traffic: Mutex::new(Traffic::new()),
+                traffic: Mutex::new(Traffic::default()),
                 hook: Mutex::new(None),
                 observer: Mutex::new(None),
             }),
@@ -143,42 +143,26 @@ impl Emulator {
             region: call.region,
         };
         let access = self.state().region(call.region).access;
-        match access {
-            RegionAccess::Enabled => {}
-            RegionAccess::NoEndpoint => return Err(Dropped),
-            RegionAccess::NotEnabled => {
-                return Ok(Reply::new(
-                    request_id,
-                    Err(ServiceError::unrecognized_client()),
-                ));
-            }
-            RegionAccess::SettingUp => {
-                return Ok(Reply::new(request_id, Err(ServiceError::region_setup())));
-            }
+        if access == RegionAccess::NoEndpoint {
+            return Err(Dropped);
+        }
+        if let Some(error) = access.error() {
+            return Ok(Reply::new(request_id, Err(error)));
         }
         let mut fault = queued.unwrap_or_else(|| self.ask_hook(call));
         while let Fault::Delay(wait, then) = fault {
             tokio::time::sleep(wait).await;
             fault = *then;
         }
-        let effect = match fault {
-            Fault::None | Fault::Delay(..) => CallFault::default(),
-            Fault::CopyFails => CallFault {
-                copy: CopyBehavior::FAILS,
-                ..CallFault::default()
-            },
-            Fault::CopyTakes(duration) => CallFault {
-                copy: CopyBehavior::takes(duration),
-                ..CallFault::default()
-            },
-            Fault::StartTakes(duration) => CallFault {
-                start_duration: Some(duration),
-                ..CallFault::default()
-            },
-            Fault::OperationFails { code, details } => CallFault {
-                failure: Some(OperationError { code, details }),
-                ..CallFault::default()
-            },
+        let mut effect = CallFault::default();
+        match fault {
+            Fault::None | Fault::Delay(..) => {}
+            Fault::CopyFails => effect.copy = CopyBehavior::FAILS,
+            Fault::CopyTakes(duration) => effect.copy = CopyBehavior::takes(duration),
+            Fault::StartTakes(duration) => effect.start_duration = Some(duration),
+            Fault::OperationFails { code, details } => {
+                effect.failure = Some(OperationError { code, details });
+            }
             Fault::Error(error) => return Ok(Reply::new(request_id, Err(error))),
             Fault::Answer {
                 status,
@@ -187,18 +171,18 @@ impl Emulator {
             } => return Ok(Reply::raw(request_id, status, &content_type, body)),
             Fault::GarbledAnswer => {
                 // The result is lost on purpose.
-                let _ = self.perform(call, &CallFault::default());
+                let _ = self.perform(call, &effect);
                 let body = Bytes::from_static(b"{\"operations\": [ <!-- cut off");
                 return Ok(Reply::raw(request_id, StatusCode::OK, "text/html", body));
             }
             Fault::LoseAnswer => {
                 // The result is lost on purpose.
-                let _ = self.perform(call, &CallFault::default());
+                let _ = self.perform(call, &effect);
                 return Err(Dropped);
             }
             Fault::Drop => return Err(Dropped),
             Fault::Hang => std::future::pending().await,
-        };
+        }
         Ok(Reply::new(request_id, self.perform(call, &effect)))
     }
 

@@ -20,11 +20,8 @@ pub enum Fault {
     Error(ServiceError),
     /// The call is answered with this response and has no effect.
     Answer {
-        /// The HTTP status.
         status: StatusCode,
-        /// The content type.
         content_type: String,
-        /// The body.
         body: Bytes,
     },
     /// The call takes effect, but the connection is closed without an answer.
@@ -48,12 +45,7 @@ pub enum Fault {
     StartTakes(SignedDuration),
     /// The call is answered with status 200 and an Operation whose status is `Failed`, and has no
     /// effect. Operations that change nothing are answered normally.
-    OperationFails {
-        /// The Operation's `errorCode`.
-        code: String,
-        /// The Operation's `errorDetails`.
-        details: String,
-    },
+    OperationFails { code: String, details: String },
 }
 
 impl Fault {

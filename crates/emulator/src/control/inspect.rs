@@ -11,20 +11,20 @@ use crate::service::resource::{Disk, Instance, Resource, Snapshot};
 /// Inspection, at the emulator's time. All lists are in the order of names.
 impl Emulator {
     pub fn instances(&self, region: Region) -> Vec<Instance> {
-        self.state().region(region).instances().cloned().collect()
+        self.state().region(region).all().cloned().collect()
     }
 
     pub fn disks(&self, region: Region) -> Vec<Disk> {
-        self.state().region(region).disks().cloned().collect()
+        self.state().region(region).all().cloned().collect()
     }
 
     /// The manual snapshots of a Region, copies included.
     pub fn snapshots(&self, region: Region) -> Vec<Snapshot> {
-        self.state().region(region).snapshots().cloned().collect()
+        self.state().region(region).all().cloned().collect()
     }
 
     pub fn snapshot(&self, region: Region, name: &str) -> Option<Snapshot> {
-        self.state().snapshot_mut(region, name).ok().cloned()
+        self.state().region(region).get(name).cloned()
     }
 
     /// The automatic snapshots of an instance or disk, oldest first. Empty if there is no such
@@ -56,7 +56,7 @@ impl Emulator {
     /// Switches the recording of calls on or off. It is on at the start. Long simulations switch it
     /// off to save memory.
     pub fn record_calls(&self, on: bool) {
-        self.traffic().records = on;
+        self.traffic().is_unrecorded = !on;
     }
 
     /// The number of calls so far, recorded or not.

@@ -10,11 +10,10 @@ use super::world::{self, World};
 use crate::api::instance::IpAddressType;
 use crate::api::region::Region;
 use crate::api::resource::{ResourceType, SourceKind, Tags};
+use crate::service::auto_snapshots::{AutoSnapshot, AutoSnapshots};
 use crate::service::catalog::{self, Bundle};
-use crate::service::resource::{
-    AttachedDisk, AutoSnapshot, AutoSnapshots, Disk, DiskState, Head, Instance, Origin, Other,
-    Resource, Snapshot,
-};
+use crate::service::origin::{AttachedDisk, Origin};
+use crate::service::resource::{Disk, DiskState, Head, Instance, Other, Resource, Snapshot};
 use crate::service::state::{EditError, Settings, State};
 
 const DEFAULT_SIZE_IN_GB: u32 = 40;
@@ -176,7 +175,7 @@ fn contain_attached_disks(
     let now = state.now;
     let disks = state.region(region).attached_disks(&instance.name);
     let made = &mut state
-        .instance_mut(region, &instance.name)?
+        .get_mut::<Instance>(region, &instance.name)?
         .auto_snapshots
         .by_date;
     for described in instance.auto_snapshots.iter().flatten() {
@@ -199,9 +198,7 @@ pub(super) fn add_instance_snapshot(
     let here = state.region(region);
     let source = name.and_then(|name| here.resources.get(name));
     let (known, size_in_gb) = match source {
-        Some(source @ Resource::Instance(instance)) => {
-            (Origin::of(source), Some(instance.size_in_gb))
-        }
+        Some(source @ Resource::Instance(instance)) => (source.origin(), Some(instance.size_in_gb)),
         _ => (Origin::default(), None),
     };
     let or_known = |given: &Option<String>, known: String| match given {
@@ -224,31 +221,17 @@ pub(super) fn add_instance_snapshot(
         bundle_id,
         is_auto_snapshot: snapshot.is_from_auto_snapshot,
     };
-    let kind = ResourceType::InstanceSnapshot;
-    let tags = snapshot.tags.clone();
-    let head = snapshot_head(
-        state,
-        region,
-        kind,
-        &snapshot.name,
-        tags,
-        snapshot.created_at,
-    );
-    let size_in_gb = snapshot
-        .size_in_gb
-        .or(size_in_gb)
-        .unwrap_or(DEFAULT_SIZE_IN_GB);
-    state.add(
-        region,
-        Snapshot {
-            kind: SourceKind::Instance,
-            state: snapshot.state,
-            is_copy: true,
-            size_in_gb,
-            from,
-            ..head.into()
-        },
-    )
+    let size_in_gb = snapshot.size_in_gb.or(size_in_gb);
+    let new = Snapshot {
+        name: snapshot.name.clone(),
+        tags: snapshot.tags.clone(),
+        kind: SourceKind::Instance,
+        state: snapshot.state,
+        size_in_gb: size_in_gb.unwrap_or(DEFAULT_SIZE_IN_GB),
+        from,
+        ..Snapshot::default()
+    };
+    add_snapshot(state, region, snapshot.created_at, new)
 }
 
 fn attached_disks(disks: &[world::AttachedDisk]) -> Vec<AttachedDisk> {
@@ -269,7 +252,7 @@ pub(super) fn add_disk_snapshot(
     let name = snapshot.from_disk_name.as_deref();
     let source = name.and_then(|name| state.region(region).resources.get(name));
     let known = match source {
-        Some(source @ Resource::Disk(_)) => Origin::of(source),
+        Some(source @ Resource::Disk(_)) => source.origin(),
         _ => Origin::default(),
     };
     let from = Origin {
@@ -278,39 +261,35 @@ pub(super) fn add_disk_snapshot(
         is_auto_snapshot: snapshot.is_from_auto_snapshot,
         ..Origin::default()
     };
-    let kind = ResourceType::DiskSnapshot;
-    let tags = snapshot.tags.clone();
-    let head = snapshot_head(
-        state,
-        region,
-        kind,
-        &snapshot.name,
-        tags,
-        snapshot.created_at,
-    );
-    state.add(
-        region,
-        Snapshot {
-            kind: SourceKind::Disk,
-            state: snapshot.state,
-            is_copy: true,
-            size_in_gb: snapshot.size_in_gb.unwrap_or(DEFAULT_SIZE_IN_GB),
-            from,
-            ..head.into()
-        },
-    )
+    let new = Snapshot {
+        name: snapshot.name.clone(),
+        tags: snapshot.tags.clone(),
+        kind: SourceKind::Disk,
+        state: snapshot.state,
+        size_in_gb: snapshot.size_in_gb.unwrap_or(DEFAULT_SIZE_IN_GB),
+        from,
+        ..Snapshot::default()
+    };
+    add_snapshot(state, region, snapshot.created_at, new)
 }
 
-fn snapshot_head(
+/// Adds a manual snapshot with a head of its own.
+fn add_snapshot(
     state: &mut State,
     region: Region,
-    kind: ResourceType,
-    name: &str,
-    tags: Tags,
     created_at: Option<Timestamp>,
-) -> Head {
-    Head {
+    new: Snapshot,
+) -> Result<(), EditError> {
+    let kind = new.kind.snapshot_type();
+    let head = state.head(region, kind, &new.name, None, new.tags);
+    let snapshot = Snapshot {
         created_at: created_at.unwrap_or(state.now),
-        ..state.head(region, kind, name, None, tags)
-    }
+        kind: new.kind,
+        state: new.state,
+        is_copy: true,
+        size_in_gb: new.size_in_gb,
+        from: new.from,
+        ..head.into()
+    };
+    state.add(region, snapshot)
 }

@@ -4,8 +4,7 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::error::{DOCS, ServiceError};
 use crate::api::id::Id;
@@ -55,41 +54,24 @@ pub(crate) fn parameters(request: &Request<Bytes>) -> Result<Value, ServiceError
     }
 }
 
-/// An error's JSON.
-#[derive(Serialize)]
-struct ErrorMembers<'a> {
-    #[serde(rename = "__type")]
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    docs: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tip: Option<&'a str>,
-}
-
 /// The response with a call's result or error.
 pub(crate) fn response(request_id: Id, answer: Result<Value, ServiceError>) -> Response<Bytes> {
     match answer {
         Ok(json) => raw(request_id, StatusCode::OK, MEDIA_TYPE, text(&json)),
         Err(error) => {
-            let error_members = ErrorMembers {
-                name: &error.code,
-                code: error.reason.as_deref(),
-                message: &error.message,
-                docs: error.reason.as_ref().map(|_| DOCS),
-                tip: error.tip.as_deref(),
-            };
-            raw(request_id, error.status, MEDIA_TYPE, text(&error_members))
+            let mut members = json!({ "__type": error.code, "message": error.message });
+            if let Some(reason) = error.reason {
+                members["code"] = json!(reason);
+                members["docs"] = json!(DOCS);
+                members["tip"] = json!(error.tip);
+            }
+            raw(request_id, error.status, MEDIA_TYPE, text(&members))
         }
     }
 }
 
-fn text(json: &impl Serialize) -> Bytes {
-    serde_json::to_vec(json)
-        .expect("answers serialize to JSON")
-        .into()
+fn text(json: &Value) -> Bytes {
+    json.to_string().into()
 }
 
 /// A response with any body. A content type that is not a valid header value is left out.

@@ -4,13 +4,14 @@
 
 use serde::Deserialize;
 
+use super::auto_snapshots::AutoSnapshots;
 use super::context::{Answer, Context, Target};
-use super::resource::AutoSnapshots;
 use crate::api::error::ServiceError;
+use crate::api::parameters;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AddOnRequest<'a> {
+struct AddOnRequest<'a> {
     add_on_type: Option<&'a str>,
     #[serde(borrow)]
     auto_snapshot_add_on_request: Option<TimeOfDay<'a>>,
@@ -22,19 +23,10 @@ struct TimeOfDay<'a> {
     snapshot_time_of_day: Option<&'a str>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Parameters<'a> {
-    #[serde(borrow)]
-    add_on_request: Option<AddOnRequest<'a>>,
-    add_on_type: Option<&'a str>,
-}
-
 pub(super) fn enable_add_on(context: &mut Context<'_>) -> Answer {
-    let parameters: Parameters<'_> = context.parameters()?;
-    let Some(request) = parameters.add_on_request else {
-        return Err(ServiceError::invalid_input("addOnRequest is required."));
-    };
+    let request = parameters::optional::<AddOnRequest<'_>>(context.body, "addOnRequest")?;
+    let request =
+        request.ok_or_else(|| ServiceError::invalid_input("addOnRequest is required."))?;
     let time_of_day = request.time_of_day()?;
     change(context, |auto_snapshots| {
         auto_snapshots.enabled = true;
@@ -44,15 +36,13 @@ pub(super) fn enable_add_on(context: &mut Context<'_>) -> Answer {
 
 /// Keeps the automatic snapshots.
 pub(super) fn disable_add_on(context: &mut Context<'_>) -> Answer {
-    let parameters: Parameters<'_> = context.parameters()?;
-    check_type(parameters.add_on_type)?;
+    check_type(Some(context.name("addOnType")?))?;
     change(context, |auto_snapshots| auto_snapshots.enabled = false)
 }
 
 /// The add-ons of a new instance or disk.
-pub(super) fn of_new(
-    requests: Option<Vec<AddOnRequest<'_>>>,
-) -> Result<AutoSnapshots, ServiceError> {
+pub(super) fn of_new(context: &Context<'_>) -> Result<AutoSnapshots, ServiceError> {
+    let requests: Option<Vec<AddOnRequest<'_>>> = parameters::optional(context.body, "addOns")?;
     let mut auto_snapshots = AutoSnapshots::default();
     for request in requests.unwrap_or_default() {
         auto_snapshots.time_of_day = request.time_of_day()?;

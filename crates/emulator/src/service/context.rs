@@ -13,7 +13,7 @@ use super::resource::Resource;
 use super::state::State;
 use crate::api::error::ServiceError;
 use crate::api::operation::Operation;
-use crate::api::parameters;
+use crate::api::parameters::{self, required};
 use crate::api::region::Region;
 use crate::api::resource::{ResourceType, SourceKind};
 
@@ -38,14 +38,6 @@ pub(crate) struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    pub(crate) fn of(resource: &'a Resource) -> Self {
-        Self {
-            name: resource.name(),
-            resource_type: resource.resource_type(),
-            zone: resource.zone().to_owned(),
-        }
-    }
-
     /// An existing resource, named by the request.
     pub(crate) fn named(name: &'a str, resource: &Resource) -> Self {
         Self {
@@ -69,9 +61,15 @@ impl<'a> Context<'a> {
         parameters::read(self.body)
     }
 
-    /// The required parameter that names a resource.
+    /// A required text, such as the name of a resource.
     pub(crate) fn name(&self, parameter: &str) -> Result<&'a str, ServiceError> {
-        parameters::name(self.body, parameter)
+        required(parameter, parameters::optional(self.body, parameter)?)
+    }
+
+    /// A truth value, `false` where it is not given.
+    pub(crate) fn flag(&self, parameter: &str) -> Result<bool, ServiceError> {
+        let value = parameters::optional(self.body, parameter)?;
+        Ok(value.unwrap_or_default())
     }
 
     pub(crate) fn here(&self) -> &RegionState {

@@ -5,10 +5,12 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::auto_snapshots::AutoSnapshot;
 use super::context::{Answer, Context, Target};
 use super::ledger::OperationError;
 use super::open::{CopyArnRegion, CopyCreatedAt};
-use super::resource::{AutoSnapshot, Origin, Resource, Snapshot};
+use super::origin::Origin;
+use super::resource::{Resource, Snapshot};
 use super::state::{Change, State};
 use crate::api::error::ServiceError;
 use crate::api::parameters::{self, required};
@@ -149,24 +151,23 @@ impl<'a> CopyRequest<'a> {
     }
 
     fn find_source(&self, state: &State) -> Result<Source, ServiceError> {
-        let resources = &state.region(self.region).resources;
-        let found = resources.get(self.source.name());
-        match (&self.source, found) {
-            (CopySource::Manual(name), found) => match found {
-                Some(Resource::Snapshot(snapshot)) => manual(snapshot),
-                _ => Err(ServiceError::not_found("snapshot", name)),
-            },
-            (CopySource::Automatic(name, date), found) => {
-                let source = found.and_then(|found| Some((found, found.auto_snapshots()?)));
-                let (found, auto_snapshots) =
-                    source.ok_or_else(|| ServiceError::not_found("Instance or Disk", name))?;
-                let snapshot = auto_snapshots.restorable(*date).ok_or_else(|| {
-                    let of = date.map_or(String::new(), |date| format!(" of {date}"));
-                    ServiceError::not_found("automatic snapshot", &format!("{name}{of}"))
-                })?;
-                automatic(found, snapshot)
+        let here = state.region(self.region);
+        let (name, date) = match self.source {
+            CopySource::Manual(name) => {
+                let found = here.get::<Snapshot>(name);
+                return manual(found.ok_or_else(|| ServiceError::not_found("snapshot", name))?);
             }
-        }
+            CopySource::Automatic(name, date) => (name, date),
+        };
+        let found = here.resources.get(name);
+        let source = found.and_then(|found| Some((found, found.auto_snapshots()?)));
+        let (found, auto_snapshots) =
+            source.ok_or_else(|| ServiceError::not_found("Instance or Disk", name))?;
+        let snapshot = auto_snapshots.restorable(date).ok_or_else(|| {
+            let of = date.map_or(String::new(), |date| format!(" of {date}"));
+            ServiceError::not_found("automatic snapshot", &format!("{name}{of}"))
+        })?;
+        automatic(found, snapshot)
     }
 }
 
@@ -200,7 +201,7 @@ fn automatic(source: &Resource, snapshot: &AutoSnapshot) -> Result<Source, Servi
         from: Origin {
             attached_disks: snapshot.attached_disks.clone(),
             is_auto_snapshot: true,
-            ..Origin::of(source)
+            ..source.origin()
         },
     })
 }

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::auto_snapshots::AutoSnapshots;
 use super::catalog::{self, Bundle};
 use super::context::{Answer, Context, Target};
-use super::resource::{AutoSnapshots, Disk, DiskState, Instance, Other, Resource, Snapshot};
+use super::resource::{Disk, DiskState, Instance, Other, Resource, Snapshot};
 use super::state::Change;
 use crate::api::error::ServiceError;
 use crate::api::instance::{InstanceState, IpAddressType};
@@ -111,7 +112,7 @@ impl Creation {
 
     fn add(&self, context: &mut Context<'_>, new: Resource) -> Result<Value, ServiceError> {
         let name = new.name().to_owned();
-        let operation = context.record(Target::of(&new), None, self.ready_at);
+        let operation = context.record(Target::named(&name, &new), None, self.ready_at);
         if context.has_effect() {
             context.add(new)?;
             let region = context.region;
@@ -159,7 +160,7 @@ pub(super) fn find_bundle(
 }
 
 pub(super) fn check_quota(context: &Context<'_>, more: usize) -> Result<(), ServiceError> {
-    let instances = context.here().instances().count();
+    let instances = context.here().all::<Instance>().count();
     match context.here().instance_quota {
         Some(quota) if instances + more > quota => Err(ServiceError::invalid_input(format!(
             "Sorry, you've reached your maximum limit of Lightsail Instances : {quota}. \

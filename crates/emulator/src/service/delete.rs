@@ -1,6 +1,5 @@
 //! The operations that delete.
 
-use serde::Deserialize;
 use serde_json::json;
 
 use super::context::{Answer, Context, Target};
@@ -63,26 +62,19 @@ fn remove(context: &mut Context<'_>, resource_type: ResourceType, name: &str) ->
     })
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Parameters {
-    force_delete_add_ons: Option<bool>,
-}
-
 /// [DeleteInstance](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_DeleteInstance.html) and
 /// [DeleteDisk](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_DeleteDisk.html)
 /// succeed at once, but the resource remains for a while. The disks of an instance are detached.
 pub(super) fn delete_source(context: &mut Context<'_>, kind: SourceKind) -> Answer {
     let resource_type = kind.resource_type();
     let name = context.name(&resource_type.parameter())?;
-    let parameters: Parameters = context.parameters()?;
     let found = context.find(resource_type, name)?;
     check(found)?;
     let has_add_ons = found.auto_snapshots().is_some_and(|auto| auto.enabled);
     let is_blocked = has_add_ons
         && kind == SourceKind::Instance
         && context.state.settings.open.add_ons_block_deletion
-        && parameters.force_delete_add_ons != Some(true);
+        && !context.flag("forceDeleteAddOns")?;
     if is_blocked {
         return Err(ServiceError::operation_failure(format!(
             "The instance has add-ons, which forceDeleteAddOns deletes with it: {name}"
@@ -121,12 +113,14 @@ fn check(found: &Resource) -> Result<(), ServiceError> {
     let name = found.name();
     let refused = |message| Err(ServiceError::operation_failure(message));
     match found {
-        Resource::Instance(instance) if instance.state == InstanceState::ShuttingDown => {
-            refused(format!("The resource is being deleted: {name}"))
-        }
-        Resource::Disk(disk) if disk.state == DiskState::Deleting => {
-            refused(format!("The resource is being deleted: {name}"))
-        }
+        Resource::Instance(Instance {
+            state: InstanceState::ShuttingDown,
+            ..
+        })
+        | Resource::Disk(Disk {
+            state: DiskState::Deleting,
+            ..
+        }) => refused(format!("The resource is being deleted: {name}")),
         Resource::Disk(disk) if disk.attached_to.is_some() => {
             refused(format!("The disk is attached: {name}"))
         }

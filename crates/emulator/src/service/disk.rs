@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::add_on::{self, AddOnRequest};
+use super::add_on;
 use super::context::{Answer, Context, Target};
 use super::create::{Creation, New, find_snapshot};
 use super::resource::{Disk, DiskState, Resource};
-use super::tags::{self, Tag};
+use super::tags;
 use crate::api::error::ServiceError;
 use crate::api::parameters::required;
 use crate::api::resource::{ResourceType, SourceKind};
@@ -19,10 +19,6 @@ struct Parameters<'a> {
     disk_snapshot_name: Option<&'a str>,
     availability_zone: Option<&'a str>,
     size_in_gb: Option<u32>,
-    #[serde(borrow)]
-    tags: Option<Vec<Tag<'a>>>,
-    #[serde(borrow)]
-    add_ons: Option<Vec<AddOnRequest<'a>>>,
 }
 
 impl<'a> Parameters<'a> {
@@ -67,8 +63,8 @@ fn create(
         )));
     }
     let new = New {
-        tags: tags::of_new(context, ResourceType::Disk, parameters.tags)?,
-        auto_snapshots: add_on::of_new(parameters.add_ons)?,
+        tags: tags::of_new(context, ResourceType::Disk)?,
+        auto_snapshots: add_on::of_new(context)?,
         made_from: made_from.map(str::to_owned),
     };
     context.check_new_name(name)?;
@@ -76,18 +72,11 @@ fn create(
     Ok(json!({ "operations": [operation] }))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Attachment<'a> {
-    disk_path: Option<&'a str>,
-}
-
 /// [AttachDisk](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_AttachDisk.html).
 pub(super) fn attach_disk(context: &mut Context<'_>) -> Answer {
-    let parameters: Attachment<'_> = context.parameters()?;
     let disk_name = context.name("diskName")?;
     let instance_name = context.name("instanceName")?;
-    let path = required("diskPath", parameters.disk_path)?;
+    let path = context.name("diskPath")?;
     let disk = context.find(ResourceType::Disk, disk_name)?;
     let instance = context.find(ResourceType::Instance, instance_name)?;
     let refused = |message: String| Err(ServiceError::operation_failure(message));
@@ -112,9 +101,8 @@ pub(super) fn attach_disk(context: &mut Context<'_>) -> Answer {
         Target::named(disk_name, disk),
         Target::named(instance_name, instance),
     );
-    let has_effect = context.has_effect();
-    if let Some(Resource::Disk(disk)) = context.here_mut().resources.get_mut(disk_name)
-        && has_effect
+    if context.has_effect()
+        && let Ok(disk) = context.state.get_mut::<Disk>(context.region, disk_name)
     {
         disk.attached_to = Some(instance_name.to_owned());
         disk.path = Some(path.to_owned());

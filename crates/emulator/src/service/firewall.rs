@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::context::{Answer, Context, Target};
 use super::read;
-use super::resource::Resource;
+use super::resource::Instance;
 use crate::api::error::ServiceError;
 use crate::api::instance::{InstanceState, Port, Protocol};
 use crate::api::resource::ResourceType;
@@ -30,27 +30,18 @@ pub(super) fn put_instance_public_ports(context: &mut Context<'_>) -> Answer {
         return Err(ServiceError::invalid_input("portInfos is required."));
     };
     ports.iter().try_for_each(check)?;
-    let found = context.find(ResourceType::Instance, name)?;
     let state = read::named_instance(context)?.state;
     if matches!(state, InstanceState::Pending | InstanceState::ShuttingDown) {
-        return Err(ServiceError::refused(
-            "OperationFailureException",
-            format!("The instance is in state {}: {name}", state.as_str()),
-        ));
+        return Err(ServiceError::operation_failure(format!(
+            "The instance is starting or being deleted: {name}"
+        )));
     }
-    let zone = found.zone().to_owned();
-    let has_effect = context.has_effect();
-    if let Some(Resource::Instance(instance)) = context.here_mut().resources.get_mut(name)
-        && has_effect
+    let target = Target::named(name, context.find(ResourceType::Instance, name)?);
+    if context.has_effect()
+        && let Ok(instance) = context.state.get_mut::<Instance>(context.region, name)
     {
         instance.ports = ports;
     }
-    let resource_type = ResourceType::Instance;
-    let target = Target {
-        name,
-        resource_type,
-        zone,
-    };
     let operation = context.record(target, None, context.state.now);
     Ok(json!({ "operation": operation }))
 }

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::add_on::{self, AddOnRequest};
+use super::add_on;
 use super::context::{Answer, Context};
 use super::create::{Creation, Hardware, New, check_quota, find_bundle, find_snapshot};
-use super::resource::{AttachedDisk, Snapshot};
-use super::tags::{self, Tag};
+use super::origin::AttachedDisk;
+use super::resource::Snapshot;
+use super::tags;
 use crate::api::error::ServiceError;
 use crate::api::instance::IpAddressType;
 use crate::api::parameters::required;
@@ -29,10 +30,6 @@ struct Parameters<'a> {
     blueprint_id: Option<&'a str>,
     bundle_id: Option<&'a str>,
     ip_address_type: Option<IpAddressType>,
-    #[serde(borrow)]
-    tags: Option<Vec<Tag<'a>>>,
-    #[serde(borrow)]
-    add_ons: Option<Vec<AddOnRequest<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -69,8 +66,8 @@ impl<'a> Parameters<'a> {
     /// What each instance gets from the request.
     fn of_each(self, context: &Context<'_>, made_from: Option<&str>) -> Result<New, ServiceError> {
         Ok(New {
-            tags: tags::of_new(context, ResourceType::Instance, self.tags)?,
-            auto_snapshots: add_on::of_new(self.add_ons)?,
+            tags: tags::of_new(context, ResourceType::Instance)?,
+            auto_snapshots: add_on::of_new(context)?,
             made_from: made_from.map(str::to_owned),
         })
     }

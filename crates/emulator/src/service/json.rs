@@ -4,49 +4,43 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
+use super::auto_snapshots::{AutoSnapshot, AutoSnapshots};
 use super::catalog::{self, Bundle};
 use super::ledger::Record;
-use super::region::RegionState;
-use super::resource::{
-    AttachedDisk, AutoSnapshot, AutoSnapshots, Disk, DiskState, Instance, Resource, Snapshot,
-    of_any,
-};
+use super::origin::AttachedDisk;
+use super::region::Attachments;
+use super::resource::{Disk, DiskState, Instance, Resource, Snapshot, of_any};
 use crate::api::instance::{InstanceState, IpAddressType, Port};
 use crate::api::region::Region;
 use crate::api::resource::{SnapshotState, SourceKind, Tags};
-
-/// The IPv6 address of every instance that has one.
-const IPV6_ADDRESS: &str = "2001:db8::10";
 
 /// A resource: what all have, and what its type has. Members without a value are left out.
 pub(super) fn resource(
     resource: &Resource,
     region: Region,
-    here: &RegionState,
+    attachments: &Attachments<'_>,
     now: Timestamp,
 ) -> Value {
-    let mut all = of_any!(resource, found => object(json!({
-        "name": found.name,
-        "arn": found.arn,
-        "supportCode": found.support_code,
-        "createdAt": time(found.created_at),
-        "location": location(&found.availability_zone, region),
-        "resourceType": resource.resource_type(),
-        "tags": tags(&found.tags),
-    })));
-    all.extend(object(match resource {
+    let mut all = object(match resource {
         Resource::Instance(found) => {
-            let attached = here.resources.values().filter(|disk| {
-                matches!(disk, Resource::Disk(disk)
-                    if disk.attached_to.as_deref() == Some(&*found.name))
-            });
-            let attached = attached.map(|disk| self::resource(disk, region, here, now));
-            instance(found, attached.collect())
+            let disks = attachments.get(&*found.name).into_iter().flatten();
+            let disks = disks.map(|disk| self::resource(disk, region, attachments, now));
+            instance(found, disks.collect())
         }
         Resource::Disk(found) => disk(found),
         Resource::Snapshot(found) => snapshot(found, now),
         Resource::Other(_) => json!({}),
-    }));
+    });
+    let head = of_any!(resource, found => [
+        ("name", json!(found.name)),
+        ("arn", json!(found.arn)),
+        ("supportCode", json!(found.support_code)),
+        ("createdAt", time(found.created_at)),
+        ("location", location(&found.availability_zone, region)),
+        ("resourceType", json!(resource.resource_type())),
+        ("tags", tags(&found.tags)),
+    ]);
+    all.extend(head.map(|(name, value)| (name.to_owned(), value)));
     Value::Object(all)
 }
 
@@ -79,6 +73,10 @@ pub(crate) fn tags(tags: &Tags) -> Value {
 fn instance(instance: &Instance, attached_disks: Vec<Value>) -> Value {
     let is_running = instance.state == InstanceState::Running;
     let addresses = instance.ip_address_type;
+    let ipv6_addresses = match addresses {
+        IpAddressType::Ipv4 => vec![],
+        IpAddressType::Dualstack | IpAddressType::Ipv6 => vec!["2001:db8::10"],
+    };
     let bundle = Bundle::parse(&instance.bundle_id);
     let ports = instance.ports.iter().map(|port| {
         let mut members = object(port_state(port));
@@ -100,16 +98,16 @@ fn instance(instance: &Instance, attached_disks: Vec<Value>) -> Value {
         "privateIpAddress": "192.0.2.10",
         "publicIpAddress": (is_running && addresses != IpAddressType::Ipv6)
             .then_some(&instance.public_ip_address),
-        "ipv6Addresses": if addresses == IpAddressType::Ipv4 { json!([]) } else { json!([IPV6_ADDRESS]) },
+        "ipv6Addresses": ipv6_addresses,
         "ipAddressType": addresses,
         "hardware": {
             "cpuCount": bundle.map(|bundle| bundle.cpu_count()),
             "disks": std::iter::once(system_disk(instance)).chain(attached_disks).collect::<Vec<_>>(),
-            "ramSizeInGb": bundle.map(|bundle| bundle.ram_in_gb()),
+            "ramSizeInGb": bundle.map(|bundle| bundle.size.ram_in_gb),
         },
         "networking": {
             "monthlyTransfer": {
-                "gbPerMonthAllocated": bundle.map(|bundle| bundle.transfer_in_gb()),
+                "gbPerMonthAllocated": bundle.map(|bundle| bundle.size.transfer_in_gb),
             },
             "ports": ports.collect::<Vec<_>>(),
         },
@@ -241,15 +239,10 @@ pub(super) fn auto_snapshot(date: Date, snapshot: &AutoSnapshot) -> Value {
 pub(super) fn operation(record: &Record, region: Region, now: Timestamp) -> Value {
     let is_terminal = now >= record.ends_at;
     let error = record.error.as_ref().filter(|_| is_terminal);
-    let status = match (is_terminal, error) {
-        (false, _) => "Started",
-        (true, None) => "Succeeded",
-        (true, Some(_)) => "Failed",
-    };
-    let changed_at = if is_terminal {
-        record.ends_at
-    } else {
-        record.created_at
+    let (status, changed_at) = match (is_terminal, error) {
+        (false, _) => ("Started", record.created_at),
+        (true, None) => ("Succeeded", record.ends_at),
+        (true, Some(_)) => ("Failed", record.ends_at),
     };
     Value::Object(object(json!({
         "id": record.id.to_string(),
@@ -273,32 +266,33 @@ pub(super) fn bundle(bundle: &Bundle, is_active: bool) -> Value {
         "cpuCount": bundle.cpu_count(),
         "diskSizeInGb": bundle.disk_in_gb(),
         "bundleId": bundle.id(),
-        "instanceType": bundle.instance_type(),
+        "instanceType": bundle.size.id,
         "isActive": is_active,
-        "name": bundle.name(),
-        "power": bundle.power(),
-        "ramSizeInGb": bundle.ram_in_gb(),
-        "transferPerMonthInGb": bundle.transfer_in_gb(),
+        "name": bundle.size.name,
+        "power": bundle.size.power,
+        "ramSizeInGb": bundle.size.ram_in_gb,
+        "transferPerMonthInGb": bundle.size.transfer_in_gb,
         "supportedPlatforms": [if bundle.is_windows { "WINDOWS" } else { "LINUX_UNIX" }],
         "supportedAppCategories": [],
         "publicIpv4AddressCount": u8::from(!bundle.is_ipv6_only),
     })
 }
 
-/// A Region, with the Availability Zones that were asked for.
-pub(super) fn region(region: Region, letters: &str, zones: bool, database_zones: bool) -> Value {
-    let all_if = |asked: bool| {
-        let letters = if asked { letters } else { "" }.chars();
+/// A Region, with the Availability Zones of these letters.
+pub(super) fn region(region: Region, zones: &str, database_zones: &str) -> Value {
+    let list = |letters: &str| -> Value {
+        let zone = |letter| format!("{region}{letter}");
         letters
-            .map(|letter| json!({ "zoneName": format!("{region}{letter}"), "state": "available" }))
-            .collect::<Vec<_>>()
+            .chars()
+            .map(|letter| json!({ "zoneName": zone(letter), "state": "available" }))
+            .collect()
     };
     json!({
         "continentCode": region.continent_code(),
         "description": format!("This region is recommended to serve users near {}", region.display_name()),
         "displayName": region.display_name(),
         "name": region,
-        "availabilityZones": all_if(zones),
-        "relationalDatabaseAvailabilityZones": all_if(database_zones),
+        "availabilityZones": list(zones),
+        "relationalDatabaseAvailabilityZones": list(database_zones),
     })
 }

@@ -7,6 +7,7 @@
 //! `dispatch` calls one function per operation, which gets a `Context`. `json` turns resources and
 //! operations into the API's members.
 
+pub(crate) mod auto_snapshots;
 pub(crate) mod catalog;
 pub(crate) mod context;
 pub(crate) mod dispatch;
@@ -14,6 +15,7 @@ pub(crate) mod fault;
 pub(crate) mod json;
 pub(crate) mod ledger;
 pub(crate) mod open;
+pub(crate) mod origin;
 pub(crate) mod region;
 pub(crate) mod resource;
 pub(crate) mod state;

@@ -144,3 +144,16 @@ pub enum RegionAccess {
     /// Nobody answers: the connection is closed.
     NoEndpoint,
 }
+
+impl RegionAccess {
+    pub(crate) fn error(self) -> Option<ServiceError> {
+        match self {
+            Self::Enabled | Self::NoEndpoint => None,
+            Self::NotEnabled => Some(ServiceError::unrecognized_client()),
+            Self::SettingUp => Some(ServiceError::refused(
+                "RegionSetupInProgressException",
+                "The setup of the Region is in progress. Please try again later.",
+            )),
+        }
+    }
+}

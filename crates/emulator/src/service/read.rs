@@ -2,7 +2,6 @@
 
 use std::ops::Bound;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::catalog::Bundle;
@@ -23,7 +22,8 @@ pub(super) fn get(context: &mut Context<'_>, resource_type: ResourceType) -> Ans
         return Err(ServiceError::not_found(resource_type.as_str(), name));
     }
     let found = context.find(resource_type, name)?;
-    let json = json::resource(found, context.region, context.here(), context.state.now);
+    let attachments = context.here().attachments(resource_type);
+    let json = json::resource(found, context.region, &attachments, context.state.now);
     Ok(json!({ (resource_type.member()): json }))
 }
 
@@ -44,8 +44,9 @@ fn is_hidden(context: &mut Context<'_>, name: &str) -> bool {
 
 /// `GetInstances` and its like, in the order of names: `{"instances": […], "nextPageToken": "…"}`.
 pub(super) fn list(context: &Context<'_>, resource_type: ResourceType) -> Answer {
+    let here = context.here();
+    let attachments = here.attachments(resource_type);
     page(context, &format!("{}s", resource_type.member()), |after| {
-        let here = context.here();
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         here.resources
             .range::<str, _>((start, Bound::Unbounded))
@@ -54,7 +55,7 @@ pub(super) fn list(context: &Context<'_>, resource_type: ResourceType) -> Answer
                 !matches!(found, Resource::Snapshot(copy) if copy.visible_at > context.state.now)
             })
             .map(|(name, found)| {
-                let json = json::resource(found, context.region, here, context.state.now);
+                let json = json::resource(found, context.region, &attachments, context.state.now);
                 (name.clone(), json)
             })
     })
@@ -97,13 +98,7 @@ fn from<I: Iterator<Item = (String, Value)>>(
 /// [GetBundles](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetBundles.html):
 /// the bundles that the Region offers. `includeInactive` adds the others.
 pub(super) fn get_bundles(context: &Context<'_>) -> Answer {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Parameters {
-        include_inactive: Option<bool>,
-    }
-    let parameters: Parameters = context.parameters()?;
-    let all = parameters.include_inactive == Some(true);
+    let all = context.flag("includeInactive")?;
     page(context, "bundles", |after| {
         let bundles = Bundle::all_in(context.region)
             .map(|bundle| (bundle, context.offers(&bundle)))
@@ -116,20 +111,16 @@ pub(super) fn get_bundles(context: &Context<'_>) -> Answer {
 /// [GetRegions](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetRegions.html).
 /// The answer is the same in every Region.
 pub(super) fn get_regions(context: &Context<'_>) -> Answer {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Parameters {
-        include_availability_zones: Option<bool>,
-        include_relational_database_availability_zones: Option<bool>,
-    }
-    let parameters: Parameters = context.parameters()?;
-    let zones = parameters.include_availability_zones == Some(true);
-    let database_zones = parameters.include_relational_database_availability_zones == Some(true);
+    let zones = context.flag("includeAvailabilityZones")?;
+    let database_zones = context.flag("includeRelationalDatabaseAvailabilityZones")?;
     let regions = Region::ALL.iter();
     let regions = regions.map(|&region| (region, context.state.region(region)));
+    let regions = regions.filter(|(_, here)| here.access != RegionAccess::NoEndpoint);
     let regions: Vec<_> = regions
-        .filter(|(_, here)| here.access != RegionAccess::NoEndpoint)
-        .map(|(region, here)| json::region(region, &here.zones, zones, database_zones))
+        .map(|(region, here)| {
+            let letters = |asked: bool| if asked { &*here.zones } else { "" };
+            json::region(region, letters(zones), letters(database_zones))
+        })
         .collect();
     Ok(json!({ "regions": regions }))
 }
@@ -137,10 +128,8 @@ pub(super) fn get_regions(context: &Context<'_>) -> Answer {
 /// The instance that the request names.
 pub(super) fn named_instance<'c>(context: &'c Context<'_>) -> Result<&'c Instance, ServiceError> {
     let name = context.name("instanceName")?;
-    match context.find(ResourceType::Instance, name)? {
-        Resource::Instance(instance) => Ok(instance),
-        _ => Err(ServiceError::not_found("Instance", name)),
-    }
+    let found = context.here().get(name);
+    found.ok_or_else(|| ServiceError::not_found("Instance", name))
 }
 
 /// [GetInstanceState](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetInstanceState.html).

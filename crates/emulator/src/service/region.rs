@@ -7,9 +7,13 @@ use jiff::Timestamp;
 use super::fault::CopyBehavior;
 use super::ledger::Ledger;
 use super::open::RegionAccess;
-use super::resource::{AttachedDisk, Disk, Instance, Resource, Snapshot};
+use super::origin::AttachedDisk;
+use super::resource::{Disk, Noun, Resource, Snapshot};
 use crate::api::region::Region;
-use crate::api::resource::SnapshotState;
+use crate::api::resource::{ResourceType, SnapshotState};
+
+/// The disks that are attached to each instance, by its name.
+pub(crate) type Attachments<'a> = BTreeMap<&'a str, Vec<&'a Resource>>;
 
 /// One Region. A name belongs to one resource, whatever its type.
 #[derive(Debug)]
@@ -66,35 +70,35 @@ impl RegionState {
         }
     }
 
-    pub(crate) fn instances(&self) -> impl Iterator<Item = &Instance> {
-        self.resources.values().filter_map(|found| match found {
-            Resource::Instance(instance) => Some(instance),
-            _ => None,
-        })
+    pub(crate) fn all<T: Noun + 'static>(&self) -> impl Iterator<Item = &T> {
+        self.resources.values().filter_map(T::of)
     }
 
-    pub(crate) fn disks(&self) -> impl Iterator<Item = &Disk> {
-        self.resources.values().filter_map(|found| match found {
-            Resource::Disk(disk) => Some(disk),
-            _ => None,
-        })
+    pub(crate) fn get<T: Noun>(&self, name: &str) -> Option<&T> {
+        self.resources.get(name).and_then(T::of)
     }
 
-    pub(crate) fn snapshots(&self) -> impl Iterator<Item = &Snapshot> {
-        self.resources.values().filter_map(|found| match found {
-            Resource::Snapshot(snapshot) => Some(snapshot),
-            _ => None,
-        })
-    }
-
-    pub(crate) fn disks_attached_to(&self, instance: &str) -> impl Iterator<Item = &Disk> {
-        self.disks()
-            .filter(move |disk| disk.attached_to.as_deref() == Some(instance))
+    /// The attached disks, if resources of this type show them.
+    pub(crate) fn attachments(&self, shown_by: ResourceType) -> Attachments<'_> {
+        let mut attachments = Attachments::new();
+        if shown_by == ResourceType::Instance {
+            for resource in self.resources.values() {
+                if let Resource::Disk(Disk {
+                    attached_to: Some(instance),
+                    ..
+                }) = resource
+                {
+                    attachments.entry(&**instance).or_default().push(resource);
+                }
+            }
+        }
+        attachments
     }
 
     /// The disks that a snapshot of an instance made now contains.
     pub(crate) fn attached_disks(&self, instance: &str) -> Vec<AttachedDisk> {
-        self.disks_attached_to(instance)
+        self.all::<Disk>()
+            .filter(|disk| disk.attached_to.as_deref() == Some(instance))
             .map(|disk| AttachedDisk {
                 name: disk.name.clone(),
                 path: disk.path.clone().unwrap_or_default(),
@@ -105,7 +109,7 @@ impl RegionState {
 
     /// How many copies are pending.
     pub(crate) fn in_progress(&self) -> usize {
-        self.snapshots()
+        self.all::<Snapshot>()
             .filter(|snapshot| snapshot.is_copy && snapshot.state == SnapshotState::Pending)
             .count()
     }

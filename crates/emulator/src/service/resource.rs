@@ -1,21 +1,13 @@
 //! The resources of a Region: what the operations work on, and what tests see.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::Offset;
 
+use super::auto_snapshots::AutoSnapshots;
 use super::catalog;
+use super::origin::Origin;
 use crate::api::instance::{InstanceState, IpAddressType, Port};
 use crate::api::region::Region;
-use crate::api::resource::{AutoSnapshotStatus, ResourceType, SnapshotState, SourceKind, Tags};
-
-/// How many automatic snapshots Lightsail keeps of one instance or disk.
-const AUTO_SNAPSHOTS_KEPT: usize = 7;
-
-/// The hour, UTC, at which automatic snapshots are made.
-const AUTO_SNAPSHOT_HOUR: i8 = 6;
+use crate::api::resource::{ResourceType, SnapshotState, SourceKind, Tags};
 
 /// What every resource has, of a new one.
 #[derive(Debug)]
@@ -115,46 +107,6 @@ pub enum DiskState {
     Deleting,
 }
 
-/// Where a manual snapshot comes from. A copy has the origin of what was copied.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Origin {
-    /// The name of the instance or disk.
-    pub name: Option<String>,
-    pub arn: Option<String>,
-    /// Empty for a disk.
-    pub blueprint_id: String,
-    /// Empty for a disk.
-    pub bundle_id: String,
-    /// The attached disks that the snapshot contains.
-    pub attached_disks: Vec<AttachedDisk>,
-    pub is_auto_snapshot: bool,
-}
-
-/// A disk in a snapshot of the instance that it was attached to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AttachedDisk {
-    pub name: String,
-    pub path: String,
-    pub size_in_gb: u32,
-}
-
-/// The AutoSnapshot add-on, and what it made. Disabling it keeps the existing snapshots.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct AutoSnapshots {
-    pub enabled: bool,
-    /// `snapshotTimeOfDay`, if it is not 06:00.
-    pub time_of_day: Option<String>,
-    pub by_date: BTreeMap<Date, AutoSnapshot>,
-}
-
-/// An automatic snapshot. Its date is its name.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AutoSnapshot {
-    pub created_at: Timestamp,
-    pub status: AutoSnapshotStatus,
-    pub attached_disks: Vec<AttachedDisk>,
-}
-
 /// A resource of any type.
 #[derive(Debug)]
 pub(crate) enum Resource {
@@ -162,6 +114,12 @@ pub(crate) enum Resource {
     Disk(Disk),
     Snapshot(Snapshot),
     Other(Other),
+}
+
+/// What resources of several types can be asked for by.
+pub(crate) trait Noun: Sized {
+    fn of(resource: &Resource) -> Option<&Self>;
+    fn of_mut(resource: &mut Resource) -> Option<&mut Self>;
 }
 
 macro_rules! nouns {
@@ -183,6 +141,22 @@ macro_rules! nouns {
         impl From<$noun> for Resource {
             fn from(noun: $noun) -> Self {
                 Self::$noun(noun)
+            }
+        }
+
+        impl Noun for $noun {
+            fn of(resource: &Resource) -> Option<&Self> {
+                match resource {
+                    Resource::$noun(noun) => Some(noun),
+                    _ => None,
+                }
+            }
+
+            fn of_mut(resource: &mut Resource) -> Option<&mut Self> {
+                match resource {
+                    Resource::$noun(noun) => Some(noun),
+                    _ => None,
+                }
             }
         }
     )* };
@@ -261,6 +235,21 @@ impl Resource {
             if found.is_copy && found.state == SnapshotState::Pending)
     }
 
+    /// The origin of a snapshot of this instance or disk.
+    pub(crate) fn origin(&self) -> Origin {
+        let (blueprint_id, bundle_id) = match self {
+            Self::Instance(instance) => (&*instance.blueprint_id, &*instance.bundle_id),
+            _ => ("", ""),
+        };
+        Origin {
+            name: Some(self.name().to_owned()),
+            arn: Some(self.arn().to_owned()),
+            blueprint_id: blueprint_id.to_owned(),
+            bundle_id: bundle_id.to_owned(),
+            ..Origin::default()
+        }
+    }
+
     /// Whether this is a Windows instance, of which Lightsail makes no automatic snapshots.
     pub(crate) fn is_windows(&self) -> bool {
         matches!(self, Self::Instance(instance) if catalog::is_windows(&instance.blueprint_id))
@@ -284,85 +273,6 @@ impl Snapshot {
                 (done / all * 100.0) as u8
             }
             _ => 0,
-        }
-    }
-}
-
-impl Origin {
-    /// The origin of a snapshot of this instance or disk.
-    pub(crate) fn of(source: &Resource) -> Self {
-        let (blueprint_id, bundle_id) = match source {
-            Resource::Instance(instance) => (&*instance.blueprint_id, &*instance.bundle_id),
-            _ => ("", ""),
-        };
-        Self {
-            name: Some(source.name().to_owned()),
-            arn: Some(source.arn().to_owned()),
-            blueprint_id: blueprint_id.to_owned(),
-            bundle_id: bundle_id.to_owned(),
-            ..Self::default()
-        }
-    }
-
-    /// Whether the snapshot contains a disk of this name.
-    pub fn has_disk(&self, name: &str) -> bool {
-        self.attached_disks.iter().any(|disk| disk.name == name)
-    }
-
-    /// The same origin with another Region in its ARN.
-    pub(crate) fn in_region(self, region: Region) -> Self {
-        let arn = self.arn.map(|arn| {
-            let mut parts: Vec<_> = arn.split(':').collect();
-            if let Some(part) = parts.get_mut(3) {
-                *part = region.as_str();
-            }
-            parts.join(":")
-        });
-        Self { arn, ..self }
-    }
-}
-
-impl AutoSnapshots {
-    /// Adds an automatic snapshot, or replaces that of its date. The oldest beyond seven are removed,
-    /// by number and not by age.
-    pub(crate) fn add(&mut self, date: Date, snapshot: AutoSnapshot) {
-        self.by_date.insert(date, snapshot);
-        while self.by_date.len() > AUTO_SNAPSHOTS_KEPT {
-            self.by_date.pop_first();
-        }
-    }
-
-    pub(crate) fn time_of_day(&self) -> String {
-        let default = || format!("{AUTO_SNAPSHOT_HOUR:02}:00");
-        self.time_of_day.clone().unwrap_or_else(default)
-    }
-
-    /// The automatic snapshot that can be copied: that of the date, or else the newest.
-    pub(crate) fn restorable(&self, date: Option<Date>) -> Option<&AutoSnapshot> {
-        let is_restorable =
-            |snapshot: &&AutoSnapshot| snapshot.status == AutoSnapshotStatus::Success;
-        match date {
-            Some(date) => self.by_date.get(&date).filter(is_restorable),
-            None => self.by_date.values().rev().find(is_restorable),
-        }
-    }
-}
-
-impl AutoSnapshot {
-    /// The automatic snapshot of a date, made at the usual hour of that day.
-    pub(crate) fn new(
-        date: Date,
-        status: AutoSnapshotStatus,
-        attached_disks: Vec<AttachedDisk>,
-    ) -> Self {
-        let created_at = Offset::UTC
-            .to_timestamp(date.at(AUTO_SNAPSHOT_HOUR, 0, 0, 0))
-            // Fails only on the calendar's last day.
-            .unwrap_or(Timestamp::MAX);
-        Self {
-            created_at,
-            status,
-            attached_disks,
         }
     }
 }

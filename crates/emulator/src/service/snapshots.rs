@@ -1,31 +1,24 @@
 //! [CreateInstanceSnapshot](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CreateInstanceSnapshot.html) and
 //! [CreateDiskSnapshot](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CreateDiskSnapshot.html).
 
-use serde::Deserialize;
 use serde_json::json;
 
 use super::context::{Answer, Context, Target};
-use super::resource::{Disk, DiskState, Instance, Origin, Resource, Snapshot};
+use super::origin::Origin;
+use super::resource::{Disk, DiskState, Instance, Resource, Snapshot};
 use super::state::Change;
-use super::tags::{self, Tag};
+use super::tags;
 use crate::api::error::ServiceError;
 use crate::api::instance::InstanceState;
 use crate::api::resource::{SnapshotState, SourceKind};
 
-#[derive(Deserialize)]
-struct Parameters<'a> {
-    #[serde(borrow)]
-    tags: Option<Vec<Tag<'a>>>,
-}
-
 /// Starts a snapshot, which is pending as long as a copy. It has the tags of the request only: the
 /// console adds those of the instance or disk to its request.
 pub(super) fn create_snapshot(context: &mut Context<'_>, kind: SourceKind) -> Answer {
-    let parameters: Parameters<'_> = context.parameters()?;
     let snapshot_type = kind.snapshot_type();
     let name = context.name(&snapshot_type.parameter())?;
     let source_name = context.name(&kind.resource_type().parameter())?;
-    let tags = tags::of_new(context, snapshot_type, parameters.tags)?;
+    let tags = tags::of_new(context, snapshot_type)?;
     context.check_new_name(name)?;
     let source = context.find(kind.resource_type(), source_name)?;
     let size_in_gb = match source {
@@ -46,7 +39,7 @@ pub(super) fn create_snapshot(context: &mut Context<'_>, kind: SourceKind) -> An
     };
     let from = Origin {
         attached_disks: context.here().attached_disks(source_name),
-        ..Origin::of(source)
+        ..source.origin()
     };
     let of_source = Target::named(source_name, source);
     let ends_at = context.state.after(context.state.settings.copy_duration);

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::open::{Denial, OpenFacts};
 use super::region::RegionState;
-use super::resource::{Disk, DiskState, Head, Instance, Resource, Snapshot};
+use super::resource::{Disk, DiskState, Head, Instance, Noun, Resource};
 use crate::api::error::ACCOUNT;
 use crate::api::id::Ids;
 use crate::api::instance::InstanceState;
@@ -211,7 +211,7 @@ impl State {
             ..
         }) = &new
         {
-            self.instance_mut(region, instance)?;
+            self.get_mut::<Instance>(region, instance)?;
         }
         self.region_mut(region).resources.insert(name, new);
         Ok(())
@@ -227,33 +227,13 @@ impl State {
         found.ok_or_else(|| not_found(region, name))
     }
 
-    pub(crate) fn instance_mut(
+    pub(crate) fn get_mut<T: Noun>(
         &mut self,
         region: Region,
         name: &str,
-    ) -> Result<&mut Instance, EditError> {
-        match self.resource_mut(region, name)? {
-            Resource::Instance(instance) => Ok(instance),
-            _ => Err(not_found(region, name)),
-        }
-    }
-
-    pub(crate) fn disk_mut(&mut self, region: Region, name: &str) -> Result<&mut Disk, EditError> {
-        match self.resource_mut(region, name)? {
-            Resource::Disk(disk) => Ok(disk),
-            _ => Err(not_found(region, name)),
-        }
-    }
-
-    pub(crate) fn snapshot_mut(
-        &mut self,
-        region: Region,
-        name: &str,
-    ) -> Result<&mut Snapshot, EditError> {
-        match self.resource_mut(region, name)? {
-            Resource::Snapshot(snapshot) => Ok(snapshot),
-            _ => Err(not_found(region, name)),
-        }
+    ) -> Result<&mut T, EditError> {
+        let found = T::of_mut(self.resource_mut(region, name)?);
+        found.ok_or_else(|| not_found(region, name))
     }
 
     /// Removes a resource of this type. A disk of a removed instance is detached, the operation of a

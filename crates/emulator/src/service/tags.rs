@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::context::{Answer, Context, Target};
 use crate::api::error::ServiceError;
 use crate::api::operation::Operation;
-use crate::api::parameters::required;
+use crate::api::parameters;
 use crate::api::resource::{ResourceType, Tags};
 
 const MAX_TAGS: usize = 50;
@@ -19,53 +19,30 @@ const MAX_VALUE_LENGTH: usize = 256;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Tag<'a> {
+struct Tag<'a> {
     #[serde(borrow)]
     key: Option<Cow<'a, str>>,
     value: Option<Cow<'a, str>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TagParameters<'a> {
-    resource_name: Option<&'a str>,
-    resource_arn: Option<&'a str>,
-    #[serde(borrow)]
-    tags: Option<Vec<Tag<'a>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UntagParameters<'a> {
-    resource_name: Option<&'a str>,
-    resource_arn: Option<&'a str>,
-    #[serde(borrow)]
-    tag_keys: Option<Vec<&'a str>>,
-}
-
 /// Adds tags to a resource. An existing tag gets the new value.
 pub(super) fn tag_resource(context: &mut Context<'_>) -> Answer {
-    let parameters: TagParameters<'_> = context.parameters()?;
-    let name = required("resourceName", parameters.resource_name)?;
-    let new = read_tags(parameters.tags.unwrap_or_default())?;
+    let new = read_tags(context)?;
     if new.is_empty() {
         return Err(ServiceError::invalid_input("tags is required."));
     }
-    change_tags(context, name, parameters.resource_arn, |tags| {
-        tags.extend(new)
-    })
+    change_tags(context, |tags| tags.extend(new))
 }
 
 /// Removes tags from a resource. Unknown keys are ignored.
 pub(super) fn untag_resource(context: &mut Context<'_>) -> Answer {
-    let parameters: UntagParameters<'_> = context.parameters()?;
-    let name = required("resourceName", parameters.resource_name)?;
-    let keys = parameters.tag_keys.unwrap_or_default();
+    let keys: Option<Vec<&str>> = parameters::optional(context.body, "tagKeys")?;
+    let keys = keys.unwrap_or_default();
     if keys.is_empty() {
         return Err(ServiceError::invalid_input("tagKeys is required."));
     }
-    change_tags(context, name, parameters.resource_arn, |tags| {
-        tags.retain(|key, _| !keys.contains(&key.as_str()));
+    change_tags(context, |tags| {
+        tags.retain(|key, _| !keys.contains(&key.as_str()))
     })
 }
 
@@ -73,9 +50,8 @@ pub(super) fn untag_resource(context: &mut Context<'_>) -> Answer {
 pub(super) fn of_new(
     context: &Context<'_>,
     resource_type: ResourceType,
-    given: Option<Vec<Tag<'_>>>,
 ) -> Result<Tags, ServiceError> {
-    let tags = read_tags(given.unwrap_or_default())?;
+    let tags = read_tags(context)?;
     if !tags.is_empty()
         && context
             .state
@@ -88,10 +64,11 @@ pub(super) fn of_new(
     Ok(tags)
 }
 
-/// Checks the tags of a request.
-fn read_tags(given: Vec<Tag<'_>>) -> Result<Tags, ServiceError> {
+/// The tags of a request.
+fn read_tags(context: &Context<'_>) -> Result<Tags, ServiceError> {
+    let given: Option<Vec<Tag<'_>>> = parameters::optional(context.body, "tags")?;
     let mut tags = Tags::new();
-    for tag in given {
+    for tag in given.unwrap_or_default() {
         let key = tag.key.unwrap_or_default().into_owned();
         let value = tag.value.unwrap_or_default().into_owned();
         if !(1..=MAX_KEY_LENGTH).contains(&key.chars().count()) {
@@ -130,13 +107,10 @@ fn check_number(tags: &Tags) -> Result<(), ServiceError> {
     }
 }
 
-/// Changes the tags of the resource with this name and, if given, this ARN.
-fn change_tags(
-    context: &mut Context<'_>,
-    name: &str,
-    arn: Option<&str>,
-    change: impl FnOnce(&mut Tags),
-) -> Answer {
+/// Changes the tags of the resource with the name and, if given, the ARN of the request.
+fn change_tags(context: &mut Context<'_>, change: impl FnOnce(&mut Tags)) -> Answer {
+    let name = context.name("resourceName")?;
+    let arn = parameters::optional::<&str>(context.body, "resourceArn")?;
     let found = context.here().resources.get(name);
     let found = found.filter(|found| arn.is_none_or(|arn| arn == found.arn()));
     let found = found.ok_or_else(|| ServiceError::not_found("resource", arn.unwrap_or(name)))?;
