@@ -74,8 +74,8 @@ pub fn copies(emulator: &Emulator) {
                 SnapshotState::Error => "error",
                 SnapshotState::Unknown => "unknown",
             };
-            let from = copy.from_name.as_deref().unwrap_or("?");
-            let from_region = copy.from_region.map_or("?", Region::as_str);
+            let from = copy.from.name.as_deref().unwrap_or("?");
+            let from_region = copy.from_region().map_or("?", Region::as_str);
             println!(
                 "    {:<44} {state:<10} {:?} {from} in {from_region}",
                 copy.name, copy.kind,
@@ -87,7 +87,7 @@ pub fn copies(emulator: &Emulator) {
 /// The snapshots of a Region that came from another one.
 pub fn copies_in(emulator: &Emulator, region: Region) -> Vec<SnapshotView> {
     let mut snapshots = emulator.snapshots(region);
-    snapshots.retain(|snapshot| snapshot.from_region != Some(region));
+    snapshots.retain(|snapshot| snapshot.from_region() != Some(region));
     snapshots
 }
 

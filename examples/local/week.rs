@@ -142,7 +142,7 @@ fn print_day(night: Date, lines: &[Value], emulator: &Emulator) {
         let name = text(coverage, "sourceResourceName");
         let mut notes: Vec<_> = copies
             .iter()
-            .filter(|copy| copy.from_name.as_deref() == Some(name))
+            .filter(|copy| copy.from.name.as_deref() == Some(name))
             .filter_map(|copy| copy.name.get(copy.name.len().checked_sub(5)?..))
             .collect();
         notes.extend(coverage["reason"].as_str());

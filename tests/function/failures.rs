@@ -167,12 +167,16 @@ async fn throttling_and_service_faults_are_retried_until_they_pass() {
 #[tokio::test]
 async fn permanent_throttling_fails_at_the_deadline() {
     let cases: Vec<_> = THROTTLINGS.iter().chain(SERVICE_FAULTS).copied().collect();
-    // One destination each, because calls to one Region wait for each other.
-    assert!(cases.len() <= 3 * lightsail_emulator::Region::ALL.len());
+    // A few for each Region, because calls to one Region wait for each other. us-west-1 has no endpoint.
+    let regions = Region::ALL.iter();
+    let regions: Vec<_> = regions
+        .filter(|region| **region != Region::UsWest1)
+        .collect();
+    assert!(cases.len() <= 3 * regions.len());
     let target = |index: usize| format!("case-{index}");
     let requests: Vec<_> = (0..cases.len())
         .map(|index| {
-            let region = Region::ALL[index % Region::ALL.len()];
+            let region = regions[index % regions.len()];
             dated(&target(index), region.as_str())
         })
         .collect();

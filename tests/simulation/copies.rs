@@ -25,7 +25,7 @@ pub fn copy_of(snapshot: &SnapshotView) -> Option<(String, Date)> {
     if has_both_tags(snapshot) {
         return tagged(snapshot);
     }
-    let (region, from) = (snapshot.from_region?, snapshot.from_name.as_ref()?);
+    let (region, from) = (snapshot.from_region()?, snapshot.from.name.as_ref()?);
     let start = snapshot.name.len().checked_sub("YYYY-MM-DD".len())?;
     let date = snapshot.name.get(start..)?.parse().ok()?;
     let is_named = snapshot.name == copy_name(region.as_str(), from, date);
@@ -37,7 +37,7 @@ pub fn tagged(snapshot: &SnapshotView) -> Option<(String, Date)> {
     let source = snapshot.tags.get(SOURCE_TAG)?;
     let date = snapshot.tags.get(RECOVERY_POINT_TAG)?.parse().ok()?;
     let (region, name) = source.split_once('/')?;
-    let mut from = snapshot.from_name.iter();
+    let mut from = snapshot.from.name.iter();
     let is_of_source = from.all(|from| from == name);
     let is_named = snapshot.name == copy_name(region, name, date);
     (is_of_source && is_named).then_some((source.clone(), date))

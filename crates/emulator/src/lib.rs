@@ -28,6 +28,8 @@
 //! | `http` | connections, signatures and the protocol |
 //! | `control` | the [`Emulator`] handle: the [`world`] at the start, faults, inspection, edits |
 
+#![allow(missing_docs, reason = "the crate is not published")]
+
 mod api;
 mod control;
 mod http;
@@ -40,9 +42,15 @@ pub use api::operation::{Operation, UnknownOperation};
 pub use api::region::{Region, UnknownRegion};
 pub use api::resource::{AutoSnapshotStatus, ResourceType, SnapshotState, SourceKind, Tags};
 pub use control::world::{self, World, WorldError};
-pub use control::{Answered, Call, DiskView, Emulator, Fault, InstanceView, SnapshotView};
+pub use control::{Answered, Call, Emulator, Fault};
 pub use http::server::{Dropped, Running};
 pub use http::signature::{ACCESS_KEY_ID, EXPIRED_SESSION_TOKEN, SECRET_ACCESS_KEY};
-pub use service::change::EditError;
-pub use service::snapshot::CopyBehavior;
-pub use service::state::CopyArnRegion;
+pub use service::auto_snapshots::{AutoSnapshot, AutoSnapshots};
+pub use service::fault::CopyBehavior;
+pub use service::open::{
+    CopyArnRegion, CopyCreatedAt, CopyLimitWording, Denial, OpenFacts, RegionAccess,
+};
+pub use service::origin::{AttachedDisk, Origin};
+pub use service::resource::{Disk, DiskState};
+pub use service::resource::{Instance as InstanceView, Snapshot as SnapshotView};
+pub use service::state::EditError;

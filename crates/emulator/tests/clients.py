@@ -1,19 +1,26 @@
 #!/usr/bin/env python3
-"""Checks that boto3 and the AWS CLI work with the emulator unchanged.
+"""Checks that boto3 and the AWS CLI work with the emulator unchanged, and that its answers are those of Lightsail.
+
+Every answer is compared with botocore's model: no member is unknown, and each has the model's type. Each operation's
+answers are compared with the outputs that the AWS CLI ships as examples: they have every member that an example shows,
+with the same type of JSON.
 
     clients.py target/debug/lightsail-emulator   starts and stops the program
     clients.py http://127.0.0.1:4599             uses a program just started with --world clients.json
 
-Needs boto3, and the aws command on the path. Prints each check, and exits with status 0 if all of them pass.
+Needs boto3, the AWS CLI, and its aws command on the path. Prints each check, and exits with status 0 if all of them pass.
 """
 
+import collections
 import datetime
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 
+import awscli
 import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
@@ -24,9 +31,53 @@ URL = ""
 
 
 def client(region, key="emulator", secret="emulator", token=None):
-    return boto3.client(
+    made = boto3.client(
         "lightsail", endpoint_url=URL, region_name=region, aws_access_key_id=key, aws_secret_access_key=secret,
-        aws_session_token=token, config=Config(retries={"total_max_attempts": 1}))
+        aws_session_token=token, config=Config(retries={"total_max_attempts": 1}, parameter_validation=False))
+    made.meta.events.register("before-parse.lightsail.*", see)
+    return made
+
+
+# What each operation answered: the type of JSON of every member, by its path.
+SEEN = collections.defaultdict(dict)
+
+
+def see(operation_model, response_dict, **_):
+    """Compares an answer with the model, and remembers its members."""
+    answer = json.loads(response_dict["body"])
+    if response_dict["status_code"] == 200:
+        check_type(operation_model.name, operation_model.output_shape, answer)
+        SEEN[operation_model.name].update(members(answer))
+    else:
+        known = {"__type", "code", "docs", "message", "tip"}
+        assert set(answer) <= known and all(isinstance(value, str) for value in answer.values()), answer
+
+
+def check_type(path, shape, value):
+    types = {"structure": dict, "map": dict, "list": list, "string": str, "boolean": bool, "integer": int, "long": int}
+    expected = types.get(shape.type_name, (int, float))
+    assert isinstance(value, expected) and (isinstance(value, bool) == (expected is bool)), (path, shape, value)
+    if shape.type_name == "structure":
+        for name, member in value.items():
+            assert name in shape.members, f"{path} has no member {name}"
+            check_type(f"{path}.{name}", shape.members[name], member)
+    elif shape.type_name == "list":
+        for item in value:
+            check_type(f"{path}[]", shape.member, item)
+
+
+def members(value, path=""):
+    """The path and type of each member of a JSON value, once for all elements of a list."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from members(member, f"{path}.{name}")
+    elif isinstance(value, list):
+        yield path, "list"
+        for item in value:
+            yield from members(item, f"{path}[]")
+    else:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        yield path, "number" if is_number else type(value).__name__
 
 
 def checks(what):
@@ -43,6 +94,9 @@ def refused(expected, call, **parameters):
             assert found["Code"] == expected, found
         else:
             assert isinstance(error, expected), (expected, found)
+            # Lightsail's own `code` is finer than the exception.
+            if found["Code"] == "NotFoundException":
+                assert error.response["code"] == "DoesNotExist" and error.response["tip"], error.response
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         assert status == 400, status
         assert len(error.response["ResponseMetadata"]["RequestId"]) == 36
@@ -109,7 +163,9 @@ def check_reading(west):
 
     checks("get_regions")
     regions = west.get_regions(includeAvailabilityZones=True)["regions"]
-    assert {region["name"] for region in regions} >= set(west.meta.service_model.shape_for("RegionName").enum)
+    names_of_model = set(west.meta.service_model.shape_for("RegionName").enum)
+    assert {region["name"] for region in regions} >= names_of_model - {"us-west-1"}
+    assert "us-west-1" not in {region["name"] for region in regions}
     assert regions[0]["availabilityZones"][0]["zoneName"] == "us-east-1a"
 
 
@@ -242,6 +298,86 @@ def check_restoring(west):
     west.delete_disk(diskName="Restored-data")
 
 
+def check_making(west):
+    checks("create_instances, create_disk, attach_disk, create_instance_snapshot, create_disk_snapshot")
+    west.create_instances(instanceNames=["Made-1"], availabilityZone="us-west-2a", blueprintId="ubuntu_24_04",
+                          bundleId="nano_3_0")
+    west.create_disk(diskName="Made-2", availabilityZone="us-west-2a", sizeInGb=8)
+    deadline = time.monotonic() + 60
+    while west.get_instance_state(instanceName="Made-1")["state"]["name"] != "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    found = west.attach_disk(diskName="Made-2", instanceName="Made-1", diskPath="/dev/xvdf")["operations"]
+    assert [operation["resourceName"] for operation in found] == ["Made-2", "Made-1"]
+    west.create_instance_snapshot(instanceName="Made-1", instanceSnapshotName="Made-3", tags=[{"key": "a"}])
+    west.create_disk_snapshot(diskName="Made-2", diskSnapshotName="Made-4")
+    found = west.get_instance_snapshot(instanceSnapshotName="Made-3")["instanceSnapshot"]
+    assert (found["state"], found["tags"], len(found["fromAttachedDisks"])) == ("pending", [{"key": "a"}], 1)
+
+    checks("enable_add_on, disable_add_on, delete_instance with an add-on and a disk")
+    west.enable_add_on(resourceName="Made-1", addOnRequest={
+        "addOnType": "AutoSnapshot", "autoSnapshotAddOnRequest": {"snapshotTimeOfDay": "10:00"}})
+    assert west.get_instance(instanceName="Made-1")["instance"]["addOns"][0]["snapshotTimeOfDay"] == "10:00"
+    refused(west.exceptions.OperationFailureException, west.delete_instance, instanceName="Made-1")
+    west.disable_add_on(resourceName="Made-1", addOnType="AutoSnapshot")
+    found = west.delete_instance(instanceName="Made-1")["operations"]
+    assert [operation["operationType"] for operation in found] == ["DetachDisk", "DetachDisk", "DeleteInstance"]
+
+    checks("allocate_static_ip, release_static_ip")
+    west.allocate_static_ip(staticIpName="Made-5")
+    refused(west.exceptions.InvalidInputException, west.create_disk, diskName="Made-5", sizeInGb=8,
+            availabilityZone="us-west-2a")
+    west.release_static_ip(staticIpName="Made-5")
+
+
+# A valid value of each required member.
+VALID = {
+    "addOnRequest": {"addOnType": "AutoSnapshot"}, "addOnType": "AutoSnapshot", "availabilityZone": "us-west-2a",
+    "blueprintId": "ubuntu_24_04", "bundleId": "nano_3_0", "diskPath": "/dev/xvdf", "instanceNames": ["Nowhere-1"],
+    "portInfos": [], "sizeInGb": 8, "sourceRegion": "us-west-2", "tagKeys": ["a"], "tags": [{"key": "a"}]}
+
+
+def check_required(west):
+    checks("each member that the model requires")
+    for name in SEEN:
+        shape = west.meta.service_model.operation_model(name).input_shape
+        call = getattr(west, re.sub("(?<!^)(?=[A-Z])", "_", name).lower())
+        for missing in shape.required_members:
+            others = {member: VALID.get(member, "Nowhere-1") for member in shape.required_members if member != missing}
+            message = refused(west.exceptions.InvalidInputException, call, **others)
+            assert missing in message, (name, missing, message)
+
+
+def example_outputs(operation):
+    """The JSON of the outputs in the AWS CLI's example of an operation, as far as they are written out."""
+    name = re.sub("(?<!^)(?=[A-Z])", "-", operation).lower()
+    path = os.path.join(os.path.dirname(awscli.__file__), "examples", "lightsail", f"{name}.rst")
+    if not os.path.exists(path):
+        return
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    for block in re.findall(r"^Output::\n\n((?:[ \t].*\n?|\n)+)", text, re.MULTILINE):
+        written = re.split(r",?\s*\.\.\.\n", block)[0]
+        left_open = []
+        for bracket in re.sub(r'"[^"]*"', "", written):
+            if bracket in "{[":
+                left_open.append({"{": "}", "[": "]"}[bracket])
+            elif bracket in "}]":
+                left_open.pop()
+        yield json.loads(written + "".join(reversed(left_open)))
+
+
+def check_examples():
+    checks("the members in the example outputs of the AWS CLI")
+    compared = 0
+    for operation, seen in SEEN.items():
+        for output in example_outputs(operation):
+            compared += 1
+            for path, kind in members(output):
+                assert seen.get(path) == kind, f"{operation}{path}: {kind} in the example, {seen.get(path)} here"
+    assert compared > 25, compared
+
+
 def check_signatures():
     checks("credentials: a session token, a wrong key, a wrong secret, an expired token, none")
     client("us-east-1", token="session").get_disks()
@@ -315,6 +451,9 @@ def check_all(url):
     check_copying(east)
     check_changing(east)
     check_restoring(west)
+    check_making(west)
+    check_required(west)
+    check_examples()
     check_signatures()
     check_command_line()
     print("all checks pass")

@@ -351,13 +351,13 @@ async fn a_copy_of_a_manual_snapshot_is_a_snapshot_of_the_same_source() {
         panic!("two copies");
     };
     assert_eq!(instance.kind, SourceKind::Instance);
-    assert_eq!(instance.from_name.as_deref(), Some("WordPress-1"));
-    assert_eq!(instance.from_region, Some(Region::UsWest2));
-    assert!(!instance.is_from_auto_snapshot);
+    assert_eq!(instance.from.name.as_deref(), Some("WordPress-1"));
+    assert_eq!(instance.from_region(), Some(Region::UsWest2));
+    assert!(!instance.from.is_auto_snapshot);
     assert!(instance.tags.is_empty());
     assert_eq!(disk.kind, SourceKind::Disk);
-    assert_eq!(disk.from_name.as_deref(), Some("Gone"));
-    assert_eq!(disk.from_region, Some(Region::EuWest1));
+    assert_eq!(disk.from.name.as_deref(), Some("Gone"));
+    assert_eq!(disk.from_region(), Some(Region::EuWest1));
 }
 
 #[tokio::test]
@@ -439,23 +439,6 @@ async fn copies_in_progress_are_limited_in_each_destination() {
     lightsail
         .refusal(Region::UsEast1, CopySnapshot, copy("Copy-5"))
         .await;
-}
-
-#[tokio::test]
-async fn the_code_of_the_limit_is_a_setting() {
-    let lightsail = InProcess::of(World {
-        copy_limit: 0,
-        copy_limit_code: "ResourceLimitExceeded".to_owned(),
-        ..World::demo()
-    });
-    let refused = lightsail
-        .refusal(
-            Region::UsEast1,
-            CopySnapshot,
-            latest("WordPress-1", "Copy-1"),
-        )
-        .await;
-    assert_eq!(refused.code, "ResourceLimitExceeded");
 }
 
 #[tokio::test]

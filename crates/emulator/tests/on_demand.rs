@@ -284,12 +284,16 @@ async fn somebody_can_remove_a_snapshot() {
 #[tokio::test]
 async fn the_source_arn_can_name_the_destination() {
     for (setting, expected) in [("source", HERE), ("destination", THERE)] {
-        let world = WORLD.replacen('{', &format!(r#"{{ "copyArnRegion": "{setting}","#), 1);
+        let world = WORLD.replacen(
+            '{',
+            &format!(r#"{{ "open": {{ "copyArnRegion": "{setting}" }},"#),
+            1,
+        );
         let lightsail = InProcess::new(&world);
         copy(&lightsail, manual("Copy-1")).await;
         copy(&lightsail, latest("WordPress-2", "Copy-2")).await;
         for copy in lightsail.emulator.snapshots(THERE) {
-            assert_eq!(copy.from_region, Some(expected));
+            assert_eq!(copy.from_region(), Some(expected));
         }
     }
 }

@@ -80,10 +80,10 @@ async fn an_instance_starts_with_its_disks_and_default_firewall() {
     assert_eq!(found["operation"]["status"], "Succeeded");
 
     let view = &lightsail.emulator.instances(WEST)[1];
-    assert_eq!(view.attached_disks, ["Shop-data"]);
     assert_eq!(view.ports, [Port::tcp(22), Port::tcp(80), Port::tcp(443)]);
     let disk = &lightsail.emulator.disks(WEST)[0];
     assert_eq!((disk.size_in_gb, disk.tags.len()), (64, 0));
+    assert_eq!(disk.attached_to.as_deref(), Some("Shop"));
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn a_creation_is_refused_for_a_wrong_request() {
         (
             with("instanceNames", json!(["A-1", "A-2", "A-3"])),
             "InvalidInputException",
-            "maximum number of instances",
+            "maximum limit of Lightsail Instances : 3",
         ),
     ] {
         let refused = lightsail
@@ -313,7 +313,7 @@ async fn a_firewall_is_replaced() {
     let refused = lightsail
         .refusal(WEST, Operation::PutInstancePublicPorts, body)
         .await;
-    assert!(refused.message.contains("state pending"), "{refused:?}");
+    assert!(refused.message.contains("is starting"), "{refused:?}");
 }
 
 #[tokio::test]
@@ -425,7 +425,7 @@ async fn a_quota_can_be_raised() {
     let refused = lightsail
         .refusal(WEST, operation, create("New", "Plain-copy"))
         .await;
-    assert!(refused.message.contains("maximum number"), "{refused:?}");
+    assert!(refused.message.contains("maximum limit"), "{refused:?}");
     lightsail.emulator.set_instance_quota(WEST, None);
     lightsail
         .call(WEST, operation, create("New", "Plain-copy"))

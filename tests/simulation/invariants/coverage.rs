@@ -150,10 +150,6 @@ impl Expected {
     }
 }
 
-fn contains(copy: &SnapshotView, disk: &Selected) -> bool {
-    copy.from_attached_disks.contains(&disk.name)
-}
-
 /// One destination of a run.
 struct Destination<'a> {
     emulator: &'a Emulator,
@@ -176,13 +172,13 @@ impl Destination<'_> {
         };
         match (instance, newest) {
             // The disk was attached after the oldest of these copies was made.
-            (Some(instance), Some((_, copy))) if !contains(copy, source) => {
+            (Some(instance), Some((_, copy))) if !copy.from.has_disk(&source.name) => {
                 let mut copies = self.copies(instance);
                 copies.retain(|(_, copy)| copy.state == SnapshotState::Available);
                 copies.sort_by_key(|(date, _)| Reverse(*date));
                 let lacking = copies
                     .iter()
-                    .take_while(|(_, copy)| !contains(copy, source));
+                    .take_while(|(_, copy)| !copy.from.has_disk(&source.name));
                 let oldest = lacking.last().expect("the newest one lacks it").0;
                 let status = match self.is_young(instance, oldest) {
                     true => CoverageStatus::Pending,

@@ -45,7 +45,6 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// The next id.
     pub(crate) fn next(&mut self) -> Id {
         self.last += 1;
         Id(self.last)

@@ -6,16 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// TCP.
     #[default]
     Tcp,
-    /// UDP.
     Udp,
     /// ICMP. The ports are type and code.
     Icmp,
     /// ICMP for IPv6. The ports are type and code.
     Icmpv6,
-    /// All protocols.
     All,
 }
 
@@ -95,36 +92,31 @@ impl From<PortMembers> for Port {
     }
 }
 
+/// The addresses of an instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IpAddressType {
+    /// IPv4 and IPv6.
+    #[default]
+    Dualstack,
+    Ipv4,
+    Ipv6,
+}
+
 /// The state of an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InstanceState {
-    /// The instance is starting.
     Pending,
-    /// The instance is running.
     #[default]
     Running,
-    /// The instance is stopping.
     Stopping,
-    /// The instance is stopped.
     Stopped,
-    /// The instance is being deleted.
     #[serde(rename = "shutting-down")]
     ShuttingDown,
 }
 
 impl InstanceState {
-    /// The state's name in the API.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Stopping => "stopping",
-            Self::Stopped => "stopped",
-            Self::ShuttingDown => "shutting-down",
-        }
-    }
-
     /// The state's code, as in EC2.
     pub(crate) fn code(self) -> u8 {
         match self {

@@ -4,9 +4,9 @@
 pub(crate) mod error;
 pub(crate) mod id;
 pub(crate) mod instance;
-pub(crate) mod members;
 pub(crate) mod operation;
 pub(crate) mod paging;
 pub(crate) mod parameters;
+pub(crate) mod read;
 pub(crate) mod region;
 pub(crate) mod resource;

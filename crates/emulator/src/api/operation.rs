@@ -20,10 +20,8 @@ macro_rules! operations {
         }
 
         impl Operation {
-            /// Every operation that the emulator has.
             pub const ALL: &[Operation] = &[$(Operation::$name),*];
 
-            /// The operation's name in the API.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Operation::$name => stringify!($name)),* }
             }
@@ -32,13 +30,21 @@ macro_rules! operations {
 }
 
 operations! {
+    AllocateStaticIp
+    AttachDisk
     CopySnapshot
+    CreateDisk
     CreateDiskFromSnapshot
+    CreateDiskSnapshot
+    CreateInstanceSnapshot
+    CreateInstances
     CreateInstancesFromSnapshot
     DeleteDisk
     DeleteDiskSnapshot
     DeleteInstance
     DeleteInstanceSnapshot
+    DisableAddOn
+    EnableAddOn
     GetAutoSnapshots
     GetBundles
     GetDisk
@@ -55,11 +61,20 @@ operations! {
     GetOperationsForResource
     GetRegions
     PutInstancePublicPorts
+    ReleaseStaticIp
     TagResource
     UntagResource
 }
 
 impl Operation {
+    /// The `operationType` of its Operations.
+    pub(crate) const fn operation_type(self) -> &'static str {
+        match self {
+            Self::CreateInstances => "CreateInstance",
+            _ => self.as_str(),
+        }
+    }
+
     /// The operations that list instances, disks and manual snapshots.
     pub const LISTS: [Operation; 4] = [
         Operation::GetInstances,

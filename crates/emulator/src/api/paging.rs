@@ -9,55 +9,27 @@ use crate::api::error::ServiceError;
 use crate::api::operation::Operation;
 use crate::api::parameters;
 
-/// Where a page starts.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Token {
+/// Reads the key in the `pageToken` of a request. Without one, the page is the first.
+///
+/// # Errors
+/// `InvalidInputException` for a token that this operation never returned.
+pub(crate) fn read_token(
     operation: Operation,
-    after: Option<String>,
-}
-
-impl Token {
-    /// Reads the `pageToken` of a request. Without one, the page is the first.
-    ///
-    /// # Errors
-    /// `InvalidInputException` for a token that this operation never returned.
-    pub(crate) fn read(operation: Operation, body: &Value) -> Result<Self, ServiceError> {
-        let text: Option<&str> = match body.get("pageToken") {
-            Some(value) => parameters::read(value)?,
-            None => None,
-        };
-        let after = match text {
-            Some(text) => Some(decode(operation, text).ok_or_else(|| {
-                ServiceError::invalid_input(format!("The page token is not valid: {text}"))
-            })?),
-            None => None,
-        };
-        Ok(Self { operation, after })
-    }
-
-    /// The key after which the page starts.
-    pub(crate) fn after(&self) -> Option<&str> {
-        self.after.as_deref()
-    }
-
-    /// Truncates `items`, which may hold one item more than the page, and returns the token of the
-    /// next page if there is one.
-    pub(crate) fn next<T>(
-        &self,
-        items: &mut Vec<T>,
-        page_size: usize,
-        key: impl Fn(&T) -> &str,
-    ) -> Option<String> {
-        if items.len() <= page_size {
-            return None;
-        }
-        items.truncate(page_size);
-        items.last().map(|last| encode(self.operation, key(last)))
+    body: &Value,
+) -> Result<Option<String>, ServiceError> {
+    let Some(text) = parameters::optional::<&str>(body, "pageToken")? else {
+        return Ok(None);
+    };
+    match decode(operation, text) {
+        Some(key) => Ok(Some(key)),
+        None => Err(ServiceError::invalid_input(format!(
+            "The page token is not valid: {text}"
+        ))),
     }
 }
 
 /// A token as text. It is hexadecimal so that clients treat it as opaque.
-fn encode(operation: Operation, key: &str) -> String {
+pub(crate) fn token(operation: Operation, key: &str) -> String {
     let plain = format!("{operation}/{key}");
     plain.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -84,24 +56,21 @@ mod tests {
 
     #[test]
     fn a_returned_token_is_accepted() {
-        let first = Token::read(Operation::GetDisks, &json!({})).unwrap();
-        let mut items = vec!["a", "ß/b", "c"];
-        let token = first.next(&mut items, 2, |item| item).unwrap();
-        assert_eq!(items, ["a", "ß/b"]);
-        let second = Token::read(Operation::GetDisks, &json!({ "pageToken": token })).unwrap();
-        assert_eq!(second.after(), Some("ß/b"));
-        let other = Token::read(Operation::GetInstances, &json!({ "pageToken": token }));
+        let body = json!({ "pageToken": token(Operation::GetDisks, "ß/b") });
+        let key = read_token(Operation::GetDisks, &body).unwrap();
+        assert_eq!(key.as_deref(), Some("ß/b"));
+        let other = read_token(Operation::GetInstances, &body);
         assert_eq!(other.unwrap_err().code, "InvalidInputException");
+        assert_eq!(read_token(Operation::GetDisks, &json!({})), Ok(None));
     }
 
     #[test]
     fn other_text_is_refused() {
         for text in ["", "x", "abc", "éé", "ff", "47"] {
-            let error =
-                Token::read(Operation::GetDisks, &json!({ "pageToken": text })).unwrap_err();
+            let error = read_token(Operation::GetDisks, &json!({ "pageToken": text })).unwrap_err();
             assert_eq!(error.code, "InvalidInputException", "{text}");
         }
-        let error = Token::read(Operation::GetDisks, &json!({ "pageToken": 1 })).unwrap_err();
+        let error = read_token(Operation::GetDisks, &json!({ "pageToken": 1 })).unwrap_err();
         assert_eq!(error.code, "SerializationException");
     }
 }

@@ -26,17 +26,40 @@ pub(crate) fn required<'a>(name: &str, value: Option<&'a str>) -> Result<&'a str
     }
 }
 
-/// The name parameter of an operation on one resource.
+/// Reads one parameter of a request, if it is given.
 ///
 /// # Errors
-/// `SerializationException` if it is not a string, `InvalidInputException` if it is absent or
-/// empty.
-pub(crate) fn name<'a>(body: &'a Value, parameter: &str) -> Result<&'a str, ServiceError> {
-    let value: Option<&str> = match body.get(parameter) {
-        Some(value) => read(value)?,
-        None => None,
-    };
-    required(parameter, value)
+/// `SerializationException` if it has the wrong type.
+pub(crate) fn optional<'de, T: Deserialize<'de>>(
+    body: &'de Value,
+    parameter: &str,
+) -> Result<Option<T>, ServiceError> {
+    match body.get(parameter) {
+        Some(value) => read(value),
+        None => Ok(None),
+    }
+}
+
+/// Checks the name of a new resource.
+///
+/// # Errors
+/// `InvalidInputException` unless it has 2 to 255 letters, digits, `-`, `_` and `.`, with a letter
+/// or digit at both ends.
+pub(crate) fn check_new_name(name: &str) -> Result<(), ServiceError> {
+    let bytes = name.as_bytes();
+    let is_valid = (2..=255).contains(&bytes.len())
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+        && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.last().is_some_and(u8::is_ascii_alphanumeric);
+    match is_valid {
+        true => Ok(()),
+        false => Err(ServiceError::invalid_input(format!(
+            "The name must have 2 to 255 letters, digits, hyphens, underscores and periods, with a \
+             letter or digit at both ends: {name}"
+        ))),
+    }
 }
 
 /// Parses a date in the API's only format, `YYYY-MM-DD`. `None` if the format differs or the date

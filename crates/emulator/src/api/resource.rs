@@ -8,41 +8,52 @@ use serde::{Deserialize, Serialize};
 pub type Tags = BTreeMap<String, String>;
 
 /// The type of a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub enum ResourceType {
-    /// A virtual server.
+    #[default]
     Instance,
-    /// A block storage disk.
     Disk,
-    /// A manual snapshot of an instance.
     InstanceSnapshot,
-    /// A manual snapshot of a disk.
     DiskSnapshot,
+    StaticIp,
+    KeyPair,
 }
 
 impl ResourceType {
-    /// The type's name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Instance => "Instance",
             Self::Disk => "Disk",
             Self::InstanceSnapshot => "InstanceSnapshot",
             Self::DiskSnapshot => "DiskSnapshot",
+            Self::StaticIp => "StaticIp",
+            Self::KeyPair => "KeyPair",
         }
+    }
+
+    /// The member that holds such a resource in an answer: `instanceSnapshot`.
+    pub(crate) fn member(self) -> String {
+        let (first, rest) = self.as_str().split_at(1);
+        first.to_ascii_lowercase() + rest
+    }
+
+    /// The parameter that names such a resource: `instanceSnapshotName`.
+    pub(crate) fn parameter(self) -> String {
+        self.member() + "Name"
     }
 }
 
 /// The kinds of resource that have snapshots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SourceKind {
-    /// A virtual server.
+    #[default]
     Instance,
-    /// A block storage disk.
     Disk,
 }
 
 impl SourceKind {
-    /// The type of the source itself.
     pub const fn resource_type(self) -> ResourceType {
         match self {
             Self::Instance => ResourceType::Instance,
@@ -50,7 +61,6 @@ impl SourceKind {
         }
     }
 
-    /// The type of its manual snapshots.
     pub const fn snapshot_type(self) -> ResourceType {
         match self {
             Self::Instance => ResourceType::InstanceSnapshot,

@@ -7,64 +7,43 @@ use super::emulator::Emulator;
 use super::{populate, world};
 use crate::api::instance::Port;
 use crate::api::region::Region;
-use crate::api::resource::{AutoSnapshotStatus, SnapshotState, SourceKind, Tags};
-use crate::service::change::EditError;
-use crate::service::snapshot::{CopyBehavior, Progress};
-use crate::service::source::Attachment;
+use crate::api::resource::{AutoSnapshotStatus, ResourceType, SnapshotState, SourceKind, Tags};
+use crate::service::auto_snapshots::{AutoSnapshot, AutoSnapshots};
+use crate::service::catalog;
+use crate::service::fault::CopyBehavior;
+use crate::service::open::{Denial, OpenFacts, RegionAccess};
+use crate::service::resource::{Disk, Instance, Snapshot};
+use crate::service::state::{EditError, State, not_found};
 
-/// Edits.
+/// Edits. Each fails with [`EditError`] if it contradicts the state, and changes nothing then.
 impl Emulator {
-    /// Adds an instance.
-    ///
-    /// # Errors
-    /// [`EditError::NameInUse`], [`EditError::WindowsInstance`], [`EditError::UnknownBundle`].
     pub fn add_instance(&self, region: Region, instance: &world::Source) -> Result<(), EditError> {
-        let now = self.now();
-        let state = &mut self.state();
-        populate::add_source(state, region, SourceKind::Instance, instance, now)
+        populate::add_source(&mut self.state(), region, SourceKind::Instance, instance)
     }
 
     /// Removes an instance and its automatic snapshots, and detaches its disks.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`].
     pub fn remove_instance(&self, region: Region, name: &str) -> Result<(), EditError> {
-        self.state()
-            .remove_source(region, SourceKind::Instance, name)
+        self.state().remove(region, ResourceType::Instance, name)
     }
 
-    /// Adds a disk.
-    ///
-    /// # Errors
-    /// [`EditError::NameInUse`], [`EditError::NotFound`] for the instance that it is attached to.
     pub fn add_disk(&self, region: Region, disk: &world::Source) -> Result<(), EditError> {
-        let now = self.now();
-        populate::add_source(&mut self.state(), region, SourceKind::Disk, disk, now)
+        populate::add_source(&mut self.state(), region, SourceKind::Disk, disk)
     }
 
     /// Removes a disk and its automatic snapshots.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`].
     pub fn remove_disk(&self, region: Region, name: &str) -> Result<(), EditError> {
-        self.state().remove_source(region, SourceKind::Disk, name)
+        self.state().remove(region, ResourceType::Disk, name)
     }
 
     /// Replaces the tags of a resource of any type.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`].
     pub fn set_tags(&self, region: Region, name: &str, tags: Tags) -> Result<(), EditError> {
-        *self.state().tags_mut(region, name)? = tags;
+        *self.state().resource_mut(region, name)?.tags_mut() = tags;
         Ok(())
     }
 
     /// Adds an automatic snapshot to an instance or disk, made at 06:00 UTC of its date and with
     /// the disks that are attached now, or changes the status of that date's snapshot. As in
     /// Lightsail, the seven newest are kept.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`], [`EditError::WindowsInstance`].
     pub fn add_auto_snapshot(
         &self,
         region: Region,
@@ -72,110 +51,93 @@ impl Emulator {
         date: Date,
         status: AutoSnapshotStatus,
     ) -> Result<(), EditError> {
-        self.state()
-            .add_auto_snapshot(region, resource, date, status)
+        let mut state = self.state();
+        let attached = state.region(region).attached_disks(resource);
+        let found = auto_snapshots(&mut state, region, resource)?;
+        match found.by_date.get_mut(&date) {
+            Some(snapshot) => snapshot.status = status,
+            None => found.add(date, AutoSnapshot::new(date, status, attached)),
+        }
+        Ok(())
     }
 
     /// Enables or disables the AutoSnapshot add-on. Disabling it keeps the automatic snapshots.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`], [`EditError::WindowsInstance`].
     pub fn set_auto_snapshots_enabled(
         &self,
         region: Region,
         resource: &str,
         enabled: bool,
     ) -> Result<(), EditError> {
-        self.state()
-            .enable_auto_snapshots(region, resource, enabled)
+        auto_snapshots(&mut self.state(), region, resource)?.enabled = enabled;
+        Ok(())
     }
 
     /// Adds a manual snapshot of an instance.
-    ///
-    /// # Errors
-    /// [`EditError::NameInUse`].
     pub fn add_instance_snapshot(
         &self,
         region: Region,
         snapshot: &world::InstanceSnapshot,
     ) -> Result<(), EditError> {
-        let now = self.now();
-        populate::add_instance_snapshot(&mut self.state(), region, snapshot, now)
+        populate::add_instance_snapshot(&mut self.state(), region, snapshot)
     }
 
     /// Adds a manual snapshot of a disk.
-    ///
-    /// # Errors
-    /// [`EditError::NameInUse`].
     pub fn add_disk_snapshot(
         &self,
         region: Region,
         snapshot: &world::DiskSnapshot,
     ) -> Result<(), EditError> {
-        let now = self.now();
-        populate::add_disk_snapshot(&mut self.state(), region, snapshot, now)
+        populate::add_disk_snapshot(&mut self.state(), region, snapshot)
     }
 
     /// Removes an instance or disk and creates another one under its name. `created_at` defaults to
     /// now here. Copies and manual snapshots of the old one stay.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`], [`EditError::WindowsInstance`], [`EditError::UnknownBundle`].
     pub fn replace_source(&self, region: Region, source: &world::Source) -> Result<(), EditError> {
-        let now = self.now();
         let mut state = self.state();
-        let kind = state.source_mut(region, &source.name)?.kind();
-        state.remove_source(region, kind, &source.name)?;
+        let kind = match state.resource_mut(region, &source.name)?.resource_type() {
+            ResourceType::Instance => SourceKind::Instance,
+            _ => SourceKind::Disk,
+        };
+        state.remove(region, kind.resource_type(), &source.name)?;
         let new = world::Source {
-            created_at: source.created_at.or(Some(now)),
+            created_at: source.created_at.or(Some(state.now)),
             ..source.clone()
         };
-        populate::add_source(&mut state, region, kind, &new, now)
+        populate::add_source(&mut state, region, kind, &new)
     }
 
     /// Attaches a disk to an instance as `/dev/xvdf`. Automatic snapshots made before do not
     /// contain it.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`].
     pub fn attach_disk(&self, region: Region, disk: &str, instance: &str) -> Result<(), EditError> {
         let mut state = self.state();
-        state.instance_mut(region, instance)?;
-        state.disk_mut(region, disk)?.attachment = Some(Attachment {
-            instance: instance.to_owned(),
-            path: populate::DEFAULT_PATH.to_owned(),
-        });
+        state.get_mut::<Instance>(region, instance)?;
+        let disk = state.get_mut::<Disk>(region, disk)?;
+        disk.attached_to = Some(instance.to_owned());
+        disk.path = Some(catalog::DEFAULT_PATH.to_owned());
         Ok(())
     }
 
-    /// Detaches a disk.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`].
     pub fn detach_disk(&self, region: Region, disk: &str) -> Result<(), EditError> {
-        self.state().disk_mut(region, disk)?.attachment = None;
+        let mut state = self.state();
+        let disk = state.get_mut::<Disk>(region, disk)?;
+        disk.attached_to = None;
+        disk.path = None;
         Ok(())
     }
 
     /// Replaces the firewall of an instance.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`].
     pub fn set_ports(
         &self,
         region: Region,
         instance: &str,
         ports: Vec<Port>,
     ) -> Result<(), EditError> {
-        self.state().instance_mut(region, instance)?.ports = ports;
+        self.state().get_mut::<Instance>(region, instance)?.ports = ports;
         Ok(())
     }
 
     /// Changes the public address of an instance, which it reports while it runs. A test can listen
     /// there: 127.0.0.2.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`].
     pub fn set_public_ip_address(
         &self,
         region: Region,
@@ -183,22 +145,21 @@ impl Emulator {
         address: &str,
     ) -> Result<(), EditError> {
         self.state()
-            .instance_mut(region, instance)?
+            .get_mut::<Instance>(region, instance)?
             .public_ip_address = address.to_owned();
         Ok(())
     }
 
     /// Changes when an instance was created.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`].
     pub fn set_instance_created_at(
         &self,
         region: Region,
         instance: &str,
         created_at: Timestamp,
     ) -> Result<(), EditError> {
-        self.state().source_mut(region, instance)?.created_at = created_at;
+        self.state()
+            .get_mut::<Instance>(region, instance)?
+            .created_at = created_at;
         Ok(())
     }
 
@@ -219,68 +180,73 @@ impl Emulator {
     }
 
     /// Changes when a manual snapshot was created.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`].
     pub fn set_snapshot_created_at(
         &self,
         region: Region,
         name: &str,
         created_at: Timestamp,
     ) -> Result<(), EditError> {
-        self.state().snapshot_mut(region, name)?.created_at = created_at;
+        self.state().get_mut::<Snapshot>(region, name)?.created_at = created_at;
         Ok(())
     }
 
     /// Changes the state of a manual snapshot, which then stays. Its CopySnapshot operation is not
     /// affected.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`].
     pub fn set_snapshot_state(
         &self,
         region: Region,
         name: &str,
-        state: SnapshotState,
+        to: SnapshotState,
     ) -> Result<(), EditError> {
-        self.state().snapshot_mut(region, name)?.progress = Progress::Fixed(state);
+        let mut state = self.state();
+        let snapshot = state.get_mut::<Snapshot>(region, name)?;
+        snapshot.state = to;
+        snapshot.ends_at = None;
+        let arn = snapshot.arn.clone();
+        state.cancel_changes(&arn);
         Ok(())
     }
 
     /// Removes a manual snapshot, as somebody else's call would. The operation of a copy in progress
     /// fails.
-    ///
-    /// # Errors
-    /// [`EditError::NotFound`].
     pub fn remove_snapshot(&self, region: Region, name: &str) -> Result<(), EditError> {
-        let now = self.now();
         let mut state = self.state();
-        if state.region_mut(region).remove_snapshot(name, now) {
-            return Ok(());
-        }
-        Err(EditError::NotFound {
-            region,
-            name: name.to_owned(),
-        })
+        let kind = state.get_mut::<Snapshot>(region, name)?.kind;
+        state.remove(region, kind.snapshot_type(), name)
     }
 
     /// Sets how all later copies of an instance, disk or manual snapshot proceed, until it is set
     /// again. [`CopyBehavior::default`] is normal. It outlives the source, and a fault of a call
     /// overrides its duration.
     pub fn set_copy_behavior(&self, region: Region, source: &str, behavior: CopyBehavior) {
-        self.state()
-            .region_mut(region)
-            .copy_behaviors
-            .insert(source.to_owned(), behavior);
+        let mut state = self.state();
+        let behaviors = &mut state.region_mut(region).copy_behaviors;
+        behaviors.insert(source.to_owned(), behavior);
     }
 
     /// Makes the next `lookups` calls of GetInstanceSnapshot and GetDiskSnapshot not find a
     /// snapshot, although its name is in use and lists contain it. The snapshot need not exist yet.
     pub fn hide_snapshot(&self, region: Region, name: &str, lookups: usize) {
-        self.state()
+        let mut state = self.state();
+        state
             .region_mut(region)
             .hidden
             .insert(name.to_owned(), lookups);
+    }
+
+    /// Changes what nobody has published about Lightsail.
+    pub fn set_open_facts(&self, open: OpenFacts) {
+        self.state().settings.open = open;
+    }
+
+    /// Replaces what the caller has no permission for.
+    pub fn set_denied(&self, denied: Vec<Denial>) {
+        self.state().settings.denied = denied;
+    }
+
+    /// Changes whether the account can use a Region.
+    pub fn set_region_access(&self, region: Region, access: RegionAccess) {
+        self.state().region_mut(region).access = access;
     }
 
     /// Forgets all operations of a Region, as Lightsail does with old ones: GetOperation and
@@ -288,4 +254,20 @@ impl Emulator {
     pub fn forget_operations(&self, region: Region) {
         self.state().region_mut(region).ledger.clear();
     }
+}
+
+/// The automatic snapshots of an instance or disk. Windows instances have none.
+fn auto_snapshots<'s>(
+    state: &'s mut State,
+    region: Region,
+    name: &str,
+) -> Result<&'s mut AutoSnapshots, EditError> {
+    let resource = state.resource_mut(region, name)?;
+    if resource.is_windows() {
+        let name = name.to_owned();
+        return Err(EditError::WindowsInstance { region, name });
+    }
+    resource
+        .auto_snapshots_mut()
+        .ok_or_else(|| not_found(region, name))
 }

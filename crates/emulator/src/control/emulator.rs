@@ -17,9 +17,11 @@ use crate::api::operation::Operation;
 use crate::api::region::Region;
 use crate::http::server::Dropped;
 use crate::http::{protocol, signature};
+use crate::service::context::{Answer, Context};
 use crate::service::dispatch;
-use crate::service::fault::CallFault;
-use crate::service::snapshot::CopyBehavior;
+use crate::service::fault::{CallFault, CopyBehavior};
+use crate::service::ledger::OperationError;
+use crate::service::open::RegionAccess;
 use crate::service::state::State;
 
 /// Lightsail in all Regions. Clones share everything.
@@ -91,7 +93,7 @@ impl Emulator {
             shared: Arc::new(Shared {
                 clock: Box::new(clock),
                 state: Mutex::new(state),
-                traffic: Mutex::new(Traffic::new()),
+                traffic: Mutex::new(Traffic::default()),
                 hook: Mutex::new(None),
                 observer: Mutex::new(None),
             }),
@@ -140,29 +142,28 @@ impl Emulator {
             emulator: self,
             region: call.region,
         };
+        let access = self.state().region(call.region).access;
+        if access == RegionAccess::NoEndpoint {
+            return Err(Dropped);
+        }
+        if let Some(error) = access.error() {
+            return Ok(Reply::new(request_id, Err(error)));
+        }
         let mut fault = queued.unwrap_or_else(|| self.ask_hook(call));
         while let Fault::Delay(wait, then) = fault {
             tokio::time::sleep(wait).await;
             fault = *then;
         }
-        let effect = match fault {
-            Fault::None | Fault::Delay(..) => CallFault::default(),
-            Fault::CopyFails => CallFault::copy(CopyBehavior::FAILS),
-            Fault::CopyTakes(duration) => CallFault::copy(CopyBehavior::takes(duration)),
-            Fault::StartTakes(duration) => CallFault::start(duration),
-            Fault::OperationFails { code, details } => CallFault::failure(code, details),
-            Fault::Error {
-                status,
-                code,
-                message,
-            } => {
-                let error = ServiceError {
-                    status,
-                    code,
-                    message,
-                };
-                return Ok(Reply::new(request_id, Err(error)));
+        let mut effect = CallFault::default();
+        match fault {
+            Fault::None | Fault::Delay(..) => {}
+            Fault::CopyFails => effect.copy = CopyBehavior::FAILS,
+            Fault::CopyTakes(duration) => effect.copy = CopyBehavior::takes(duration),
+            Fault::StartTakes(duration) => effect.start_duration = Some(duration),
+            Fault::OperationFails { code, details } => {
+                effect.failure = Some(OperationError { code, details });
             }
+            Fault::Error(error) => return Ok(Reply::new(request_id, Err(error))),
             Fault::Answer {
                 status,
                 content_type,
@@ -170,18 +171,18 @@ impl Emulator {
             } => return Ok(Reply::raw(request_id, status, &content_type, body)),
             Fault::GarbledAnswer => {
                 // The result is lost on purpose.
-                let _ = self.perform(call, &CallFault::default());
+                let _ = self.perform(call, &effect);
                 let body = Bytes::from_static(b"{\"operations\": [ <!-- cut off");
                 return Ok(Reply::raw(request_id, StatusCode::OK, "text/html", body));
             }
             Fault::LoseAnswer => {
                 // The result is lost on purpose.
-                let _ = self.perform(call, &CallFault::default());
+                let _ = self.perform(call, &effect);
                 return Err(Dropped);
             }
             Fault::Drop => return Err(Dropped),
             Fault::Hang => std::future::pending().await,
-        };
+        }
         Ok(Reply::new(request_id, self.perform(call, &effect)))
     }
 
@@ -192,10 +193,14 @@ impl Emulator {
         }
     }
 
-    fn perform(&self, call: &Call, fault: &CallFault) -> Result<Vec<u8>, ServiceError> {
-        let now = self.now();
-        let state = &mut self.state();
-        dispatch::answer(state, now, call.region, call.operation, &call.body, fault)
+    fn perform(&self, call: &Call, fault: &CallFault) -> Answer {
+        dispatch::answer(&mut Context {
+            state: &mut self.state(),
+            region: call.region,
+            operation: call.operation,
+            body: &call.body,
+            fault,
+        })
     }
 
     fn observe(&self, target: Target, outcome: &Result<Reply, Dropped>) {
@@ -223,8 +228,12 @@ impl Emulator {
         (self.shared.clock)()
     }
 
+    /// The state now, with everything that was due.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.shared.state)
+        let now = self.now();
+        let mut state = lock(&self.shared.state);
+        state.settle(now);
+        state
     }
 
     pub(super) fn traffic(&self) -> MutexGuard<'_, Traffic> {
@@ -246,7 +255,7 @@ struct Reply {
 }
 
 impl Reply {
-    fn new(request_id: Id, answer: Result<Vec<u8>, ServiceError>) -> Self {
+    fn new(request_id: Id, answer: Answer) -> Self {
         let error = answer.as_ref().err().cloned();
         Self {
             response: protocol::response(request_id, answer),

@@ -17,21 +17,11 @@ pub enum Fault {
     #[default]
     None,
     /// The call is refused with this error and has no effect.
-    Error {
-        /// The HTTP status.
-        status: StatusCode,
-        /// The error's code, in `__type`.
-        code: String,
-        /// The error's message.
-        message: String,
-    },
+    Error(ServiceError),
     /// The call is answered with this response and has no effect.
     Answer {
-        /// The HTTP status.
         status: StatusCode,
-        /// The content type.
         content_type: String,
-        /// The body.
         body: Bytes,
     },
     /// The call takes effect, but the connection is closed without an answer.
@@ -55,12 +45,7 @@ pub enum Fault {
     StartTakes(SignedDuration),
     /// The call is answered with status 200 and an Operation whose status is `Failed`, and has no
     /// effect. Operations that change nothing are answered normally.
-    OperationFails {
-        /// The Operation's `errorCode`.
-        code: String,
-        /// The Operation's `errorDetails`.
-        details: String,
-    },
+    OperationFails { code: String, details: String },
 }
 
 impl Fault {
@@ -93,11 +78,10 @@ impl Fault {
 
     /// The call is refused with this error.
     pub fn error(status: StatusCode, code: &str, message: &str) -> Self {
-        Self::Error {
+        Self::Error(ServiceError {
             status,
-            code: code.to_owned(),
-            message: message.to_owned(),
-        }
+            ..ServiceError::refused(code, message)
+        })
     }
 
     /// The call is answered with this response, for example a proxy's error page.
@@ -125,10 +109,6 @@ impl Fault {
 
 impl From<ServiceError> for Fault {
     fn from(error: ServiceError) -> Self {
-        Self::Error {
-            status: error.status,
-            code: error.code,
-            message: error.message,
-        }
+        Self::Error(error)
     }
 }

@@ -1,5 +1,6 @@
 //! What tests and developers hold: the world at the start, the emulator's handle, faults, edits.
 
+mod console;
 mod edit;
 mod emulator;
 mod fault;
@@ -12,5 +13,4 @@ pub mod world;
 
 pub use emulator::{Answered, Emulator};
 pub use fault::Fault;
-pub use inspect::{DiskView, InstanceView, SnapshotView};
 pub use traffic::Call;

@@ -14,26 +14,23 @@ use crate::api::region::Region;
 pub struct Call {
     /// The Region of the credential scope.
     pub region: Region,
-    /// The operation.
     pub operation: Operation,
-    /// The parameters.
     pub body: Value,
     /// The call's number, counted from 1 over all Regions.
     pub number: u64,
 }
 
 /// The calls so far and the queued faults.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Traffic {
     request_ids: Ids,
     count: u64,
-    /// Whether calls are added to `recorded`.
-    pub(crate) records: bool,
+    /// Whether calls are counted, but not recorded.
+    pub(crate) is_unrecorded: bool,
     pub(crate) recorded: Vec<Call>,
     queued: Vec<QueuedFault>,
     standing: BTreeMap<(Region, Operation), Fault>,
-    /// In the order of [`Region::ALL`].
-    in_flight: Vec<InFlight>,
+    in_flight: BTreeMap<Region, InFlight>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,31 +48,15 @@ struct QueuedFault {
 }
 
 impl Traffic {
-    /// No calls yet. Recording is on.
-    pub(crate) fn new() -> Self {
-        Self {
-            request_ids: Ids::default(),
-            count: 0,
-            records: true,
-            recorded: Vec::new(),
-            queued: Vec::new(),
-            standing: BTreeMap::new(),
-            in_flight: vec![InFlight::default(); Region::ALL.len()],
-        }
-    }
-
-    /// The id of the next request.
     pub(crate) fn request_id(&mut self) -> Id {
         self.request_ids.next()
     }
 
-    /// The number of the next call, from 1.
     pub(crate) fn number(&mut self) -> u64 {
         self.count += 1;
         self.count
     }
 
-    /// The number of calls so far.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
@@ -83,10 +64,10 @@ impl Traffic {
     /// Records a call, which is in flight until [`Traffic::leave`]. Returns its queued fault, or
     /// else its standing fault.
     pub(crate) fn enter(&mut self, call: &Call) -> Option<Fault> {
-        if self.records {
+        if !self.is_unrecorded {
             self.recorded.push(call.clone());
         }
-        let in_flight = &mut self.in_flight[call.region as usize];
+        let in_flight = self.in_flight.entry(call.region).or_default();
         in_flight.now += 1;
         in_flight.peak = in_flight.peak.max(in_flight.now);
 
@@ -111,20 +92,19 @@ impl Traffic {
 
     /// Ends a call: it is answered, or its client disconnected.
     pub(crate) fn leave(&mut self, region: Region) {
-        self.in_flight[region as usize].now -= 1;
+        self.in_flight.entry(region).or_default().now -= 1;
     }
 
-    /// The highest number of calls to a Region in flight at once.
     pub(crate) fn peak_in_flight(&self, region: Region) -> usize {
-        self.in_flight[region as usize].peak
+        self.in_flight
+            .get(&region)
+            .map_or(0, |in_flight| in_flight.peak)
     }
 
-    /// Sets the fault of every call of an operation to a Region.
     pub(crate) fn set_standing(&mut self, region: Region, operation: Operation, fault: Fault) {
         self.standing.insert((region, operation), fault);
     }
 
-    /// Removes the standing faults of a Region.
     pub(crate) fn clear_standing(&mut self, region: Region) {
         self.standing.retain(|(of, _), _| *of != region);
     }

@@ -4,12 +4,10 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::api::error::ServiceError;
+use crate::api::error::{DOCS, ServiceError};
 use crate::api::id::Id;
-use crate::api::members;
 use crate::api::operation::Operation;
 
 const MEDIA_TYPE: &str = "application/x-amz-json-1.1";
@@ -56,30 +54,24 @@ pub(crate) fn parameters(request: &Request<Bytes>) -> Result<Value, ServiceError
     }
 }
 
-/// An error's JSON. The API model's optional members `docs` and `tip` are left out, as in the
-/// service.
-#[derive(Serialize)]
-struct ErrorMembers<'a> {
-    #[serde(rename = "__type")]
-    name: &'a str,
-    code: &'a str,
-    message: &'a str,
-}
-
 /// The response with a call's result or error.
-pub(crate) fn response(request_id: Id, answer: Result<Vec<u8>, ServiceError>) -> Response<Bytes> {
+pub(crate) fn response(request_id: Id, answer: Result<Value, ServiceError>) -> Response<Bytes> {
     match answer {
-        Ok(json) => raw(request_id, StatusCode::OK, MEDIA_TYPE, json.into()),
+        Ok(json) => raw(request_id, StatusCode::OK, MEDIA_TYPE, text(&json)),
         Err(error) => {
-            let error_members = ErrorMembers {
-                name: &error.code,
-                code: &error.code,
-                message: &error.message,
-            };
-            let json = members::json(&error_members);
-            raw(request_id, error.status, MEDIA_TYPE, json.into())
+            let mut members = json!({ "__type": error.code, "message": error.message });
+            if let Some(reason) = error.reason {
+                members["code"] = json!(reason);
+                members["docs"] = json!(DOCS);
+                members["tip"] = json!(error.tip);
+            }
+            raw(request_id, error.status, MEDIA_TYPE, text(&members))
         }
     }
+}
+
+fn text(json: &Value) -> Bytes {
+    json.to_string().into()
 }
 
 /// A response with any body. A content type that is not a valid header value is left out.

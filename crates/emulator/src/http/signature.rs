@@ -53,10 +53,7 @@ pub(crate) fn verify(request: &Request<Bytes>, now: Timestamp) -> Result<Region,
     let authorization = Authorization::parse(header)?;
     let scope = &authorization.scope;
     if scope.access_key_id != ACCESS_KEY_ID {
-        return Err(ServiceError::refused(
-            "UnrecognizedClientException",
-            "The security token included in the request is invalid.",
-        ));
+        return Err(ServiceError::unrecognized_client());
     }
     if scope.service != SERVICE {
         return Err(invalid(format!(

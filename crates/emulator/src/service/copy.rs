@@ -3,78 +3,66 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::json;
 
-use super::change::NewSnapshot;
-use super::describe;
-use super::fault::CallFault;
-use super::ledger::{Outcome, Record};
-use super::snapshot::{Copying, FromInstance, Origin, Progress, SnapshotDetail};
-use super::source::{AutoSnapshot, Source, SourceDetail};
-use super::state::{CopyArnRegion, State};
+use super::auto_snapshots::AutoSnapshot;
+use super::context::{Answer, Context, Target};
+use super::ledger::OperationError;
+use super::open::{CopyArnRegion, CopyCreatedAt};
+use super::origin::Origin;
+use super::resource::{Resource, Snapshot};
+use super::state::{Change, State};
 use crate::api::error::ServiceError;
-use crate::api::operation::Operation;
 use crate::api::parameters::{self, required};
 use crate::api::region::Region;
-use crate::api::resource::{SnapshotState, Tags};
+use crate::api::resource::{SnapshotState, SourceKind, Tags};
 
-/// Starts a copy into `destination`, the Region of the call.
+/// Starts a copy into the Region of the call.
 ///
 /// Checks the parameters first, then that the target name is free, that the source exists, and the
 /// limit of copies in progress.
-pub(crate) fn copy_snapshot(
-    state: &mut State,
-    now: Timestamp,
-    destination: Region,
-    body: &Value,
-    fault: &CallFault,
-) -> Result<Vec<u8>, ServiceError> {
-    let request = CopyRequest::read(body)?;
-    if state.region(destination).has(request.target) {
-        return Err(ServiceError::invalid_input(format!(
-            "Some names are already in use: {}",
-            request.target
-        )));
-    }
-    let source = request.find_source(state, now)?;
-    check_limit(state, now, destination)?;
+pub(super) fn copy_snapshot(context: &mut Context<'_>) -> Answer {
+    let request = CopyRequest::read(context)?;
+    context.check_free(request.target)?;
+    let source = request.find_source(context.state)?;
+    check_limit(context)?;
 
-    let copying = request.copying(state, now, fault);
-    let record = Record {
-        id: copying.operation,
-        created_at: now,
-        operation: Operation::CopySnapshot,
-        resource_name: request.target.to_owned(),
-        resource_type: source.detail.kind().snapshot_type(),
-        details: Some(format!("{}:{}", request.region, request.source.name())),
-        outcome: match fault.outcome() {
-            Outcome::Done => Outcome::Copying(copying),
-            failed => failed,
-        },
-    };
-    let answer = describe::started(&record, destination, now);
-    if fault.failure.is_none() {
-        let copy = source.copy(state.settings.copy_arn_region, destination, copying);
-        state
-            .add_snapshot(destination, request.target, copy)
-            .map_err(|error| ServiceError::invalid_input(error.to_string()))?;
+    let behaviors = &context.state.region(request.region).copy_behaviors;
+    let behavior = behaviors.get(request.source.name());
+    let behavior = behavior.copied().unwrap_or_default();
+    let fault = context.fault.copy;
+    let duration = fault.duration.or(behavior.duration);
+    let duration = duration.unwrap_or(context.state.settings.copy_duration);
+    let ends_at = context.state.after(duration);
+    let fails = fault.fails || behavior.fails;
+
+    let details = format!("{}:{}", request.region, request.source.name());
+    let error =
+        fails.then(|| OperationError::new("CopyFailed", "The snapshot could not be copied."));
+    let target = Target::snapshot(request.target, source.kind);
+    let operation_type = context.operation.operation_type();
+    let operation = context.record_as(operation_type, target, Some(details), ends_at, error);
+    if context.has_effect() {
+        let end = match fails {
+            true => SnapshotState::Error,
+            false => SnapshotState::Available,
+        };
+        let copy = source.copy(context, request.target, ends_at);
+        context.add(copy)?;
+        let region = context.region;
+        context
+            .state
+            .plan(ends_at, region, request.target, Change::Ends(end));
     }
-    state.region_mut(destination).ledger.add(record);
-    Ok(answer)
+    Ok(json!({ "operations": [operation] }))
 }
 
-fn check_limit(state: &State, now: Timestamp, destination: Region) -> Result<(), ServiceError> {
-    let limit = state.settings.copy_limit;
-    if state.region(destination).in_progress(now) < limit {
+fn check_limit(context: &Context<'_>) -> Result<(), ServiceError> {
+    let limit = context.state.settings.copy_limit;
+    if context.here().in_progress() < limit {
         return Ok(());
     }
-    Err(ServiceError::refused(
-        &state.settings.copy_limit_code,
-        format!(
-            "Too many snapshot copies in progress. \
-             The limit is {limit} for this destination region."
-        ),
-    ))
+    Err(context.state.settings.open.copy_limit_wording.error(limit))
 }
 
 #[derive(Deserialize)]
@@ -98,15 +86,51 @@ struct CopyRequest<'a> {
 enum CopySource<'a> {
     /// A manual snapshot.
     Manual(&'a str),
-    /// The latest automatic snapshot of an instance or disk.
-    Latest(&'a str),
-    /// An instance's or disk's automatic snapshot of a date.
-    Dated(&'a str, Date),
+    /// An instance's or disk's automatic snapshot of a date, or the latest.
+    Automatic(&'a str, Option<Date>),
+}
+
+/// What a copy has of its source.
+struct Source {
+    kind: SourceKind,
+    created_at: Timestamp,
+    size_in_gb: u32,
+    from: Origin,
+}
+
+impl Source {
+    /// The pending copy.
+    fn copy(self, context: &mut Context<'_>, name: &str, ends_at: Timestamp) -> Snapshot {
+        let region = context.region;
+        let open = context.state.settings.open.clone();
+        let mut head =
+            context
+                .state
+                .head(region, self.kind.snapshot_type(), name, None, Tags::new());
+        if open.copy_created_at == CopyCreatedAt::Source {
+            head.created_at = self.created_at;
+        }
+        let mut from = self.from;
+        if open.copy_arn_region == CopyArnRegion::Destination {
+            from = from.in_region(region);
+        }
+        from.is_auto_snapshot &= open.copy_is_from_auto_snapshot;
+        Snapshot {
+            kind: self.kind,
+            state: SnapshotState::Pending,
+            ends_at: Some(ends_at),
+            visible_at: context.state.after(open.copy_invisible),
+            is_copy: true,
+            size_in_gb: self.size_in_gb,
+            from,
+            ..head.into()
+        }
+    }
 }
 
 impl<'a> CopyRequest<'a> {
-    fn read(body: &'a Value) -> Result<Self, ServiceError> {
-        let parameters: Parameters<'a> = parameters::read(body)?;
+    fn read(context: &Context<'a>) -> Result<Self, ServiceError> {
+        let parameters: Parameters<'a> = context.parameters()?;
         let region = required("sourceRegion", parameters.source_region)?
             .parse()
             .map_err(|_| {
@@ -126,79 +150,60 @@ impl<'a> CopyRequest<'a> {
         })
     }
 
-    /// The copy to be started. The fault of the call overrides the behavior set for the source.
-    fn copying(&self, state: &mut State, now: Timestamp, fault: &CallFault) -> Copying {
-        let behaviors = &state.region(self.region).copy_behaviors;
-        let behavior = behaviors
-            .get(self.source.name())
-            .copied()
-            .unwrap_or_default();
-        let duration = fault.copy.duration.or(behavior.duration);
-        Copying {
-            since: now,
-            duration: duration.unwrap_or(state.settings.copy_duration),
-            fails: fault.copy.fails || behavior.fails,
-            operation: state.ids.next(),
-        }
-    }
-
-    fn find_source(&self, state: &State, now: Timestamp) -> Result<FoundSource, ServiceError> {
-        let region = state.region(self.region);
+    fn find_source(&self, state: &State) -> Result<Source, ServiceError> {
+        let here = state.region(self.region);
         let (name, date) = match self.source {
             CopySource::Manual(name) => {
-                let snapshot = region
-                    .snapshots
-                    .get(name)
-                    .ok_or_else(|| ServiceError::not_found("snapshot", name))?;
-                if snapshot.state(now) != SnapshotState::Available {
-                    return Err(ServiceError::refused(
-                        "OperationFailureException",
-                        format!("The snapshot is not available: {name}"),
-                    ));
-                }
-                return Ok(FoundSource {
-                    detail: snapshot.detail.clone(),
-                    origin: snapshot.origin.clone(),
-                    size_in_gb: snapshot.size_in_gb,
-                    is_from_auto_snapshot: snapshot.is_from_auto_snapshot,
-                });
+                let found = here.get::<Snapshot>(name);
+                return manual(found.ok_or_else(|| ServiceError::not_found("snapshot", name))?);
             }
-            CopySource::Latest(name) => (name, None),
-            CopySource::Dated(name, date) => (name, Some(date)),
+            CopySource::Automatic(name, date) => (name, date),
         };
-        let source = region
-            .sources
-            .get(name)
-            .ok_or_else(|| ServiceError::not_found("Instance or Disk", name))?;
-        let snapshot = match date {
-            Some(date) => source.restorable(date).ok_or_else(|| {
-                ServiceError::not_found("automatic snapshot", &format!("{name} of {date}"))
-            })?,
-            None => source
-                .latest_restorable()
-                .ok_or_else(|| ServiceError::not_found("automatic snapshot", name))?,
-        };
-        Ok(FoundSource {
-            detail: snapshot_detail(source, snapshot),
-            origin: Origin {
-                name: Some(name.to_owned()),
-                arn: Some(source.arn.clone()),
-            },
-            size_in_gb: source.size_in_gb,
-            is_from_auto_snapshot: true,
-        })
+        let found = here.resources.get(name);
+        let source = found.and_then(|found| Some((found, found.auto_snapshots()?)));
+        let (found, auto_snapshots) =
+            source.ok_or_else(|| ServiceError::not_found("Instance or Disk", name))?;
+        let snapshot = auto_snapshots.restorable(date).ok_or_else(|| {
+            let of = date.map_or(String::new(), |date| format!(" of {date}"));
+            ServiceError::not_found("automatic snapshot", &format!("{name}{of}"))
+        })?;
+        automatic(found, snapshot)
     }
 }
 
-fn snapshot_detail(source: &Source, snapshot: &AutoSnapshot) -> SnapshotDetail {
-    match &source.detail {
-        SourceDetail::Instance(instance) => SnapshotDetail::Instance(FromInstance {
-            blueprint_id: instance.blueprint_id.clone(),
-            bundle_id: instance.bundle.id.to_owned(),
-            attached_disks: snapshot.attached_disks.clone(),
-        }),
-        SourceDetail::Disk(_) => SnapshotDetail::Disk,
+fn manual(snapshot: &Snapshot) -> Result<Source, ServiceError> {
+    if snapshot.state != SnapshotState::Available {
+        return Err(ServiceError::operation_failure(format!(
+            "The snapshot is not available: {}",
+            snapshot.name
+        )));
     }
+    Ok(Source {
+        kind: snapshot.kind,
+        created_at: snapshot.created_at,
+        size_in_gb: snapshot.size_in_gb,
+        from: snapshot.from.clone(),
+    })
+}
+
+fn automatic(source: &Resource, snapshot: &AutoSnapshot) -> Result<Source, ServiceError> {
+    let (kind, size_in_gb) = match source {
+        Resource::Instance(instance) => (SourceKind::Instance, instance.size_in_gb),
+        Resource::Disk(disk) => (SourceKind::Disk, disk.size_in_gb),
+        Resource::Snapshot(_) | Resource::Other(_) => {
+            return Err(ServiceError::not_found("Instance or Disk", source.name()));
+        }
+    };
+    Ok(Source {
+        kind,
+        created_at: snapshot.created_at,
+        size_in_gb,
+        from: Origin {
+            attached_disks: snapshot.attached_disks.clone(),
+            is_auto_snapshot: true,
+            ..source.origin()
+        },
+    })
 }
 
 impl<'a> CopySource<'a> {
@@ -222,8 +227,8 @@ impl<'a> CopySource<'a> {
         let snapshot = parameters.source_snapshot_name.filter(not_empty);
         let message = match (snapshot, resource, date, latest) {
             (Some(name), None, None, None) => return Ok(Self::Manual(name)),
-            (None, Some(name), Some(date), _) => return Ok(Self::Dated(name, date)),
-            (None, Some(name), None, Some(true)) => return Ok(Self::Latest(name)),
+            (None, Some(name), Some(date), _) => return Ok(Self::Automatic(name, Some(date))),
+            (None, Some(name), None, Some(true)) => return Ok(Self::Automatic(name, None)),
             (Some(_), Some(_), ..) => {
                 "sourceSnapshotName and sourceResourceName are mutually exclusive."
             }
@@ -242,33 +247,7 @@ impl<'a> CopySource<'a> {
 
     fn name(&self) -> &'a str {
         match self {
-            Self::Manual(name) | Self::Latest(name) | Self::Dated(name, _) => name,
-        }
-    }
-}
-
-/// The properties of the source that its copy gets too.
-struct FoundSource {
-    detail: SnapshotDetail,
-    origin: Origin,
-    size_in_gb: u32,
-    is_from_auto_snapshot: bool,
-}
-
-impl FoundSource {
-    /// The snapshot that a copy of this source creates.
-    fn copy(self, arn_region: CopyArnRegion, destination: Region, copying: Copying) -> NewSnapshot {
-        NewSnapshot {
-            origin: match arn_region {
-                CopyArnRegion::Source => self.origin,
-                CopyArnRegion::Destination => self.origin.in_region(destination),
-            },
-            tags: Tags::new(),
-            created_at: copying.since,
-            size_in_gb: self.size_in_gb,
-            is_from_auto_snapshot: self.is_from_auto_snapshot,
-            progress: Progress::Copying(copying),
-            detail: self.detail,
+            Self::Manual(name) | Self::Automatic(name, _) => name,
         }
     }
 }

@@ -1,74 +1,51 @@
 //! Calls the function of each operation.
 
-use jiff::Timestamp;
-use serde_json::Value;
-
-use super::fault::CallFault;
-use super::state::State;
-use super::{
-    copy, create_disk, create_instances, delete, delete_source, firewall, get_bundles, get_regions,
-    get_snapshots, get_sources, operations, tags,
-};
-use crate::api::error::ServiceError;
+use super::context::{Answer, Context};
+use super::{add_on, copy, create, delete, disk, firewall, instances, read, snapshots, tags};
 use crate::api::operation::Operation;
-use crate::api::region::Region;
-use crate::api::resource::SourceKind;
+use crate::api::resource::{ResourceType, SourceKind};
 
-/// Answers one call with the JSON text of its result.
-pub(crate) fn answer(
-    state: &mut State,
-    now: Timestamp,
-    region: Region,
-    operation: Operation,
-    body: &Value,
-    fault: &CallFault,
-) -> Result<Vec<u8>, ServiceError> {
-    state.end_deletions(now);
-    match operation {
-        Operation::CopySnapshot => copy::copy_snapshot(state, now, region, body, fault),
-        Operation::CreateDiskFromSnapshot => {
-            create_disk::create_disk(state, now, region, body, fault)
+/// Answers one call with the JSON of its result.
+pub(crate) fn answer(context: &mut Context<'_>) -> Answer {
+    context.authorize(context.operation, None)?;
+    match context.operation {
+        Operation::AllocateStaticIp => create::allocate_static_ip(context),
+        Operation::AttachDisk => disk::attach_disk(context),
+        Operation::CopySnapshot => copy::copy_snapshot(context),
+        Operation::CreateDisk => disk::create_disk(context),
+        Operation::CreateDiskFromSnapshot => disk::create_disk_from_snapshot(context),
+        Operation::CreateDiskSnapshot => snapshots::create_snapshot(context, SourceKind::Disk),
+        Operation::CreateInstanceSnapshot => {
+            snapshots::create_snapshot(context, SourceKind::Instance)
         }
+        Operation::CreateInstances => instances::create_instances(context),
         Operation::CreateInstancesFromSnapshot => {
-            create_instances::create_instances(state, now, region, body, fault)
+            instances::create_instances_from_snapshot(context)
         }
-        Operation::DeleteDisk => {
-            delete_source::delete_source(state, now, region, body, SourceKind::Disk, fault)
-        }
-        Operation::DeleteDiskSnapshot => {
-            delete::delete_snapshot(state, now, region, body, SourceKind::Disk, fault)
-        }
-        Operation::DeleteInstance => {
-            delete_source::delete_source(state, now, region, body, SourceKind::Instance, fault)
-        }
-        Operation::DeleteInstanceSnapshot => {
-            delete::delete_snapshot(state, now, region, body, SourceKind::Instance, fault)
-        }
-        Operation::GetAutoSnapshots => get_sources::get_auto_snapshots(state, region, body),
-        Operation::GetBundles => get_bundles::get_bundles(state, region, body),
-        Operation::GetDisk => get_sources::get_disk(state, now, region, body),
-        Operation::GetDiskSnapshot => get_snapshots::get_disk_snapshot(state, now, region, body),
-        Operation::GetDiskSnapshots => get_snapshots::get_disk_snapshots(state, now, region, body),
-        Operation::GetDisks => get_sources::get_disks(state, now, region, body),
-        Operation::GetInstance => get_sources::get_instance(state, now, region, body),
-        Operation::GetInstancePortStates => firewall::get_instance_port_states(state, region, body),
-        Operation::GetInstanceSnapshot => {
-            get_snapshots::get_instance_snapshot(state, now, region, body)
-        }
-        Operation::GetInstanceSnapshots => {
-            get_snapshots::get_instance_snapshots(state, now, region, body)
-        }
-        Operation::GetInstanceState => get_sources::get_instance_state(state, now, region, body),
-        Operation::GetInstances => get_sources::get_instances(state, now, region, body),
-        Operation::GetOperation => operations::get_operation(state, now, region, body),
-        Operation::GetOperationsForResource => {
-            operations::get_operations_for_resource(state, now, region, body)
-        }
-        Operation::GetRegions => get_regions::get_regions(body),
-        Operation::PutInstancePublicPorts => {
-            firewall::put_instance_public_ports(state, now, region, body, fault)
-        }
-        Operation::TagResource => tags::tag_resource(state, now, region, body, fault),
-        Operation::UntagResource => tags::untag_resource(state, now, region, body, fault),
+        Operation::DeleteDisk => delete::delete_source(context, SourceKind::Disk),
+        Operation::DeleteDiskSnapshot => delete::delete_snapshot(context, SourceKind::Disk),
+        Operation::DeleteInstance => delete::delete_source(context, SourceKind::Instance),
+        Operation::DeleteInstanceSnapshot => delete::delete_snapshot(context, SourceKind::Instance),
+        Operation::DisableAddOn => add_on::disable_add_on(context),
+        Operation::EnableAddOn => add_on::enable_add_on(context),
+        Operation::GetAutoSnapshots => read::get_auto_snapshots(context),
+        Operation::GetBundles => read::get_bundles(context),
+        Operation::GetDisk => read::get(context, ResourceType::Disk),
+        Operation::GetDiskSnapshot => read::get(context, ResourceType::DiskSnapshot),
+        Operation::GetDiskSnapshots => read::list(context, ResourceType::DiskSnapshot),
+        Operation::GetDisks => read::list(context, ResourceType::Disk),
+        Operation::GetInstance => read::get(context, ResourceType::Instance),
+        Operation::GetInstancePortStates => read::get_instance_port_states(context),
+        Operation::GetInstanceSnapshot => read::get(context, ResourceType::InstanceSnapshot),
+        Operation::GetInstanceSnapshots => read::list(context, ResourceType::InstanceSnapshot),
+        Operation::GetInstanceState => read::get_instance_state(context),
+        Operation::GetInstances => read::list(context, ResourceType::Instance),
+        Operation::GetOperation => read::get_operation(context),
+        Operation::GetOperationsForResource => read::get_operations_for_resource(context),
+        Operation::GetRegions => read::get_regions(context),
+        Operation::PutInstancePublicPorts => firewall::put_instance_public_ports(context),
+        Operation::ReleaseStaticIp => delete::release_static_ip(context),
+        Operation::TagResource => tags::tag_resource(context),
+        Operation::UntagResource => tags::untag_resource(context),
     }
 }

@@ -1,9 +1,8 @@
 //! What a fault changes about a call that Lightsail carries out.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
-use super::ledger::{OperationError, Outcome};
-use super::snapshot::CopyBehavior;
+use super::ledger::OperationError;
 
 /// The fault of one call. The default is none.
 #[derive(Clone, Debug, Default)]
@@ -17,43 +16,28 @@ pub(crate) struct CallFault {
     pub(crate) failure: Option<OperationError>,
 }
 
-impl CallFault {
-    /// The copy proceeds like this.
-    pub(crate) fn copy(behavior: CopyBehavior) -> Self {
-        Self {
-            copy: behavior,
-            ..Self::default()
-        }
-    }
+/// How a copy proceeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CopyBehavior {
+    /// How long the copy is pending. `None`: as long as the world says.
+    pub duration: Option<SignedDuration>,
+    /// Whether the copy ends in state `error`.
+    pub fails: bool,
+}
 
-    /// The instance or disk is pending for this long.
-    pub(crate) fn start(duration: SignedDuration) -> Self {
-        Self {
-            start_duration: Some(duration),
-            ..Self::default()
-        }
-    }
+impl CopyBehavior {
+    pub const FAILS: Self = Self {
+        duration: None,
+        fails: true,
+    };
 
-    /// The call's Operation fails.
-    pub(crate) fn failure(code: String, details: String) -> Self {
-        Self {
-            failure: Some(OperationError { code, details }),
-            ..Self::default()
-        }
-    }
+    pub const NEVER_ENDS: Self = Self::takes(SignedDuration::MAX);
 
-    /// The outcome of an operation that takes effect at once.
-    pub(crate) fn outcome(&self) -> Outcome {
-        match &self.failure {
-            Some(error) => Outcome::Failed(error.clone()),
-            None => Outcome::Done,
-        }
-    }
-    /// The outcome of an operation that succeeds at a time.
-    pub(crate) fn outcome_at(&self, time: Timestamp) -> Outcome {
-        match &self.failure {
-            Some(error) => Outcome::Failed(error.clone()),
-            None => Outcome::Finishing(time),
+    /// The copy is pending for this long.
+    pub const fn takes(duration: SignedDuration) -> Self {
+        Self {
+            duration: Some(duration),
+            fails: false,
         }
     }
 }

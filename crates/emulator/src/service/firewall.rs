@@ -1,24 +1,16 @@
-//! [PutInstancePublicPorts](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_PutInstancePublicPorts.html)
-//! and [GetInstancePortStates](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_GetInstancePortStates.html).
+//! [PutInstancePublicPorts](https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_PutInstancePublicPorts.html).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::json;
 
-use super::describe;
-use super::fault::CallFault;
-use super::get_sources;
-use super::ledger::{Outcome, Record};
-use super::state::State;
+use super::context::{Answer, Context, Target};
+use super::read;
+use super::resource::Instance;
 use crate::api::error::ServiceError;
 use crate::api::instance::{InstanceState, Port, Protocol};
-use crate::api::members::{self, OperationResult, PortStatesResult};
-use crate::api::operation::Operation;
-use crate::api::parameters::{self, required};
-use crate::api::region::Region;
 use crate::api::resource::ResourceType;
 
 /// The only alias that Lightsail has.
@@ -26,67 +18,32 @@ const ALIAS: &str = "lightsail-connect";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Parameters<'a> {
-    instance_name: Option<&'a str>,
+struct Parameters {
     port_infos: Option<Vec<Port>>,
 }
 
 /// Replaces the firewall of an instance that is neither starting nor being deleted.
-pub(crate) fn put_instance_public_ports(
-    state: &mut State,
-    now: Timestamp,
-    region: Region,
-    body: &Value,
-    fault: &CallFault,
-) -> Result<Vec<u8>, ServiceError> {
-    let parameters: Parameters<'_> = parameters::read(body)?;
-    let name = required("instanceName", parameters.instance_name)?;
+pub(super) fn put_instance_public_ports(context: &mut Context<'_>) -> Answer {
+    let parameters: Parameters = context.parameters()?;
+    let name = context.name("instanceName")?;
     let Some(ports) = parameters.port_infos else {
         return Err(ServiceError::invalid_input("portInfos is required."));
     };
     ports.iter().try_for_each(check)?;
-    let id = state.ids.next();
-    let (source, detail) = get_sources::find_instance(state.region(region), name)?;
-    let found = source.instance_state(detail, now);
-    if matches!(found, InstanceState::Pending | InstanceState::ShuttingDown) {
-        return Err(ServiceError::refused(
-            "OperationFailureException",
-            format!("The instance is in state {}: {name}", found.as_str()),
-        ));
+    let state = read::named_instance(context)?.state;
+    if matches!(state, InstanceState::Pending | InstanceState::ShuttingDown) {
+        return Err(ServiceError::operation_failure(format!(
+            "The instance is starting or being deleted: {name}"
+        )));
     }
-    let outcome = fault.outcome();
-    if matches!(outcome, Outcome::Done)
-        && let Ok(instance) = state.instance_mut(region, name)
+    let target = Target::named(name, context.find(ResourceType::Instance, name)?);
+    if context.has_effect()
+        && let Ok(instance) = context.state.get_mut::<Instance>(context.region, name)
     {
         instance.ports = ports;
     }
-    let record = Record {
-        id,
-        created_at: now,
-        operation: Operation::PutInstancePublicPorts,
-        resource_name: name.to_owned(),
-        resource_type: ResourceType::Instance,
-        details: None,
-        outcome,
-    };
-    let answer = members::json(&OperationResult {
-        operation: describe::operation(&record, region, now),
-    });
-    state.region_mut(region).ledger.add(record);
-    Ok(answer)
-}
-
-/// The firewall of an instance.
-pub(crate) fn get_instance_port_states(
-    state: &State,
-    region: Region,
-    body: &Value,
-) -> Result<Vec<u8>, ServiceError> {
-    let name = parameters::name(body, "instanceName")?;
-    let (_, detail) = get_sources::find_instance(state.region(region), name)?;
-    Ok(members::json(&PortStatesResult {
-        port_states: detail.ports.iter().map(describe::port_state).collect(),
-    }))
+    let operation = context.record(target, None, context.state.now);
+    Ok(json!({ "operation": operation }))
 }
 
 fn check(port: &Port) -> Result<(), ServiceError> {

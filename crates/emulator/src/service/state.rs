@@ -1,28 +1,49 @@
-//! The resources and operations of all Regions.
+//! The resources and operations of all Regions, and how they change by themselves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
 
-use super::catalog::Bundle;
-use super::fault::CallFault;
-use super::ledger::Ledger;
-use super::snapshot::{CopyBehavior, Progress, Snapshot};
-use super::source::{AttachedDisk, Disk, Source, SourceDetail};
+use super::open::{Denial, OpenFacts};
+use super::region::RegionState;
+use super::resource::{Disk, DiskState, Head, Instance, Noun, Resource};
+use crate::api::error::ACCOUNT;
 use crate::api::id::Ids;
+use crate::api::instance::InstanceState;
 use crate::api::region::Region;
-use crate::api::resource::SnapshotState;
+use crate::api::resource::{ResourceType, SnapshotState, Tags};
 
 /// Everything that Lightsail holds.
 #[derive(Debug)]
 pub(crate) struct State {
+    /// The time of the call, inspection or edit. Everything that was due by then has happened.
+    pub(crate) now: Timestamp,
     /// In the order of [`Region::ALL`].
     regions: Vec<RegionState>,
     pub(crate) ids: Ids,
     pub(crate) settings: Settings,
-    /// The deletions in progress: when each ends, and of what.
-    pub(super) deletions: Vec<(Timestamp, Region, String)>,
+    /// What happens later by itself. The number keeps changes of one time in their order.
+    later: BTreeMap<(Timestamp, u64), Due>,
+}
+
+/// A change of a resource that happens by itself.
+#[derive(Debug)]
+struct Due {
+    region: Region,
+    name: String,
+    /// Another resource may have the name when the time comes.
+    arn: String,
+    change: Change,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    /// A pending instance or disk is ready.
+    Ready,
+    /// A pending snapshot ends in this state.
+    Ends(SnapshotState),
+    /// The deletion of an instance or disk ends.
+    Gone,
 }
 
 /// How the service behaves.
@@ -32,143 +53,209 @@ pub(crate) struct Settings {
     pub(crate) copy_duration: SignedDuration,
     /// How many copies may be in progress in one destination.
     pub(crate) copy_limit: usize,
-    /// The error code of a copy beyond that limit.
-    pub(crate) copy_limit_code: String,
     /// How many items a page of a list has.
     pub(crate) page_size: usize,
-    pub(crate) copy_arn_region: CopyArnRegion,
     /// How long new instances and disks are pending.
     pub(crate) start_duration: SignedDuration,
     /// How long a deleted instance or disk remains in the lists.
     pub(crate) deletion_duration: SignedDuration,
     /// The public address of new instances.
     pub(crate) new_public_ip_address: String,
+    pub(crate) open: OpenFacts,
+    /// What the caller has no permission for.
+    pub(crate) denied: Vec<Denial>,
 }
 
-/// Which Region the source ARN of a copy names. Lightsail's pages do not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CopyArnRegion {
-    /// The Region of the source.
-    #[default]
-    Source,
-    /// The Region of the copy.
-    Destination,
-}
-
-/// The resources of one Region. A name is in at most one of the two maps.
-#[derive(Debug, Default)]
-pub(crate) struct RegionState {
-    pub(crate) sources: BTreeMap<String, Source>,
-    pub(crate) snapshots: BTreeMap<String, Snapshot>,
-    pub(crate) ledger: Ledger,
-    /// How the copies of an instance, disk or manual snapshot proceed, by its name. An entry
-    /// outlives the source.
-    pub(crate) copy_behaviors: BTreeMap<String, CopyBehavior>,
-    /// How many more lookups by name do not find a snapshot.
-    pub(crate) hidden: BTreeMap<String, usize>,
-    /// How many instances there may be. `None` is no limit.
-    pub(crate) instance_quota: Option<usize>,
-    /// The ids of current bundles that the Region does not offer.
-    pub(crate) inactive_bundles: BTreeSet<String>,
+/// An edit that contradicts the state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// A name belongs to one resource of a Region, whatever its type.
+    #[error("{region} already has a resource named {name:?}")]
+    NameInUse { region: Region, name: String },
+    /// There is no resource of this name, or it has another type.
+    #[error("{region} has no such resource: {name:?}")]
+    NotFound { region: Region, name: String },
+    /// Lightsail makes no automatic snapshots of Windows instances.
+    #[error("{region}: {name:?} is a Windows instance, which has no automatic snapshots")]
+    WindowsInstance { region: Region, name: String },
+    /// The emulator does not have this bundle.
+    #[error("unknown bundle {0:?}")]
+    UnknownBundle(String),
 }
 
 impl State {
-    /// A state without resources.
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings, now: Timestamp) -> Self {
         Self {
-            regions: Region::ALL.iter().map(|_| RegionState::default()).collect(),
+            now,
+            regions: Region::ALL
+                .iter()
+                .map(|&region| RegionState::new(region))
+                .collect(),
             ids: Ids::default(),
             settings,
-            deletions: Vec::new(),
+            later: BTreeMap::new(),
         }
     }
 
-    /// The resources of a Region.
     pub(crate) fn region(&self, region: Region) -> &RegionState {
         &self.regions[region as usize]
     }
 
-    /// The resources of a Region, to change them.
     pub(crate) fn region_mut(&mut self, region: Region) -> &mut RegionState {
         &mut self.regions[region as usize]
     }
 
-    /// When an instance or disk is ready that is created now.
-    pub(super) fn ready_at(&self, now: Timestamp, fault: &CallFault) -> Timestamp {
-        let duration = fault.start_duration.unwrap_or(self.settings.start_duration);
-        now.checked_add(duration).unwrap_or(Timestamp::MAX)
+    /// Makes everything happen that is due by `now`.
+    pub(crate) fn settle(&mut self, now: Timestamp) {
+        self.now = now;
+        while let Some(first) = self.later.first_entry()
+            && first.key().0 <= now
+        {
+            let due = first.remove();
+            self.apply(&due);
+        }
     }
 
-    /// A manual snapshot, as GetInstanceSnapshot and GetDiskSnapshot see it.
-    pub(crate) fn look_up_snapshot(&mut self, region: Region, name: &str) -> Option<&Snapshot> {
-        let RegionState {
-            snapshots, hidden, ..
-        } = self.region_mut(region);
-        let snapshot = snapshots.get(name)?;
-        match hidden.get_mut(name) {
-            Some(0) | None => Some(snapshot),
-            Some(lookups) => {
-                *lookups -= 1;
-                None
+    /// Makes a planned change, if its resource still exists.
+    fn apply(&mut self, due: &Due) {
+        let here = self.region_mut(due.region);
+        let found = here.resources.get_mut(&due.name);
+        let Some(resource) = found.filter(|found| found.arn() == due.arn) else {
+            return;
+        };
+        match (due.change, resource) {
+            (Change::Ready, Resource::Instance(instance))
+                if instance.state == InstanceState::Pending =>
+            {
+                instance.state = InstanceState::Running;
             }
+            (Change::Ready, Resource::Disk(disk)) if disk.state == DiskState::Pending => {
+                disk.state = DiskState::Available;
+            }
+            (Change::Ends(state), Resource::Snapshot(snapshot)) => snapshot.state = state,
+            (Change::Gone, _) => here.remove(&due.name, Timestamp::MIN),
+            _ => {}
         }
+    }
+
+    /// Plans a change of a resource that exists.
+    pub(crate) fn plan(&mut self, at: Timestamp, region: Region, name: &str, change: Change) {
+        let Some(resource) = self.region(region).resources.get(name) else {
+            return;
+        };
+        let due = Due {
+            region,
+            name: name.to_owned(),
+            arn: resource.arn().to_owned(),
+            change,
+        };
+        let number = self.ids.next().0;
+        self.later.insert((at, number), due);
+        self.settle(self.now);
+    }
+
+    /// Cancels all planned changes of a resource.
+    pub(crate) fn cancel_changes(&mut self, arn: &str) {
+        self.later.retain(|_, due| due.arn != arn);
+    }
+
+    pub(crate) fn after(&self, duration: SignedDuration) -> Timestamp {
+        self.now.checked_add(duration).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The head of a new resource. `zone` is the letter of its Availability Zone, if it is in one.
+    pub(crate) fn head(
+        &mut self,
+        region: Region,
+        resource_type: ResourceType,
+        name: &str,
+        zone: Option<char>,
+        tags: Tags,
+    ) -> Head {
+        let id = self.ids.next();
+        let prefix = match resource_type {
+            ResourceType::Instance => "i",
+            ResourceType::Disk => "vol",
+            ResourceType::InstanceSnapshot => "ami",
+            ResourceType::DiskSnapshot => "snap",
+            ResourceType::StaticIp => "eip",
+            ResourceType::KeyPair => "key",
+        };
+        let kind = resource_type.as_str();
+        Head {
+            name: name.to_owned(),
+            arn: format!("arn:aws:lightsail:{region}:{ACCOUNT}:{kind}/{id}"),
+            support_code: format!("{ACCOUNT}/{prefix}-{:017x}", id.0),
+            created_at: self.now,
+            availability_zone: zone.map_or("all".to_owned(), |letter| format!("{region}{letter}")),
+            tags,
+        }
+    }
+
+    /// Adds a resource.
+    pub(crate) fn add(
+        &mut self,
+        region: Region,
+        new: impl Into<Resource>,
+    ) -> Result<(), EditError> {
+        let new = new.into();
+        let name = new.name().to_owned();
+        if self.region(region).resources.contains_key(&name) {
+            return Err(EditError::NameInUse { region, name });
+        }
+        if new.is_windows() && new.auto_snapshots().is_some_and(|auto| auto.enabled) {
+            return Err(EditError::WindowsInstance { region, name });
+        }
+        if let Resource::Disk(Disk {
+            attached_to: Some(instance),
+            ..
+        }) = &new
+        {
+            self.get_mut::<Instance>(region, instance)?;
+        }
+        self.region_mut(region).resources.insert(name, new);
+        Ok(())
+    }
+
+    /// A resource of any type, to change it.
+    pub(crate) fn resource_mut(
+        &mut self,
+        region: Region,
+        name: &str,
+    ) -> Result<&mut Resource, EditError> {
+        let found = self.region_mut(region).resources.get_mut(name);
+        found.ok_or_else(|| not_found(region, name))
+    }
+
+    pub(crate) fn get_mut<T: Noun>(
+        &mut self,
+        region: Region,
+        name: &str,
+    ) -> Result<&mut T, EditError> {
+        let found = T::of_mut(self.resource_mut(region, name)?);
+        found.ok_or_else(|| not_found(region, name))
+    }
+
+    /// Removes a resource of this type. A disk of a removed instance is detached, the operation of a
+    /// removed pending copy fails.
+    pub(crate) fn remove(
+        &mut self,
+        region: Region,
+        resource_type: ResourceType,
+        name: &str,
+    ) -> Result<(), EditError> {
+        if self.resource_mut(region, name)?.resource_type() != resource_type {
+            return Err(not_found(region, name));
+        }
+        let now = self.now;
+        self.region_mut(region).remove(name, now);
+        Ok(())
     }
 }
 
-impl RegionState {
-    /// Whether instances can be created with the bundle.
-    pub(crate) fn offers(&self, bundle: &Bundle) -> bool {
-        bundle.is_current() && !self.inactive_bundles.contains(bundle.id)
-    }
-
-    /// Whether a resource of any type has this name.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.sources.contains_key(name) || self.snapshots.contains_key(name)
-    }
-
-    /// Removes a manual snapshot, and returns whether it existed. The operation of a copy in
-    /// progress fails.
-    pub(crate) fn remove_snapshot(&mut self, name: &str, now: Timestamp) -> bool {
-        let removed = self.snapshots.remove(name);
-        if let Some(Progress::Copying(copying)) = removed.as_ref().map(|removed| removed.progress) {
-            self.ledger.end_deleted_copy(copying.operation, now);
-        }
-        removed.is_some()
-    }
-
-    /// The disks attached to an instance, with their names.
-    pub(crate) fn disks_attached_to(
-        &self,
-        instance: &str,
-    ) -> impl Iterator<Item = (&str, &Source, &Disk)> {
-        self.sources.iter().filter_map(move |(name, source)| {
-            let SourceDetail::Disk(disk) = &source.detail else {
-                return None;
-            };
-            let attachment = disk.attachment.as_ref()?;
-            (attachment.instance == instance).then_some((&**name, source, disk))
-        })
-    }
-
-    /// The disks that a snapshot of an instance made now contains.
-    pub(crate) fn attached_disks(&self, instance: &str) -> Vec<AttachedDisk> {
-        self.disks_attached_to(instance)
-            .filter_map(|(name, source, disk)| {
-                Some(AttachedDisk {
-                    name: name.to_owned(),
-                    path: disk.attachment.as_ref()?.path.clone(),
-                    size_in_gb: source.size_in_gb,
-                })
-            })
-            .collect()
-    }
-
-    /// How many snapshots are pending at a time.
-    pub(crate) fn in_progress(&self, now: Timestamp) -> usize {
-        self.snapshots
-            .values()
-            .filter(|snapshot| snapshot.state(now) == SnapshotState::Pending)
-            .count()
+pub(crate) fn not_found(region: Region, name: &str) -> EditError {
+    EditError::NotFound {
+        region,
+        name: name.to_owned(),
     }
 }

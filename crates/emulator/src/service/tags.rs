@@ -3,18 +3,12 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::describe;
-use super::fault::CallFault;
-use super::ledger::{Outcome, Record};
-use super::state::{RegionState, State};
+use super::context::{Answer, Context, Target};
 use crate::api::error::ServiceError;
 use crate::api::operation::Operation;
-use crate::api::parameters::{self, required};
-use crate::api::region::Region;
+use crate::api::parameters;
 use crate::api::resource::{ResourceType, Tags};
 
 const MAX_TAGS: usize = 50;
@@ -25,99 +19,72 @@ const MAX_VALUE_LENGTH: usize = 256;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Tag<'a> {
+struct Tag<'a> {
     #[serde(borrow)]
     key: Option<Cow<'a, str>>,
     value: Option<Cow<'a, str>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TagParameters<'a> {
-    resource_name: Option<&'a str>,
-    resource_arn: Option<&'a str>,
-    #[serde(borrow)]
-    tags: Option<Vec<Tag<'a>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UntagParameters<'a> {
-    resource_name: Option<&'a str>,
-    resource_arn: Option<&'a str>,
-    #[serde(borrow)]
-    tag_keys: Option<Vec<&'a str>>,
-}
-
 /// Adds tags to a resource. An existing tag gets the new value.
-pub(crate) fn tag_resource(
-    state: &mut State,
-    now: Timestamp,
-    region: Region,
-    body: &Value,
-    fault: &CallFault,
-) -> Result<Vec<u8>, ServiceError> {
-    let parameters: TagParameters<'_> = parameters::read(body)?;
-    let name = required("resourceName", parameters.resource_name)?;
-    let new = read_tags(parameters.tags.unwrap_or_default())?;
+pub(super) fn tag_resource(context: &mut Context<'_>) -> Answer {
+    let new = read_tags(context)?;
     if new.is_empty() {
         return Err(ServiceError::invalid_input("tags is required."));
     }
-    change_tags(
-        state,
-        now,
-        region,
-        Operation::TagResource,
-        (name, parameters.resource_arn),
-        fault,
-        |tags| {
-            let added = new.keys().filter(|key| !tags.contains_key(*key)).count();
-            if tags.len() + added > MAX_TAGS {
-                return Err(too_many_tags());
-            }
-            tags.extend(new);
-            Ok(())
-        },
-    )
+    change_tags(context, |tags| tags.extend(new))
 }
 
 /// Removes tags from a resource. Unknown keys are ignored.
-pub(crate) fn untag_resource(
-    state: &mut State,
-    now: Timestamp,
-    region: Region,
-    body: &Value,
-    fault: &CallFault,
-) -> Result<Vec<u8>, ServiceError> {
-    let parameters: UntagParameters<'_> = parameters::read(body)?;
-    let name = required("resourceName", parameters.resource_name)?;
-    let keys = parameters.tag_keys.unwrap_or_default();
+pub(super) fn untag_resource(context: &mut Context<'_>) -> Answer {
+    let keys: Option<Vec<&str>> = parameters::optional(context.body, "tagKeys")?;
+    let keys = keys.unwrap_or_default();
     if keys.is_empty() {
         return Err(ServiceError::invalid_input("tagKeys is required."));
     }
-    change_tags(
-        state,
-        now,
-        region,
-        Operation::UntagResource,
-        (name, parameters.resource_arn),
-        fault,
-        |tags| {
-            tags.retain(|key, _| !keys.contains(&key.as_str()));
-            Ok(())
-        },
-    )
+    change_tags(context, |tags| {
+        tags.retain(|key, _| !keys.contains(&key.as_str()))
+    })
 }
 
-/// Checks the tags of a request.
-pub(super) fn read_tags(given: Vec<Tag<'_>>) -> Result<Tags, ServiceError> {
+/// Checks the tags of a new resource, and the permission to set them.
+pub(super) fn of_new(
+    context: &Context<'_>,
+    resource_type: ResourceType,
+) -> Result<Tags, ServiceError> {
+    let tags = read_tags(context)?;
+    if !tags.is_empty()
+        && context
+            .state
+            .settings
+            .open
+            .create_with_tags_needs_tag_resource
+    {
+        context.authorize(Operation::TagResource, Some(resource_type))?;
+    }
+    Ok(tags)
+}
+
+/// The tags of a request.
+fn read_tags(context: &Context<'_>) -> Result<Tags, ServiceError> {
+    let given: Option<Vec<Tag<'_>>> = parameters::optional(context.body, "tags")?;
     let mut tags = Tags::new();
-    for tag in given {
+    for tag in given.unwrap_or_default() {
         let key = tag.key.unwrap_or_default().into_owned();
         let value = tag.value.unwrap_or_default().into_owned();
         if !(1..=MAX_KEY_LENGTH).contains(&key.chars().count()) {
             return Err(ServiceError::invalid_input(format!(
                 "A tag's key must have 1 to {MAX_KEY_LENGTH} characters: {key:?}"
+            )));
+        }
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            return Err(ServiceError::invalid_input(format!(
+                "A tag's key must not start with aws: {key:?}"
+            )));
+        }
+        let allowed = |char: char| char.is_alphanumeric() || " +-=._:/@".contains(char);
+        if !key.chars().chain(value.chars()).all(allowed) {
+            return Err(ServiceError::invalid_input(format!(
+                "A tag must have only letters, digits, spaces and + - = . _ : / @: {key:?} {value:?}"
             )));
         }
         if value.chars().count() > MAX_VALUE_LENGTH {
@@ -127,70 +94,41 @@ pub(super) fn read_tags(given: Vec<Tag<'_>>) -> Result<Tags, ServiceError> {
         }
         tags.insert(key, value);
     }
-    if tags.len() > MAX_TAGS {
-        return Err(too_many_tags());
-    }
+    check_number(&tags)?;
     Ok(tags)
 }
 
-fn too_many_tags() -> ServiceError {
-    ServiceError::invalid_input(format!("A resource can have at most {MAX_TAGS} tags."))
-}
-
-/// Changes the tags of the resource with this name and, if given, this ARN.
-fn change_tags(
-    state: &mut State,
-    now: Timestamp,
-    region: Region,
-    operation: Operation,
-    (name, arn): (&str, Option<&str>),
-    fault: &CallFault,
-    change: impl FnOnce(&mut Tags) -> Result<(), ServiceError>,
-) -> Result<Vec<u8>, ServiceError> {
-    let id = state.ids.next();
-    let resources = state.region_mut(region);
-    let resource = find(resources, name).filter(|found| arn.is_none_or(|arn| arn == found.arn));
-    let Some(found) = resource else {
-        return Err(ServiceError::not_found("resource", arn.unwrap_or(name)));
-    };
-    let mut tags = found.tags.clone();
-    change(&mut tags)?;
-    let outcome = fault.outcome();
-    if matches!(outcome, Outcome::Done) {
-        *found.tags = tags;
+fn check_number(tags: &Tags) -> Result<(), ServiceError> {
+    match tags.len() {
+        ..=MAX_TAGS => Ok(()),
+        _ => Err(ServiceError::invalid_input(format!(
+            "A resource can have at most {MAX_TAGS} tags."
+        ))),
     }
-    let record = Record {
-        id,
-        created_at: now,
-        operation,
-        resource_name: name.to_owned(),
-        resource_type: found.resource_type,
-        details: None,
-        outcome,
-    };
-    let answer = describe::started(&record, region, now);
-    resources.ledger.add(record);
-    Ok(answer)
 }
 
-struct Taggable<'a> {
-    resource_type: ResourceType,
-    arn: &'a str,
-    tags: &'a mut Tags,
-}
-
-fn find<'a>(region: &'a mut RegionState, name: &str) -> Option<Taggable<'a>> {
-    if let Some(source) = region.sources.get_mut(name) {
-        return Some(Taggable {
-            resource_type: source.kind().resource_type(),
-            arn: &source.arn,
-            tags: &mut source.tags,
-        });
+/// Changes the tags of the resource with the name and, if given, the ARN of the request.
+fn change_tags(context: &mut Context<'_>, change: impl FnOnce(&mut Tags)) -> Answer {
+    let name = context.name("resourceName")?;
+    let arn = parameters::optional::<&str>(context.body, "resourceArn")?;
+    let found = context.here().resources.get(name);
+    let found = found.filter(|found| arn.is_none_or(|arn| arn == found.arn()));
+    let found = found.ok_or_else(|| ServiceError::not_found("resource", arn.unwrap_or(name)))?;
+    let target = Target::named(name, found);
+    context.authorize(context.operation, Some(target.resource_type))?;
+    if found.is_pending_copy() && !context.state.settings.open.pending_copy_can_be_tagged {
+        return Err(ServiceError::operation_failure(format!(
+            "The snapshot is pending: {name}"
+        )));
     }
-    let snapshot = region.snapshots.get_mut(name)?;
-    Some(Taggable {
-        resource_type: snapshot.kind().snapshot_type(),
-        arn: &snapshot.arn,
-        tags: &mut snapshot.tags,
-    })
+    let has_effect = context.has_effect();
+    if let Some(found) = context.here_mut().resources.get_mut(name) {
+        let mut tags = found.tags_mut().clone();
+        change(&mut tags);
+        check_number(&tags)?;
+        if has_effect {
+            *found.tags_mut() = tags;
+        }
+    }
+    context.done(target)
 }

@@ -161,7 +161,18 @@ pub fn read(response: http::Response<Bytes>) -> Result<Value, Refused> {
     if status == 200 {
         return Ok(json);
     }
-    assert_eq!(json["__type"], json["code"]);
+    assert!(!response.headers().contains_key("x-amzn-errortype"));
+    // The two finer codes that are known, each with the members that explain it.
+    let reason = json["code"].as_str();
+    match json["__type"].as_str().unwrap() {
+        "NotFoundException" => assert_eq!(reason, Some("DoesNotExist")),
+        _ if json["message"].as_str().unwrap().contains("already in use") => {
+            assert_eq!(reason, Some("NameExists"));
+        }
+        _ => assert_eq!(reason, None),
+    }
+    assert_eq!(json["docs"].is_string(), reason.is_some());
+    assert_eq!(json["tip"].is_string(), reason.is_some());
     Err(Refused {
         status,
         code: json["__type"].as_str().unwrap().to_owned(),

@@ -103,7 +103,7 @@ impl Weeks {
                 let mut instances = instances.iter();
                 let is_taken =
                     instances.any(|instance| instance.name == name && !is_drill(instance));
-                copy.from_attached_disks.is_empty() && !is_taken
+                copy.from.attached_disks.is_empty() && !is_taken
             })
         });
         drillable.cloned().collect()

@@ -91,7 +91,7 @@ impl Drills {
         let started_at = run.started_at;
         let snapshot = emulator.snapshot(call.region, &snapshot.unwrap_or_default());
         let Some(copy) = snapshot else { return Ok(()) };
-        if !copy.from_attached_disks.is_empty() {
+        if !copy.from.attached_disks.is_empty() {
             return Err(format!("starts {name}, whose disks would remain"));
         }
         // Another run may change the mark meanwhile.

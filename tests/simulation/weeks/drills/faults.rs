@@ -87,8 +87,8 @@ impl Drills {
             ) => "failed Operations of drill instances",
             (
                 Operation::CreateInstancesFromSnapshot | Operation::DeleteInstance,
-                Fault::Error { code, .. },
-            ) if code == "ThrottlingException" => "throttled calls of drill instances",
+                Fault::Error(error),
+            ) if error.code == "ThrottlingException" => "throttled calls of drill instances",
             _ => return,
         };
         self.counts.count(situation);

@@ -148,7 +148,7 @@ impl Drills {
             (DrillOutcome::Inconclusive, Some("InsufficientInstanceCapacity")) => {
                 "refusals for lack of capacity"
             }
-            (DrillOutcome::Inconclusive, _) if message.contains("maximum number") => {
+            (DrillOutcome::Inconclusive, _) if message.contains("maximum limit") => {
                 "refusals by the quota of instances"
             }
             (DrillOutcome::Inconclusive, _) => "other inconclusive drills",

@@ -13,7 +13,6 @@
 //! Every Region of Lightsail exists, named or not. An unknown member is an error with its path.
 
 mod parse;
-mod read;
 mod snapshot;
 mod source;
 
@@ -22,9 +21,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use super::populate::DEFAULT_PUBLIC_IP_ADDRESS;
+use crate::api::read;
 use crate::api::region::Region;
-use crate::service::state::CopyArnRegion;
+use crate::service::catalog::DEFAULT_PUBLIC_IP_ADDRESS;
+use crate::service::open::{Denial, OpenFacts, RegionAccess};
 
 pub use snapshot::{AttachedDisk, DiskSnapshot, InstanceSnapshot};
 pub use source::{AutoSnapshot, AutoSnapshotDate, Source};
@@ -39,14 +39,9 @@ pub struct World {
     /// How many copies may be in progress in one destination Region. CopySnapshot refuses more.
     /// Default 20.
     pub copy_limit: usize,
-    /// The error code of that refusal, which the API's pages do not document. Default
-    /// `OperationFailureException`.
-    pub copy_limit_code: String,
     /// How many items a page of a list has, at least 1. Default 100.
     #[serde(deserialize_with = "read::at_least_one")]
     pub page_size: usize,
-    /// Which Region the source ARN of a copy names: `source` (default) or `destination`.
-    pub copy_arn_region: CopyArnRegion,
     /// How long new instances and disks are pending. In JSON in seconds, fractions allowed.
     /// Default 2.
     #[serde(rename = "startSeconds", deserialize_with = "read::seconds")]
@@ -57,6 +52,10 @@ pub struct World {
     pub deletion_time: SignedDuration,
     /// The public address of new instances. Default 198.51.100.10.
     pub new_public_ip_address: String,
+    /// What nobody has published about Lightsail.
+    pub open: OpenFacts,
+    /// What the caller has no permission for. Default nothing.
+    pub denied: Vec<Denial>,
     /// The resources of each Region.
     pub regions: BTreeMap<Region, RegionWorld>,
 }
@@ -69,6 +68,14 @@ pub struct RegionWorld {
     pub instance_quota: Option<usize>,
     /// The ids of current bundles that the Region does not offer. Default none.
     pub inactive_bundles: BTreeSet<String>,
+    /// Whether the account can use the Region. Default `enabled`, and `noEndpoint` for us-west-1.
+    pub access: Option<RegionAccess>,
+    /// The letters of the Availability Zones that the account has. Default `abc`.
+    pub zones: Option<String>,
+    /// The names of static IP addresses.
+    pub static_ips: Vec<String>,
+    /// The names of key pairs.
+    pub key_pairs: Vec<String>,
     /// Instances.
     pub instances: Vec<Source>,
     /// Disks.
@@ -94,12 +101,12 @@ impl Default for World {
         Self {
             copy_time: SignedDuration::from_secs(2),
             copy_limit: 20,
-            copy_limit_code: "OperationFailureException".to_owned(),
             page_size: 100,
-            copy_arn_region: CopyArnRegion::Source,
             start_time: SignedDuration::from_secs(2),
             deletion_time: SignedDuration::from_secs(1),
             new_public_ip_address: DEFAULT_PUBLIC_IP_ADDRESS.to_owned(),
+            open: OpenFacts::default(),
+            denied: Vec::new(),
             regions: BTreeMap::new(),
         }
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{RegionWorld, Source, World, WorldError};
+use super::{InstanceSnapshot, RegionWorld, Source, World, WorldError};
 use crate::api::instance::InstanceState;
 use crate::api::region::Region;
 use crate::api::resource::{SnapshotState, SourceKind};
-use crate::service::catalog;
+use crate::service::catalog::{self, Bundle};
 
 impl World {
     /// A world to try things out: some instances, disks and snapshots in three Regions. The sample
@@ -57,7 +57,7 @@ type Mistake = (String, String);
 
 impl RegionWorld {
     fn check(&self, region: Region) -> Result<(), Mistake> {
-        let mut names = BTreeSet::new();
+        self.check_names(region)?;
         for (kind, list, sources) in [
             (SourceKind::Instance, "instances", &self.instances),
             (SourceKind::Disk, "disks", &self.disks),
@@ -65,26 +65,54 @@ impl RegionWorld {
             for (index, source) in sources.iter().enumerate() {
                 self.check_source(kind, source)
                     .map_err(|(member, message)| (format!("{list}[{index}].{member}"), message))?;
-                add_name(&mut names, region, list, index, &source.name)?;
             }
         }
-        for (index, snapshot) in self.instance_snapshots.iter().enumerate() {
-            add_name(
-                &mut names,
-                region,
+        let unknown = |snapshot: &InstanceSnapshot| snapshot.state == SnapshotState::Unknown;
+        if let Some(index) = self.instance_snapshots.iter().position(unknown) {
+            return Err((
+                format!("instanceSnapshots[{index}].state"),
+                "only disk snapshots can be in state \"unknown\"".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Checks that each name is used once, whatever the type of its resource.
+    fn check_names(&self, region: Region) -> Result<(), Mistake> {
+        let snapshots = self.instance_snapshots.iter();
+        let lists: [(&str, Vec<&String>); 6] = [
+            (
+                "instances",
+                self.instances.iter().map(|source| &source.name).collect(),
+            ),
+            (
+                "disks",
+                self.disks.iter().map(|source| &source.name).collect(),
+            ),
+            (
                 "instanceSnapshots",
-                index,
-                &snapshot.name,
-            )?;
-            if snapshot.state == SnapshotState::Unknown {
-                return Err((
-                    format!("instanceSnapshots[{index}].state"),
-                    "only disk snapshots can be in state \"unknown\"".to_owned(),
-                ));
+                snapshots.map(|snapshot| &snapshot.name).collect(),
+            ),
+            (
+                "diskSnapshots",
+                self.disk_snapshots
+                    .iter()
+                    .map(|snapshot| &snapshot.name)
+                    .collect(),
+            ),
+            ("staticIps", self.static_ips.iter().collect()),
+            ("keyPairs", self.key_pairs.iter().collect()),
+        ];
+        let mut seen = BTreeSet::new();
+        for (list, names) in lists {
+            for (index, name) in names.into_iter().enumerate() {
+                let message = match name.as_str() {
+                    "" => "must not be empty".to_owned(),
+                    _ if seen.insert(name) => continue,
+                    _ => format!("{region} already has a resource named {name:?}"),
+                };
+                return Err((format!("{list}[{index}].name"), message));
             }
-        }
-        for (index, snapshot) in self.disk_snapshots.iter().enumerate() {
-            add_name(&mut names, region, "diskSnapshots", index, &snapshot.name)?;
         }
         Ok(())
     }
@@ -113,7 +141,7 @@ impl RegionWorld {
             );
         }
         if let Some(id) = &source.bundle_id
-            && catalog::find_bundle(id).is_none()
+            && Bundle::parse(id).is_none()
         {
             return mistake("bundleId", &format!("unknown bundle {id:?}"));
         }
@@ -147,22 +175,6 @@ fn misplaced_member(kind: SourceKind, source: &Source) -> Option<&'static str> {
     Some(set.0)
 }
 
-fn add_name<'a>(
-    names: &mut BTreeSet<&'a str>,
-    region: Region,
-    list: &str,
-    index: usize,
-    name: &'a str,
-) -> Result<(), Mistake> {
-    if names.insert(name) {
-        return Ok(());
-    }
-    Err((
-        format!("{list}[{index}].name"),
-        format!("{region} already has a resource named {name:?}"),
-    ))
-}
-
 /// The index of the first automatic snapshot whose date an earlier one has too.
 fn repeated_date(source: &Source) -> Option<usize> {
     let snapshots = source.auto_snapshots.as_deref().unwrap_or_default();
@@ -170,118 +182,4 @@ fn repeated_date(source: &Source) -> Option<usize> {
         let date = snapshots[later].date;
         snapshots[..later].iter().any(|other| other.date == date)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::SignedDuration;
-    use jiff::civil::date;
-
-    use super::*;
-    use crate::api::resource::AutoSnapshotStatus;
-
-    fn error(json: &str) -> String {
-        World::from_json(json).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn absent_members_have_their_defaults() {
-        assert_eq!(World::from_json("{}").unwrap(), World::default());
-        let world = World::from_json(
-            r#"{"copySeconds":0.5,"copyLimit":3,"pageSize":2,"copyLimitCode":"X","regions":{"us-west-2":{
-                "instances":[{"name":"a","autoSnapshots":[{"date":"2026-11-22"}]}]}}}"#,
-        )
-        .unwrap();
-        assert_eq!(world.copy_time, SignedDuration::from_millis(500));
-        let instance = &world.regions[&Region::UsWest2].instances[0];
-        let expected =
-            Source::named("a").with_auto_snapshot(date(2026, 11, 22), AutoSnapshotStatus::Success);
-        assert_eq!(instance, &expected);
-    }
-
-    #[test]
-    fn errors_have_a_path() {
-        let in_region =
-            |inside: &str| error(&format!(r#"{{"regions":{{"us-west-2":{{{inside}}}}}}}"#));
-        for (found, expected) in [
-            (error("{"), "EOF"),
-            (error("{} {}"), "trailing characters"),
-            (error(r#"{"regoins":{}}"#), "regoins: unknown field"),
-            (
-                error(r#"{"regions":{"us-west-9":{}}}"#),
-                "regions.us-west-9: Lightsail has no Region \"us-west-9\"",
-            ),
-            (error(r#"{"pageSize":0}"#), "pageSize: must be at least 1"),
-            (error(r#"{"copySeconds":-1}"#), "copySeconds: -1 is not"),
-            (
-                in_region(r#""instances":[{"name":"a","tag":{}}]"#),
-                "regions.us-west-2.instances[0].tag: unknown field `tag`",
-            ),
-            (
-                in_region(r#""instances":[{"name":""}]"#),
-                "regions.us-west-2.instances[0].name: must not be empty",
-            ),
-            (
-                in_region(r#""disks":[{"name":"a","autoSnapshots":[{"date":"2026-02-30"}]}]"#),
-                "regions.us-west-2.disks[0].autoSnapshots[0].date: \"2026-02-30\" is neither",
-            ),
-            (
-                in_region(r#""disks":[{"name":"a","autoSnapshots":[{"date":"today-x"}]}]"#),
-                "no number of days",
-            ),
-            (
-                in_region(
-                    r#""instances":[{"name":"a"}],"diskSnapshots":[{"name":"b"},{"name":"a"}]"#,
-                ),
-                "regions.us-west-2.diskSnapshots[1].name: us-west-2 already has a resource named \"a\"",
-            ),
-            (
-                in_region(
-                    r#""instances":[{"name":"a","autoSnapshots":[{"date":"2026-11-22"},{"date":"2026-11-22"}]}]"#,
-                ),
-                "regions.us-west-2.instances[0].autoSnapshots[1].date: is used twice",
-            ),
-            (
-                in_region(r#""disks":[{"name":"a","attachedTo":"b"}]"#),
-                "regions.us-west-2.disks[0].attachedTo: the Region has no instance named \"b\"",
-            ),
-            (
-                in_region(r#""disks":[{"name":"a","ports":[]}]"#),
-                "regions.us-west-2.disks[0].ports: is only for instances",
-            ),
-            (
-                in_region(r#""instances":[{"name":"a","attachedTo":"b"}]"#),
-                "regions.us-west-2.instances[0].attachedTo: is only for disks",
-            ),
-            (
-                in_region(r#""instances":[{"name":"a","bundleId":"huge"}]"#),
-                "regions.us-west-2.instances[0].bundleId: unknown bundle \"huge\"",
-            ),
-            (
-                in_region(
-                    r#""instances":[{"name":"a","blueprintId":"windows_server_2022","autoSnapshots":[]}]"#,
-                ),
-                "regions.us-west-2.instances[0].autoSnapshots: Lightsail makes no automatic",
-            ),
-            (
-                in_region(r#""instanceSnapshots":[{"name":"a","state":"unknown"}]"#),
-                "regions.us-west-2.instanceSnapshots[0].state: only disk snapshots",
-            ),
-            (
-                in_region(r#""instances":[{"name":"a","ports":[{"toPort":1}]}]"#),
-                "regions.us-west-2.instances[0].ports[0]",
-            ),
-            (
-                error(r#"{"copyArnRegion":"here"}"#),
-                "copyArnRegion: unknown variant `here`",
-            ),
-        ] {
-            assert!(found.contains(expected), "{found}");
-        }
-    }
-
-    #[test]
-    fn the_demo_world_is_valid() {
-        assert!(World::demo().regions.len() >= 2);
-    }
 }

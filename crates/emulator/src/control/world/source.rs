@@ -5,7 +5,6 @@ use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 
-use super::read;
 use super::snapshot::AttachedDisk;
 use crate::api::instance::{InstanceState, Port};
 use crate::api::parameters;
@@ -13,50 +12,37 @@ use crate::api::resource::{AutoSnapshotStatus, Tags};
 
 /// An instance or a disk.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Source {
     /// Its name, unique in the Region.
-    #[serde(deserialize_with = "read::not_empty")]
     pub name: String,
     /// Its tags. Default none.
-    #[serde(default)]
     pub tags: Tags,
     /// Its automatic snapshots. A list, even an empty one, enables the AutoSnapshot add-on; without
     /// a list, the add-on is disabled. The list may have more than the seven that Lightsail keeps.
-    #[serde(default)]
     pub auto_snapshots: Option<Vec<AutoSnapshot>>,
     /// When it was created. Default 2019-01-01.
-    #[serde(default)]
     pub created_at: Option<Timestamp>,
     /// Its size in GB. Default 40 for disks, the bundle's size for instances.
-    #[serde(default)]
     pub size_in_gb: Option<u32>,
     /// Instances only. Default `wordpress`. Instances whose blueprint starts with `windows_` cannot
     /// have automatic snapshots.
-    #[serde(default)]
     pub blueprint_id: Option<String>,
     /// Instances only: a general purpose bundle such as `nano_3_0` or `small_win_3_0`. Default
     /// `small_3_0`, or `small_win_3_0` for Windows.
-    #[serde(default)]
     pub bundle_id: Option<String>,
     /// Instances only: the firewall. Default: that of a new instance. An empty list closes all
     /// ports.
-    #[serde(default)]
     pub ports: Option<Vec<Port>>,
     /// Instances only. Default `running`.
-    #[serde(default)]
     pub state: InstanceState,
     /// Instances only. Default 198.51.100.10. Only a running instance reports it.
-    #[serde(default)]
     pub public_ip_address: Option<String>,
     /// Disks only: the name of the instance that the disk is attached to. Default: not attached.
-    #[serde(default)]
     pub attached_to: Option<String>,
     /// Disks only: the device of an attached disk. Default `/dev/xvdf`.
-    #[serde(default)]
     pub path: Option<String>,
     /// Disks only. Default `false`.
-    #[serde(default)]
     pub is_system_disk: bool,
 }
 
@@ -99,10 +85,8 @@ pub struct AutoSnapshot {
     #[serde(default)]
     pub status: AutoSnapshotStatus,
     /// When it was made. Default 06:00 UTC of its date.
-    #[serde(default)]
     pub created_at: Option<Timestamp>,
     /// The attached disks that it contains. Default: those attached at the start.
-    #[serde(default)]
     pub from_attached_disks: Option<Vec<AttachedDisk>>,
 }
 
@@ -143,26 +127,6 @@ impl TryFrom<String> for AutoSnapshotDate {
             None => parameters::parse_date(&text).map(Self::On).ok_or_else(|| {
                 format!("{text:?} is neither a date (2026-11-22) nor `today` nor `today-3`")
             }),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-
-    use super::*;
-
-    #[test]
-    fn dates_may_be_relative_to_today() {
-        let now = "2026-03-01T00:30:00Z".parse().unwrap();
-        for (text, expected) in [
-            ("today", date(2026, 3, 1)),
-            ("today-1", date(2026, 2, 28)),
-            ("2019-09-25", date(2019, 9, 25)),
-        ] {
-            let read = AutoSnapshotDate::try_from(text.to_owned()).unwrap();
-            assert_eq!(read.resolve(now), expected);
         }
     }
 }

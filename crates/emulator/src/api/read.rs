@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de};
 
 /// A length of time in seconds.
-pub(super) fn seconds<'de, D: Deserializer<'de>>(json: D) -> Result<SignedDuration, D::Error> {
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(json: D) -> Result<SignedDuration, D::Error> {
     let seconds = f64::deserialize(json)?;
     match SignedDuration::try_from_secs_f64(seconds) {
         Ok(duration) if !duration.is_negative() => Ok(duration),
@@ -15,17 +15,9 @@ pub(super) fn seconds<'de, D: Deserializer<'de>>(json: D) -> Result<SignedDurati
 }
 
 /// A positive number.
-pub(super) fn at_least_one<'de, D: Deserializer<'de>>(json: D) -> Result<usize, D::Error> {
+pub(crate) fn at_least_one<'de, D: Deserializer<'de>>(json: D) -> Result<usize, D::Error> {
     match usize::deserialize(json)? {
         0 => Err(de::Error::custom("must be at least 1")),
         number => Ok(number),
-    }
-}
-
-/// Text with at least one character.
-pub(super) fn not_empty<'de, D: Deserializer<'de>>(json: D) -> Result<String, D::Error> {
-    match String::deserialize(json)? {
-        text if text.is_empty() => Err(de::Error::custom("must not be empty")),
-        text => Ok(text),
     }
 }
