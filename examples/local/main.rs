@@ -13,6 +13,8 @@
 //! - `week`: a week of nightly policy runs.
 //! - `show`: prints the output.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -28,6 +28,8 @@
 //! | `http` | connections, signatures and the protocol |
 //! | `control` | the [`Emulator`] handle: the [`world`] at the start, faults, inspection, edits |
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod api;
 mod control;
 mod http;
