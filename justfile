@@ -63,9 +63,13 @@ audit:
 scripts:
     scripts/check-scripts.sh
 
-# Check the template: SAM, cfn-lint, checkov and its own tests
+# Check the template: SAM, cfn-lint and checkov
 template:
     scripts/check-template.sh
+
+# Deploy the stack on this machine, drive it, and try install.sh; arguments go to pytest
+stack *arguments:
+    scripts/stack.sh {{ arguments }}
 
 # Build the zip that AWS Lambda runs, for x86_64 or arm64
 package *architecture:
