@@ -12,9 +12,9 @@ default:
 test *arguments:
     cargo test --workspace {{ arguments }}
 
-# Run the product on this machine, with sample events or with your own event files
-example *files:
-    cargo run --locked --example local -- {{ files }}
+# Show a week of backups on this machine; with --all also the sample events, or your own event files
+example *arguments:
+    cargo run --locked --example local -- {{ arguments }}
 
 # Simulate weeks of a policy's runs, one per seed; each seed has other faults
 simulation seeds="500":
