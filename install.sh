@@ -52,6 +52,7 @@ leave() {
 undo_install() {
     echo "removing what was installed" >&2
     delete_stack
+    delete_code
 }
 
 undo_upgrade() { # one request is enough, also if this shell ends before the stack is updated
@@ -139,6 +140,12 @@ delete_stack() {
     aws cloudformation delete-stack --stack-name "$STACK"
 }
 
+delete_code() {
+    aws s3 rm --quiet --recursive "s3://$bucket/$STACK/"
+    # Other stacks may use the bucket.
+    aws s3api delete-bucket --bucket "$bucket" --expected-bucket-owner "$account" 2> /dev/null || true
+}
+
 parameter() {
     jq -r --arg name "$1" '.Parameters[] | select(.ParameterKey == $name).ParameterValue' <<< "$stack"
 }
@@ -217,16 +224,16 @@ invoke() { # PAYLOAD: the function's answer into answer.json
 
 show_answer() { # what answer.json says: first what needs attention. Fails unless it is the answer of a run
     jq -r '
-        def first($many): .[:$many][], (if length > $many then "… and \(length - $many) more" else empty end);
+        def at_most($many): .[:$many][], (if length > $many then "… and \(length - $many) more" else empty end);
         (if .summary then empty else .errorMessage // "the function answered \(tojson)" end),
-        ([.unread[]? | "not read: \(if type == "string" then . else tojson end)"] | first(20)),
-        ([.rulesSelectingNothing[]? | "selects nothing: \(.)"] | first(20)),
-        ([.deletions[]? | "delete \(.region) \(.snapshotName): \(.outcome)"] | first(100)),
+        ([.unread[]? | "not read: \(.region // tojson) \(.error.message // "")"] | at_most(20)),
+        ([.rulesSelectingNothing[]? | "selects nothing: \(.)"] | at_most(20)),
+        ([.deletions[]? | "delete \(.region) \(.snapshotName): \(.outcome)"] | at_most(100)),
         ([.copies[]? | select(.outcome != "exists")
-            | "copy to \(.destinationRegion) \(.targetSnapshotName): \(.outcome) \(.error.message // "")"] | first(100)),
-        ([.drills[]? | "drill in \(.destinationRegion) \(.instanceName): \(.outcome)"] | first(20)),
+            | "copy to \(.destinationRegion) \(.targetSnapshotName): \(.outcome) \(.error.message // "")"] | at_most(100)),
+        ([.drills[]? | "drill in \(.destinationRegion) \(.instanceName): \(.outcome)"] | at_most(20)),
         ([.coverage[]? | select(.status != "protected" and .status != "pending")
-            | "\(.status) in \(.destinationRegion): \(.sourceRegion)/\(.sourceResourceName) (\(.reason))"] | first(100)),
+            | "\(.status) in \(.destinationRegion): \(.sourceRegion)/\(.sourceResourceName) (\(.reason))"] | at_most(100)),
         (if .summary then "in all: " + ([.summary | to_entries[] | select(.value > 0) | "\(.value) \(.key)"] | join(", ")
             | if . == "" then "nothing to do" else . end) else empty end)
     ' answer.json
@@ -359,7 +366,8 @@ offer_snapshots() { # automatic snapshots of the sources in answer.json that hav
         aws lightsail enable-add-on --region "$(jq -r .sourceRegion <<< "$source")" --cli-input-json file://add-on.json \
             > /dev/null < /dev/null || echo "  still off: $(jq -r .sourceResourceName <<< "$source")" >&2
     done < off.json
-    echo "The first ones are made within a day, and copied then."
+    echo "The first ones are made within a day, and copied then. Leave out what stays off, such as Windows servers, later:"
+    echo "    bash install.sh set ExceptNames=NAME,NAME"
 }
 
 show_subscription() {
@@ -461,11 +469,7 @@ remove() {
         fail "nothing was removed"
     delete_stack
     aws cloudformation wait stack-delete-complete --stack-name "$STACK"
-    if find_bucket; then
-        aws s3 rm --quiet --recursive "s3://$bucket/$STACK/"
-        # Other stacks may use the bucket.
-        aws s3api delete-bucket --bucket "$bucket" --expected-bucket-owner "$account" 2> /dev/null || true
-    fi
+    if find_bucket; then delete_code; fi
     echo "removed"
 }
 

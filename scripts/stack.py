@@ -4,8 +4,6 @@ ministack is AWS: CloudFormation with the SAM transform, Lambda with our own bin
 IAM and CloudWatch. lightsail-emulator is Lightsail. The AWS CLI, boto3 and the function have the same credentials.
 """
 
-import copy
-import functools
 import hashlib
 import json
 import os
@@ -19,9 +17,10 @@ import time
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import boto3
-import yaml
+from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
@@ -31,33 +30,9 @@ ARCHITECTURE = platform.machine().replace("aarch64", "arm64")
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator"}
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short functions."""
-
-
-def _function(loader, name, node):
-    construct = {
-        yaml.ScalarNode: loader.construct_scalar,
-        yaml.SequenceNode: functools.partial(loader.construct_sequence, deep=True),
-        yaml.MappingNode: functools.partial(loader.construct_mapping, deep=True),
-    }
-    value = construct[type(node)](node)
-    if name == "GetAtt":
-        value = value.split(".", 1)
-    return {name if name == "Ref" else f"Fn::{name}": value}
-
-
-_Loader.add_multi_constructor("!", _function)
-
-
-@functools.cache
-def _parsed():
-    return yaml.load((ROOT / "template.yaml").read_text(), _Loader)
-
-
 def template():
     """template.yaml, parsed."""
-    return copy.deepcopy(_parsed())
+    return yaml_parse((ROOT / "template.yaml").read_text())
 
 
 def deployable(code):
@@ -158,15 +133,10 @@ def machine(world):
         server = {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "TMPDIR": folder, "S3_DATA_DIR": f"{folder}/s3"}
         server |= {"LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1"}
         with program([ROOT / ".tools/stack/bin/ministack"], port, f"{folder}/log", **settings | server):
-            before = dict(os.environ)
-            for name in [name for name in os.environ if name.startswith("AWS_")]:
-                del os.environ[name]
-            os.environ |= settings | CREDENTIALS | {"SAM_CLI_TELEMETRY": "0", "PATH": f"{_cli(folder)}:{before['PATH']}"}
-            try:
+            clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+            here = {"SAM_CLI_TELEMETRY": "0", "PATH": f"{_cli(folder)}:{os.environ['PATH']}"}
+            with mock.patch.dict(os.environ, clean | settings | CREDENTIALS | here, clear=True):
                 yield
-            finally:
-                os.environ.clear()
-                os.environ.update(before)
 
 
 def _cli(folder):

@@ -59,6 +59,10 @@ def hang_up(release, *arguments, answers=(), prompt):
     assert program.wait(60) == 129, said
 
 
+def buckets():
+    return [b["Name"] for b in boto3.client("s3").list_buckets()["Buckets"] if STACK in b["Name"]]
+
+
 def deployed_policy():
     (found,) = boto3.client("lambda").list_functions()["Functions"]
     return json.loads(found["Environment"]["Variables"]["COPY_POLICY"])
@@ -89,21 +93,22 @@ def test_it_installs_and_runs_once(release):
     assert alarm["StateReason"] == "A test of the mail. Nothing is wrong."
 
 
-def test_it_warns_of_copies_beside_the_servers(release):
-    said = install(release, answers=["us-east-1", "us-east-1", "n"], code=1)
-    assert "Enter:" not in said and "WARNING: servers of us-east-1 get copies in us-east-1 too" in said
-
-
 def test_a_no_leaves_nothing(release):
     assert "nothing is installed" in install(release, answers=[*ANSWERS[:4], "n"], code=1)
     eventually(lambda: describe() is None, "the stack remains")
+    assert buckets() == []
+
+
+BESIDE = ["us-east-1", "us-east-1"]
+QUESTIONS = ["Regions of the servers", "Regions to keep copies in (Enter: us-east-1)", "e-mail address", "daily copies", "Start?"]
 
 
 @pytest.mark.parametrize(
-    ("count", "prompt"), enumerate(["Regions of the servers", "Regions to keep copies in", "e-mail address", "daily copies", "Start?"])
+    ("answers", "prompt"),
+    [*((ANSWERS[:count], prompt) for count, prompt in enumerate(QUESTIONS)), (BESIDE[:1], "copies in: "), (BESIDE, "These are lost with the Region.\ngo on?")],
 )
-def test_a_hang_up_at_any_question_leaves_nothing(release, count, prompt):
-    hang_up(release, answers=ANSWERS[:count], prompt=prompt)
+def test_a_hang_up_at_any_question_leaves_nothing(release, answers, prompt):
+    hang_up(release, answers=answers, prompt=prompt)
     eventually(lambda: describe() is None, "the stack remains")
 
 
@@ -115,7 +120,7 @@ def test_a_hang_up_after_the_start_keeps_the_stack_and_its_removal_keeps_copies(
     assert describe()
     install(release, "remove", answers=["Y"])
     assert describe() is None and copies and snapshots() == copies
-    assert [b["Name"] for b in boto3.client("s3").list_buckets()["Buckets"] if STACK in b["Name"]] == []
+    assert buckets() == []
 
 
 # --- Failures
@@ -156,6 +161,7 @@ def test_the_shown_policy_is_the_deployed_one(installed):
     checks = '[{"port":22},{"url":"http://{ip}/","host":"www.example.com"}]'
     for change in [
         ["KeepDaily=7", "KeepYearly=3", "SourceTags=backup=dr,team=*", "Backfill=true", f"DestinationRegions={DESTINATION},eu-west-1"],
+        ["SourceNames=a*,b?", "ExceptNames=c,d*", "MaxRecoveryPointAgeHours=30"],
         ["DrillNames=WordPress-*,a?", f"DrillChecks={checks}", "SourceTypes=Instance", "MaxRecoveryPointAgeHours=48"],
         ["DrillNames=-", "DrillChecks="],
         [f'PolicyJson={{"sources":[{{"region":"{SOURCE}"}}],\n"destinations":["{DESTINATION}"]}}'],

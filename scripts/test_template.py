@@ -109,17 +109,7 @@ def test_parameters_make_the_policy():
         "backfill": False,
         "maxRecoveryPointAgeHours": 36,
     }
-    changed = {"SourceNames": "a*,b?", "ExceptNames": "c,d*", "SourceTypes": "Disk", "SourceTags": "backup=dr,team=*", "Backfill": "true", "KeepDaily": 7}
-    assert policy(**DRILLS | MANY | changed, MaxRecoveryPointAgeHours=30) == {
-        "sources": [{"regions": REGIONS, "names": ["a*", "b?"], "exceptNames": ["c", "d*"], "types": ["Disk"], "tags": {"backup": "dr", "team": "*"}}],
-        "destinations": REGIONS[::-1],
-        "retention": keep | {"keepDaily": 7},
-        "backfill": True,
-        "maxRecoveryPointAgeHours": 30,
-        "drills": {"names": ["WordPress-*"], "checks": [{"port": 22}]},
-    }
-    assert policy(**FIRST, DrillNames="a*,b?")["drills"] == {"names": ["a*", "b?"]}
-    assert policy(**FIRST, DrillNames="-")["drills"] == {"names": []}
+    # test_install.py compares other policies with those that install.sh makes.
     found = variables(**DRILLS, PolicyJson='{"sources":[]}', HeartbeatUrl="https://hc-ping.com/1")
     assert found == {"COPY_POLICY": '{"sources":[]}', "HEARTBEAT_URL": "https://hc-ping.com/1", "REPORT_TOPIC_ARN": outputs()["AlarmTopicArn"]}
     assert variables(**FIRST).keys() == {"COPY_POLICY", "REPORT_TOPIC_ARN"}
@@ -240,7 +230,7 @@ def test_the_role_allows_exactly_the_calls_in_the_code():
 # --- Schedules and alarms
 
 
-def test_scheduled_runs_leave_no_dead_letters_and_events_do():
+def test_schedules_leave_no_dead_letters():
     deploy(**FIRST, State="DISABLED", Report="daily")
     scheduler, client, name = boto3.client("scheduler"), boto3.client("lambda"), outputs()["FunctionName"]
     runs, report = [
@@ -259,66 +249,36 @@ def test_scheduled_runs_leave_no_dead_letters_and_events_do():
         assert schedule["Target"]["Arn"].endswith(f":{name}:scheduled-runs") and "DeadLetterConfig" not in schedule["Target"]
     scheduled = client.get_function_event_invoke_config(FunctionName=name, Qualifier="scheduled-runs")
     assert scheduled["MaximumRetryAttempts"] == 0 and not scheduled.get("DestinationConfig", {}).get("OnFailure")
-    events = client.get_function_event_invoke_config(FunctionName=name, Qualifier="$LATEST")
-    (queue,) = of_type("AWS::SQS::Queue")
-    assert f"-{queue}-" in events["DestinationConfig"]["OnFailure"]["Destination"]
     deploy(**FIRST, Report="off")
     assert [s["Name"] for s in scheduler.list_schedules()["Schedules"] if "Report" in s["Name"]] == []
 
 
-def alarms():
-    return {alarm["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-"): alarm for alarm in of_type("AWS::CloudWatch::Alarm").values()}
+ALARMS = {  # metric, seconds, missing data, whether the end is mailed
+    "failing": ("Errors", 5400, "notBreaching", True),
+    "no-run": ("Runs", 7200, "breaching", True),
+    "stale": ("SourcesStale", 3600, "ignore", True),
+    "unprotected": ("SourcesUnprotected", 3600, "ignore", True),
+    "dead-letters": ("NumberOfMessagesSent", 3600, "notBreaching", False),
+    "drill-failed": ("DrillsFailed", 86400, "notBreaching", False),
+}
 
 
-def mails(alarm, samples, hours):
-    """The times, in hours, at which an alarm changes its state if missing samples count as 0."""
-    (stat,) = [m["MetricStat"] for m in alarm.get("Metrics", []) if "MetricStat" in m] or [alarm]
-    period = stat["Period"] / 3600
-    assert alarm["EvaluationPeriods"] == 1
-    changes, state = [], False
-    for now in (minute / 60 for minute in range(0, hours * 60)):
-        value = sum(v for t, v in samples if now - period < t <= now)
-        breaching = (value < 1) == (alarm["ComparisonOperator"] == "LessThanThreshold")
-        if now >= period and state != (state := breaching):
-            changes.append(round(now, 2))
-    return changes
-
-
-def runs(hours, values=lambda hour: 1):
-    delay = itertools.cycle([0, 0.08, 0.01, 0.05])  # the time of a run
-    return [(hour + next(delay), values(hour)) for hour in range(hours)]
-
-
-def test_a_cause_that_lasts_sends_one_mail():
-    found = alarms()
-    failing = found["failing"]
-    assert len(mails(failing, runs(20, lambda hour: 4 < hour < 15), 19)) == 2
-    assert mails(failing, [], 19) == []
-    # Failed runs count as runs. The last run is at 19.
-    (silent,) = mails(found["no-run"], runs(20), 30)
-    assert 0 <= silent - 19 - 2 <= 0.1
-    assert (failing["TreatMissingData"], found["no-run"]["TreatMissingData"]) == ("notBreaching", "breaching")
-    drill = found["drill-failed"]
-    for last in (51, 150):
-        on, off = mails(drill, runs(240, lambda hour, last=last: 50 < hour <= last), 240)
-        assert 0 <= on - 51 <= 0.1 and 0 <= off - last - 24 <= 0.1
-    # The end does not mean that the next drill passed.
-    assert "OKActions" not in drill
-
-
-def test_six_alarms_watch_metrics_that_the_function_writes():
-    metrics = ["Runs", "CopiesStarted", "Deferred", "Failures", "SnapshotsDeleted", "SourcesStale", "SourcesUnprotected"]
-    metrics += ["RulesSelectingNothing", "ApiThrottles", "RecoveryPointAgeHours", "DrillsFailed", "DrillInstances"]
-    found = alarms()
-    assert found.keys() == {"failing", "no-run", "stale", "unprotected", "dead-letters", "drill-failed"}
-    assert {n for n, r in template()["Resources"].items() if r["Type"] == "AWS::CloudWatch::Alarm" and "Condition" in r} == {"DrillFailed"}
-    for alarm in found.values():
-        assert alarm["AlarmActions"] == [{"Ref": "Alarms"}] and "ActionsEnabled" not in alarm
-        for metric in [m["MetricStat"]["Metric"] for m in alarm.get("Metrics", []) if "MetricStat" in m] or [alarm]:
-            if metric["Namespace"] == "LightsailSnapshotCopier":
-                assert metric["MetricName"] in metrics
-                assert metric["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "Function"}}]
-    deploy(**FIRST, Dashboard="true")
+def test_six_alarms_and_a_dashboard_watch_what_the_function_writes():
+    deploy(**DRILLS, Dashboard="true", State="DISABLED")
+    topic, function, found = outputs()["AlarmTopicArn"], outputs()["FunctionName"], {}
+    for alarm in boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]:
+        name = alarm["AlarmName"].removeprefix(f"{STACK}-")
+        assert alarm["AlarmActions"] == [topic] and alarm["ActionsEnabled"] and alarm["OKActions"] in ([], [topic])
+        assert (alarm["EvaluationPeriods"], alarm["Threshold"]) == (1, 1)
+        assert ("Less" in alarm["ComparisonOperator"]) == (name == "no-run")
+        assert alarm["Namespace"].startswith("AWS/") or alarm["Dimensions"] == [{"Name": "FunctionName", "Value": function}]
+        found[name] = alarm["MetricName"], alarm["Period"], alarm["TreatMissingData"], bool(alarm["OKActions"])
+    assert found == ALARMS
+    fills = [m["Expression"] for a in of_type("AWS::CloudWatch::Alarm").values() for m in a.get("Metrics", []) if "Expression" in m]
+    assert fills == ["FILL(errors, 0)", "FILL(runs, 0)"]
     body = json.loads(boto3.client("cloudwatch").get_dashboard(DashboardName=STACK)["DashboardBody"])
     shown = [metric[1] for widget in body["widgets"] for metric in widget["properties"].get("metrics", [])]
-    assert len(shown) == 7 and set(shown) <= set(metrics)
+    written = (ROOT / "src/report/metrics.rs").read_text()
+    assert len(shown) == 7 and [name for name in shown if f'"{name}"' not in written] == []
+    deploy(**FIRST)
+    assert len(boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]) == 5
