@@ -224,14 +224,15 @@ invoke() { # PAYLOAD: the function's answer into answer.json
 
 show_answer() { # what answer.json says: first what needs attention. Fails unless it is the answer of a run
     jq -r '
+        def why: if .error then " (\(.error.code): \(.error.message))" else "" end;
         def at_most($many): .[:$many][], (if length > $many then "… and \(length - $many) more" else empty end);
         (if .summary then empty else .errorMessage // "the function answered \(tojson)" end),
-        ([.unread[]? | "not read: \(.region // tojson) \(.error.message // "")"] | at_most(20)),
+        ([.unread[]? | "\(.region) could not be read: \(.operation)\(why)"] | at_most(20)),
         ([.rulesSelectingNothing[]? | "selects nothing: \(.)"] | at_most(20)),
-        ([.deletions[]? | "delete \(.region) \(.snapshotName): \(.outcome)"] | at_most(100)),
+        ([.deletions[]? | "delete \(.region) \(.snapshotName): \(.outcome)\(why)"] | at_most(100)),
         ([.copies[]? | select(.outcome != "exists")
-            | "copy to \(.destinationRegion) \(.targetSnapshotName): \(.outcome) \(.error.message // "")"] | at_most(100)),
-        ([.drills[]? | "drill in \(.destinationRegion) \(.instanceName): \(.outcome)"] | at_most(20)),
+            | "copy to \(.destinationRegion) \(.targetSnapshotName): \(.outcome)\(why)"] | at_most(100)),
+        ([.drills[]? | "drill in \(.destinationRegion) \(.instanceName): \(.outcome)\(why)"] | at_most(20)),
         ([.coverage[]? | select(.status != "protected" and .status != "pending")
             | "\(.status) in \(.destinationRegion): \(.sourceRegion)/\(.sourceResourceName) (\(.reason))"] | at_most(100)),
         (if .summary then "in all: " + ([.summary | to_entries[] | select(.value > 0) | "\(.value) \(.key)"] | join(", ")
