@@ -246,6 +246,8 @@ policy() { # PARAMETERS
     jq -c '
         def list: split(",");
         def unless_empty(value): if . == "" then {} else value end;
+        # A deployed template can be older than this script.
+        ({ExceptNames: "", SourceTags: "", DrillNames: "", DrillChecks: "", PolicyJson: ""} + .) |
         if .PolicyJson != "" then .PolicyJson | fromjson else
             {
                 sources: [{regions: .SourceRegions | list, names: .SourceNames | list, types: .SourceTypes | list}
@@ -343,9 +345,9 @@ show_first_run() {
         | ($coverage | map(.sizeGb // 0) | add // 0) as $stored
         | ([.transfer // {} | .[].gigabytes] | add // 0) as $moved
         | "", "Selected: \(if $sources == "" then "NOTHING" else $sources end).",
-            (.transfer // {} | to_entries[] | "The first run starts \(.value.copies) copies to \(.key), at most \(.value.gigabytes) GB."),
-            "It costs once, for the transfer, at most \($moved * 0.02 | dollars) dollars within the United States, more elsewhere.",
-            "The copies cost a month at least \($stored * 0.05 | dollars) dollars (one full copy of each),",
+            (.transfer // {} | to_entries[] | "Copies of the first run to \(.key): \(.value.copies), at most \(.value.gigabytes) GB."),
+            "Their transfer costs once at most \($moved * 0.02 | dollars) dollars within the United States, more elsewhere.",
+            "The copies of all cost a month at least \($stored * 0.05 | dollars) dollars (one full copy of each),",
             (if $keep == 0 then "and without limit, because all copies are kept."
                 else "at most \($stored * $keep * 0.05 | dollars) dollars (\($keep) full copies of each)." end),
             "Prices of November 2026: 0.02 dollars a GB for the transfer, 0.05 dollars a GB and month for storage.", ""

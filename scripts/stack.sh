@@ -6,7 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/tools.sh stack checks sam
-cargo build --quiet --locked --workspace
+# The features of the tests, so that nothing is built twice.
+cargo build --quiet --locked --workspace --bins --examples
 export PYTHONDONTWRITEBYTECODE=1
 # The AWS CLI waits for seconds at a time, so several tests run at once, each group with an AWS of its own.
 exec .tools/stack/bin/python -m pytest --quiet --numprocesses 4 --dist loadgroup -p no:cacheprovider --disable-warnings "${@:-scripts}"
