@@ -355,15 +355,15 @@ show_first_run() {
 }
 
 offer_snapshots() { # automatic snapshots of the sources in answer.json that have none
-    local count source
-    jq -c '[.coverage[]? | select(.reasonCode == "AutoSnapshotsOff") | {sourceRegion, sourceResourceName}] | unique | .[]' \
-        answer.json > off.json
-    count=$(wc -l < off.json)
-    [ "$count" -gt 0 ] || return 0
+    local off all
+    jq -c '[.coverage[]? | select(.through == null) | {sourceRegion, sourceResourceName, reasonCode}] | unique | .[]' \
+        answer.json > sources.json
+    jq -c 'select(.reasonCode == "AutoSnapshotsOff")' sources.json > off.json
+    all=$(wc -l < sources.json) off=$(wc -l < off.json)
+    [ "$off" -gt 0 ] || return 0
     echo "Lightsail makes no automatic snapshots of these, so they get no copies:"
     jq -r '"  \(.sourceRegion) \(.sourceResourceName)"' off.json
-    confirm "$count of $(jq '[.coverage[] | [.sourceRegion, .sourceResourceName]] | unique | length' answer.json). Turn them on?" ||
-        return 0
+    confirm "$off of $all. Turn them on?" || return 0
     while IFS= read -r source; do
         jq '{resourceName: .sourceResourceName, addOnRequest: {addOnType: "AutoSnapshot"}}' <<< "$source" > add-on.json
         aws lightsail enable-add-on --region "$(jq -r .sourceRegion <<< "$source")" --cli-input-json file://add-on.json \
