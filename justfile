@@ -12,9 +12,9 @@ default:
 test *arguments:
     cargo test --workspace {{ arguments }}
 
-# Run the product on this machine, with sample events or with your own event files
-example *files:
-    cargo run --locked --example local -- {{ files }}
+# Show a week of backups on this machine; with --all also the sample events, or your own event files
+example *arguments:
+    cargo run --locked --example local -- {{ arguments }}
 
 # Simulate weeks of a policy's runs, one per seed; each seed has other faults
 simulation seeds="500":
@@ -63,9 +63,13 @@ audit:
 scripts:
     scripts/check-scripts.sh
 
-# Check the template: SAM, cfn-lint, checkov and its own tests
+# Check the template: SAM, cfn-lint and checkov
 template:
     scripts/check-template.sh
+
+# Deploy the stack on this machine, drive it, and try install.sh; arguments go to pytest
+stack *arguments:
+    scripts/stack.sh {{ arguments }}
 
 # Build the zip that AWS Lambda runs, for x86_64 or arm64
 package *architecture:

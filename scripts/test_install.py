@@ -1,159 +1,233 @@
-"""Tests of install.sh with the AWS CLI, against moto's S3, CloudFormation and Lambda.
+"""Tests of install.sh with the AWS CLI, with a release in a folder and AWS on this machine."""
 
-moto has no SAM transform, so the release's template is expanded before. It does not check AllowedPattern, does not
-make alarms, schedules and aliases, and its Lambda gives an answer that the test sets. It cannot show a rollback.
-
-.tools/sam/bin/python -m pytest scripts/test_install.py
-"""
-
-import copy
-import hashlib
 import json
 import os
-import shutil
+import signal
 import subprocess
-import urllib.request
-import zipfile
 
 import boto3
 import pytest
-from expand_template import ROOT, STACK, template
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-from test_deploy import aws, deployed
+from conftest import TODAY
+from stack import ARCHITECTURE, DESTINATION, ROOT, SOURCE, STACK, deploy, describe, eventually, make_release, outputs, parameters, snapshots
 
-__all__ = ["aws"]
-# `scripts/tools.sh checks` installs the AWS CLI there.
-PATH = f"{os.environ['PATH']}:{ROOT / '.tools/checks/bin'}"
-pytestmark = pytest.mark.skipif(
-    "CI" not in os.environ and not all(shutil.which(tool, path=PATH) for tool in ("aws", "curl", "jq")), reason="needs aws, curl, jq"
+ANSWERS = [SOURCE, "", "ops@example.com", "", "y", "n"]
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    return make_release(tmp_path_factory.mktemp("release"))
+
+
+@pytest.fixture(autouse=True)
+def nothing(aws):
+    """Each test begins without a stack."""
+    yield
+    boto3.client("cloudformation").delete_stack(StackName=STACK)
+    eventually(lambda: describe() is None, "the stack remains")
+
+
+def start(release, *arguments, **environment):
+    return subprocess.Popen(
+        ["bash", ROOT / "install.sh", *arguments],
+        env=os.environ | {"ADDRESS": release.as_uri(), "ARCHITECTURE": ARCHITECTURE} | environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def install(release, *arguments, answers=(), code=0, **environment):
+    program = start(release, *arguments, **environment)
+    said, _ = program.communicate("".join(f"{answer}\n" for answer in answers))
+    assert program.returncode == code, said
+    return said
+
+
+def hang_up(release, *arguments, answers=(), prompt):
+    """Answers, and ends the session while this question waits for its answer."""
+    program = start(release, *arguments)
+    program.stdin.write("".join(f"{answer}\n" for answer in answers))
+    program.stdin.flush()
+    said = ""
+    while prompt not in said:
+        read = os.read(program.stdout.fileno(), 4096).decode()
+        assert read, said
+        said += read
+    os.killpg(program.pid, signal.SIGHUP)
+    assert program.wait(60) == 129, said
+
+
+def buckets():
+    return [b["Name"] for b in boto3.client("s3").list_buckets()["Buckets"] if STACK in b["Name"]]
+
+
+def deployed_policy():
+    (found,) = boto3.client("lambda").list_functions()["Functions"]
+    return json.loads(found["Environment"]["Variables"]["COPY_POLICY"])
+
+
+# --- Installation
+
+
+def test_it_installs_and_runs_once(release):
+    answers = ["us-west-2a", " US-West-2 , us-west-2", "", "ops", "ops@example.com", "", "YES", "y"]
+    said = install(release, answers=answers, UNCONFIRMED="yes")
+    for line in [
+        "us-west-2a is an Availability Zone. Its Region is us-west-2.",
+        "this is not possible: ops",
+        f"copy to {DESTINATION} WordPress-1-{SOURCE}-{TODAY}: planned",
+        f"copy to {DESTINATION} WordPress-1-{SOURCE}-{TODAY}: started",
+        f"unprotected in {DESTINATION}: {SOURCE}/Scratch-1",
+        "NOT CONFIRMED. CLICK THE LINK IN THE MAIL FROM AWS TO ops@example.com",
+        "The schedule is on",
+    ]:
+        assert line in said, said
+    assert said.index("planned") < said.index("Start?") < said.index("started")
+    found = parameters()
+    names = ("SourceRegions", "DestinationRegions", "AlarmEmail", "KeepDaily", "State")
+    assert [found[name] for name in names] == [SOURCE, DESTINATION, "ops@example.com", "14", "ENABLED"]
+    assert f"WordPress-1-{SOURCE}-{TODAY}" in snapshots()
+    (alarm,) = boto3.client("cloudwatch").describe_alarms(AlarmNames=[f"{STACK}-failing"])["MetricAlarms"]
+    assert alarm["StateReason"] == "A test of the mail. Nothing is wrong."
+
+
+def test_a_no_leaves_nothing(release):
+    assert "nothing is installed" in install(release, answers=[*ANSWERS[:4], "n"], code=1)
+    eventually(lambda: describe() is None, "the stack remains")
+    assert buckets() == []
+
+
+BESIDE = ["us-east-1", "us-east-1"]
+QUESTIONS = ["Regions of the servers", "Regions to keep copies in (Enter: us-east-1)", "e-mail address", "daily copies", "Start?"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "prompt"),
+    [*((ANSWERS[:count], prompt) for count, prompt in enumerate(QUESTIONS)), (BESIDE[:1], "copies in: "), (BESIDE, "These are lost with the Region.\ngo on?")],
 )
-ANSWERS = "us-west-2\n\nops@example.com\ny\n"
-DRY_RUN = {
-    "summary": {"planned": 1},
-    "deletions": [{"region": "us-east-1", "snapshotName": "old", "outcome": "planned"}],
-    "copies": [{"destinationRegion": "us-east-1", "targetSnapshotName": "new", "outcome": "planned"}],
-    "drills": [{"destinationRegion": "us-east-1", "instanceName": "drill-a-2026-11-22", "outcome": "planned"}],
-}
+def test_a_hang_up_at_any_question_leaves_nothing(release, answers, prompt):
+    hang_up(release, answers=answers, prompt=prompt)
+    eventually(lambda: describe() is None, "the stack remains")
 
 
-def expanded():
-    """template.yaml after the SAM transform, with the code beside it."""
-    source = template()
-    parameters = copy.deepcopy(source["Parameters"])
-    for declared in source["Parameters"].values():
-        declared.pop("Default", None)  # the translator would put it in place of references
-    source["Resources"]["Function"]["Properties"]["CodeUri"] = "s3://bucket/code.zip"
-    translated = Translator({}, Parser()).translate(source, {})
-    translated["Resources"]["Function"]["Properties"]["Code"] = f"{STACK}-arm64.zip"
-    return translated | {"Parameters": parameters}
+def test_a_hang_up_after_the_start_keeps_the_stack_and_its_removal_keeps_copies(release):
+    hang_up(release, answers=ANSWERS[:5], prompt="test alarm?")
+    assert parameters()["State"] == "ENABLED"
+    copies = snapshots()
+    install(release, "remove", answers=["n"], code=1)
+    assert describe()
+    install(release, "remove", answers=["Y"])
+    assert describe() is None and copies and snapshots() == copies
+    assert buckets() == []
+
+
+# --- Failures
+
+
+def test_it_refuses_code_with_another_checksum(release, tmp_path):
+    for file in release.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes() if file.suffix != ".zip" else b"something else")
+    assert "checksum" in install(tmp_path, answers=ANSWERS, code=1)
+    assert describe() is None
+
+
+def test_a_call_that_fails_is_not_taken_for_an_answer(release):
+    for forbidden in ["cloudformation describe-stacks", "s3api head-bucket", "s3api put-public-access-block", "sts get-caller-identity"]:
+        said = install(release, answers=ANSWERS, code=1 if "public" not in forbidden else 254, FORBIDDEN=forbidden)
+        assert "403" in said and describe() is None, said
+
+
+# --- Changes
 
 
 @pytest.fixture
-def release(aws, tmp_path):
-    """A release in a folder."""
-    with zipfile.ZipFile(tmp_path / f"{STACK}-arm64.zip", "w") as archive:
-        archive.writestr("bootstrap", "1")
-    (tmp_path / f"{STACK}-x86_64.zip").write_bytes((tmp_path / f"{STACK}-arm64.zip").read_bytes() + b"x86_64")
-    (tmp_path / "template.yaml").write_text(json.dumps(expanded()))
-    publish(tmp_path)
-    endpoint = os.environ["AWS_ENDPOINT_URL"]
-    set_moto(f"{endpoint}/moto-api/config", {"lambda": {"use_docker": False}})
-    set_moto(f"{endpoint}/moto-api/static/lambda-simple/response", {"results": [json.dumps(DRY_RUN)] * 9, "region": "us-east-1"})
-    return tmp_path
+def installed(release):
+    deploy(SourceRegions=SOURCE, DestinationRegions=DESTINATION, AlarmEmail="ops@example.com")
+    return release
 
 
-def set_moto(url, body):
-    urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), method="POST"))
+def test_a_change_shows_the_next_run_of_the_new_policy_and_pauses_nothing(installed):
+    said = install(installed, "set", "SourceNames=Nothing-*", answers=["yes"])
+    assert "selects nothing: sources[0]" in said
+    assert (parameters()["SourceNames"], parameters()["State"]) == ("Nothing-*", "ENABLED")
+    install(installed, "set", "KeepDaily=1", code=1)  # the input ends
+    hang_up(installed, "set", "KeepDaily=1", prompt="deploy this?")
+    assert (parameters()["KeepDaily"], parameters()["State"]) == ("14", "ENABLED")
 
 
-def publish(release):
-    files = [path for path in sorted(release.iterdir()) if path.name != "SHA256SUMS"]
-    sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
-    (release / "SHA256SUMS").write_text(sums)
-
-
-def install(release, *arguments, answers="", code=0, **environment):
-    done = subprocess.run(
-        ["bash", ROOT / "install.sh", *arguments],
-        input=answers,
-        env=os.environ | {"ADDRESS": release.as_uri(), "PATH": PATH} | environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def code():
-    (function,) = boto3.client("lambda").list_functions()["Functions"]
-    return function["CodeSha256"]
-
-
-def test_it_installs_and_shows_the_first_run(release):
-    said = install(release, answers=ANSWERS)
-    planned = ["delete us-east-1 old: planned", "copy to us-east-1 new: planned", "drill in us-east-1 drill-a-2026-11-22: planned"]
-    for line in ['summary: {"planned":1}', *planned]:
-        assert line in said
-    found = deployed()
-    assert {name: found[name] for name in ("SourceRegions", "DestinationRegions", "AlarmEmail", "State")} == {
-        "SourceRegions": "us-west-2",
-        "DestinationRegions": "us-east-1",
-        "AlarmEmail": "ops@example.com",
-        "State": "ENABLED",
-    }
-    assert "KeepDaily" in install(release, "show")
-
-
-def test_a_first_policy_that_is_declined_stays_paused(release):
-    install(release, answers=ANSWERS.replace("y", "n"), code=1)
-    assert deployed()["State"] == "DISABLED"
-
-
-def test_a_change_is_kept_by_upgrades_and_can_be_declined(release):
-    install(release, answers=ANSWERS)
+def test_the_shown_policy_is_the_deployed_one(installed):
     checks = '[{"port":22},{"url":"http://{ip}/","host":"www.example.com"}]'
-    install(release, "set", "KeepDaily=14", "SourceTags=backup=dr,team=*", f"DrillChecks={checks}", answers="y\n")
-    install(release, "set", "KeepDaily=1", code=1)  # the input ends
-    assert (deployed()["KeepDaily"], deployed()["State"]) == ("14", "ENABLED")
-    before = code()
-    with zipfile.ZipFile(release / f"{STACK}-arm64.zip", "w") as archive:
-        archive.writestr("bootstrap", "2")
-    publish(release)
-    install(release, answers="y\n")
-    assert code() != before
-    found = deployed()
-    assert (found["KeepDaily"], found["SourceTags"], found["DrillChecks"]) == ("14", "backup=dr,team=*", checks)
+    for change in [
+        ["KeepDaily=7", "KeepYearly=3", "SourceTags=backup=dr,team=*", "Backfill=true", f"DestinationRegions={DESTINATION},eu-west-1"],
+        ["SourceNames=a*,b?", "ExceptNames=c,d*", "MaxRecoveryPointAgeHours=30"],
+        ["DrillNames=WordPress-*,a?", f"DrillChecks={checks}", "SourceTypes=Instance", "MaxRecoveryPointAgeHours=48"],
+        ["DrillNames=-", "DrillChecks="],
+        [f'PolicyJson={{"sources":[{{"region":"{SOURCE}"}}],\n"destinations":["{DESTINATION}"]}}'],
+    ]:
+        said = install(installed, "set", *change, answers=["y"])
+        (shown,) = [line.removeprefix("policy: ") for line in said.splitlines() if line.startswith("policy: ")]
+        assert json.loads(shown) == deployed_policy()
 
 
-def test_a_pause_survives_an_upgrade(release):
-    install(release, answers=ANSWERS)
-    install(release, "set", "State=DISABLED")
-    assert "schedule is paused" in install(release, answers="y\n")
-    assert deployed()["State"] == "DISABLED"
-    install(release, "set", "KeepDaily=7", "State=ENABLED", answers="y\n")
-    assert (deployed()["KeepDaily"], deployed()["State"]) == ("7", "ENABLED")
+def test_a_name_that_the_template_lacks_is_refused(installed):
+    assert "no parameter KeepDialy" in install(installed, "set", "KeepDaily=7", "KeepDialy=7", code=1)
+    assert "KeepDaily=VALUE" in install(installed, "set", "KeepDaily", code=1)
+    assert "another processor" in install(installed, "set", "Architecture=x86_64", code=1)
+    assert parameters()["KeepDaily"] == "14"
+    assert "KeepDaily=14" in install(installed, "show")
 
 
-def test_an_upgrade_keeps_the_architecture(release):
-    install(release, answers=ANSWERS, ARCHITECTURE="x86_64")
-    x86_64 = code()
-    install(release, answers="y\n")
-    assert deployed()["Architecture"] == "x86_64"
-    assert code() == x86_64
-    assert "processor" in install(release, "set", "Architecture=arm64", code=1)
+def test_what_is_no_policy_is_changed_without_a_question(installed):
+    assert "PAUSED" in install(installed, "set", "State=DISABLED")
+    assert "PAUSED" in install(installed, "set", "Report=daily", "HeartbeatUrl=https://heartbeat.example.com/1")
+    assert (parameters()["State"], parameters()["Report"]) == ("DISABLED", "daily")
 
 
-def test_it_refuses_code_with_another_checksum(release):
-    (release / f"{STACK}-arm64.zip").write_bytes(b"something else")
-    assert "checksum" in install(release, answers=ANSWERS, code=1)
-    assert boto3.client("cloudformation").describe_stacks()["Stacks"] == []
+def test_an_upgrade_keeps_parameters_and_a_no_keeps_the_code(installed, tmp_path):
+    deploy(SourceRegions=SOURCE, DestinationRegions=DESTINATION, AlarmEmail="none", KeepDaily=7, HeartbeatUrl="https://heartbeat.example.com/1", Architecture=ARCHITECTURE)  # fmt: skip
+    newer = make_release(tmp_path, lambda template: template["Parameters"].update(Added={"Type": "String", "Default": "new"}))
+    install(newer, answers=["n"], code=1)
+    assert "Added" not in parameters()
+    install(newer, answers=["y"])
+    found = parameters()
+    assert [found[name] for name in ("KeepDaily", "Added", "State")] == ["7", "new", "ENABLED"]
+    (function,) = boto3.client("lambda").list_functions()["Functions"]
+    assert function["Environment"]["Variables"]["HEARTBEAT_URL"] == "https://heartbeat.example.com/1"
 
 
-def test_it_removes_everything(release):
-    install(release, answers=ANSWERS)
-    install(release, "remove", answers="n\n", code=1)
-    assert deployed()
-    install(release, "remove", answers="y\n")
-    assert boto3.client("cloudformation").describe_stacks()["Stacks"] == []
-    assert boto3.client("s3").list_buckets()["Buckets"] == []
+def test_an_upgrade_that_needs_a_pause_ends_it(installed, tmp_path):
+    # A policy that the deployed version refuses, as it does with fields of a newer one.
+    deploy(SourceRegions=SOURCE, DestinationRegions=DESTINATION, AlarmEmail="none", PolicyJson='{"sources":[]}', Architecture=ARCHITECTURE)
+    newer = make_release(tmp_path, lambda template: template["Parameters"].update(Added={"Type": "String", "Default": "new"}))
+
+    def as_before():
+        found = describe()
+        return found["StackStatus"].endswith("_COMPLETE") and parameters()["State"] == "ENABLED" and "Added" not in parameters()
+
+    install(newer, answers=["n"], code=1)
+    assert as_before()
+    hang_up(newer, answers=["y"], prompt="keep this?")
+    eventually(as_before, "the schedule stays paused")
+    install(newer, answers=["y", "n"], code=1)
+    eventually(as_before, "the schedule stays paused")
+    install(newer, answers=["y", "y"])
+    assert (parameters()["State"], parameters()["Added"]) == ("ENABLED", "new")
+
+
+# --- Status
+
+
+def test_status_shows_what_is_wrong(installed):
+    boto3.client("cloudwatch").set_alarm_state(AlarmName=f"{STACK}-stale", StateValue="ALARM", StateReason="a test")
+    boto3.client("sqs").send_message(QueueUrl=outputs()["DeadLetterQueueUrl"], MessageBody="{}")
+    said = install(installed, "status", UNCONFIRMED="yes")
+    for line in [f"  {STACK}-stale: ", "NOT CONFIRMED", "(dead letters): 1", "The schedule is on"]:
+        assert line in said, said
+
+
+def test_usage(release):
+    assert "status" in install(release, "--help")
+    assert "usage" in install(release, "stauts", code=2)
+    assert "no stack" in install(release, "status", code=1)

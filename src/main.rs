@@ -1,12 +1,5 @@
 //! Start-up: logging, settings, clients, and the loop of the Lambda runtime.
 
-#![deny(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
-
 use std::env;
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Runs the fuzz targets' checks on every input in `fuzz/corpus/`, without a fuzzer.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 use test_support::checks;
 
 /// Checks every input of a target and returns their number.

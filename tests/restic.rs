@@ -8,6 +8,8 @@
 //! Since version 0.16, restic also keeps the oldest snapshot if there are fewer periods than a rule's
 //! count, and so does a policy. For older versions, the test computes this case itself.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

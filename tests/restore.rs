@@ -1,6 +1,8 @@
 //! `scripts/restore.sh` with the real AWS CLI against the emulator. It needs `aws` and `jq` on the path, so
 //! `cargo test` leaves it out, and `just restore` runs it.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 use std::process::{Command, Output, Stdio};
 
 use lightsail_emulator::{

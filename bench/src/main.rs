@@ -3,6 +3,8 @@
 //!
 //! The arguments select parts: `cold`, `warm`, `instructions`, `fleet`, `soak`, `builds`.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod builds;
 mod cold;
 mod fleet;

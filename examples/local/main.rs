@@ -1,9 +1,9 @@
-//! The whole product on this machine: `cargo run --example local [-- FILE…]`.
+//! The whole product on this machine: `cargo run --example local [-- --all | FILE…]`.
 //!
-//! Builds the function, starts it as Lambda does with an emulated Lightsail, and sends it the events
-//! in `events/` one by one, or those in the files that you name. For each event it prints the event,
-//! the log lines and the answer. Then it prints all copies, and simulates a week of nightly policy
-//! runs.
+//! Builds the function, starts it as Lambda does with an emulated Lightsail, and simulates a week of
+//! nightly policy runs. With `--all` it also sends the events in `events/` one by one, and with files
+//! only those. For each event it prints the event, the log lines and the answer, and in the end all
+//! copies.
 //!
 //! Nothing leaves this machine, and no AWS account or credentials are needed. The program fails if
 //! any result is unexpected.
@@ -12,6 +12,8 @@
 //! - `machine`: builds the function and starts it with the emulator.
 //! - `week`: a week of nightly policy runs.
 //! - `show`: prints the output.
+
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -36,8 +38,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let files: Vec<String> = std::env::args().skip(1).collect();
-    match run(&files).await {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments).await {
         Ok(0) => ExitCode::SUCCESS,
         Ok(failed) => {
             println!("\n{failed} of the events failed.");
@@ -50,14 +52,21 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Sends all events and returns how many failed.
-async fn run(files: &[String]) -> Result<usize, Error> {
+/// Shows what the arguments ask for, and returns how many events failed.
+async fn run(arguments: &[String]) -> Result<usize, Error> {
     let binary = machine::build()?;
-    let failed = send_events(&binary, files).await?;
-    if files.is_empty() {
-        week::run(&binary).await?;
+    match arguments {
+        [] => {
+            week::run(&binary).await?;
+            println!("\nEvents, log lines and answers: cargo run --example local -- --all");
+            Ok(0)
+        }
+        [all] if all == "--all" => {
+            week::run(&binary).await?;
+            send_events(&binary, &[]).await
+        }
+        files => send_events(&binary, files).await,
     }
-    Ok(failed)
 }
 
 async fn send_events(binary: &Path, files: &[String]) -> Result<usize, Error> {

@@ -95,7 +95,7 @@ pub fn heading(text: &str) {
     println!("\n{}\n", bold(text));
 }
 
-fn print_json(value: &Value) {
+pub fn print_json(value: &Value) {
     for line in json(value, 0).lines() {
         println!("    {line}");
     }

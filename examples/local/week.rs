@@ -43,9 +43,10 @@ pub async fn run(binary: &Path) -> Result<(), Error> {
         },
     });
     show::heading("A week of nightly runs of a policy");
-    println!("  {policy}\n");
+    show::print_json(&policy);
     println!(
-        "  Forgotten-1 has automatic snapshots switched off. Copies of {BROKEN} start and do not answer."
+        "\n  Forgotten-1 has automatic snapshots switched off. Copies of {BROKEN} start and do not answer.\n  \
+         Each night: what the run did, and for each source its coverage and the dates of its copies."
     );
 
     let (mut function, lightsail) =
@@ -153,12 +154,13 @@ fn print_day(night: Date, lines: &[Value], emulator: &Emulator) {
         );
     }
     for drill in of_event(lines, "drill_result") {
-        println!(
-            "    {} {} {}",
+        let result = format!(
+            "{} {} {}",
             text(drill, "instanceName"),
             text(drill, "outcome"),
             text(drill, "errorMessage"),
         );
+        println!("    {}", result.trim_end());
     }
 }
 

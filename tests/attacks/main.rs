@@ -14,6 +14,8 @@
 //! - [`deadlines`]: deadlines that are very close or already past.
 //! - [`server`]: a server whose connections each test controls.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod answers;
 mod clocks;
 mod connections;

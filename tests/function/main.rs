@@ -13,6 +13,8 @@
 //! - [`policy`]: runs of a policy.
 //! - [`trust`]: TLS and trusted certificates.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod copies;
 mod errors;
 mod events;

@@ -1,6 +1,8 @@
 //! A policy from outside: what it plans for worlds of every kind, and what its runs do to a
 //! Lightsail that they reach through the function's own front door.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod binary;
 mod compat;
 mod coverage;

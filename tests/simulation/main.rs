@@ -20,6 +20,8 @@
 //! `SIMULATION_SEEDS=5000 cargo test --test simulation` goes through more seeds,
 //! `SIMULATION_SEED=42 cargo test --test simulation -- --nocapture` replays one and prints its steps.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod clock;
 mod copies;
 mod fleet;

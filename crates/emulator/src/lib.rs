@@ -28,7 +28,7 @@
 //! | `http` | connections, signatures and the protocol |
 //! | `control` | the [`Emulator`] handle: the [`world`] at the start, faults, inspection, edits |
 
-#![allow(missing_docs, reason = "the crate is not published")]
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
 
 mod api;
 mod control;

@@ -1,5 +1,7 @@
 //! CopySnapshot: its rules, its answer, and the states of a copy.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod support;
 
 use jiff::SignedDuration;

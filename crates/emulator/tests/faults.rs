@@ -1,5 +1,7 @@
 //! Faults, seen by a client on a socket and, on paused time, by one in this process.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod support;
 
 use std::sync::{Arc, Mutex};

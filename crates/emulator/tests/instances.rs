@@ -1,5 +1,7 @@
 //! Instances and disks: hardware, firewall, attached disks, Windows; and their snapshots.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod support;
 
 use jiff::SignedDuration;

@@ -1,5 +1,7 @@
 //! Lists, single resources, operations, tags, deletions, Regions.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod support;
 
 use lightsail_emulator::Operation::*;

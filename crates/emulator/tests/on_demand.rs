@@ -1,6 +1,8 @@
 //! Situations that a test can cause: slow and failing copies, failed operations, unreadable Regions,
 //! late lookups, forgotten operations, changed and removed snapshots.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod support;
 
 use jiff::{SignedDuration, Timestamp};

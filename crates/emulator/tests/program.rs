@@ -1,5 +1,7 @@
 //! The program: its URL, log, errors, and exit.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod support;
 
 use std::io::{BufRead, BufReader, Read};

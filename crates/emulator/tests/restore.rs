@@ -1,5 +1,7 @@
 //! Creating, firewalling and deleting instances and disks.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod support;
 
 use jiff::SignedDuration;

@@ -1,5 +1,7 @@
 //! Signature Version 4, verified as AWS does.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod support;
 
 use bytes::Bytes;

@@ -30,6 +30,8 @@
 //!
 //! [Runtime API]: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod function;
 mod log;
 mod runtime_api;

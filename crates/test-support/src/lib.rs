@@ -6,6 +6,8 @@
 //! - [`retention_model`]: retention, implemented a second time from its definition.
 //! - [`checks`]: the properties that hold for every input; for the fuzz targets and `tests/corpus.rs`.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 #[cfg(feature = "checks")]
 pub mod checks;
 #[cfg(feature = "fixtures")]
