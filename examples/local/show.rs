@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use lightsail_emulator::{Emulator, Region, SnapshotState, SnapshotView};
+use lightsail_emulator::{Emulator, Region, Snapshot, SnapshotState};
 use local_lambda::Ending;
 use serde_json::Value;
 
@@ -85,7 +85,7 @@ pub fn copies(emulator: &Emulator) {
 }
 
 /// The snapshots of a Region that came from another one.
-pub fn copies_in(emulator: &Emulator, region: Region) -> Vec<SnapshotView> {
+pub fn copies_in(emulator: &Emulator, region: Region) -> Vec<Snapshot> {
     let mut snapshots = emulator.snapshots(region);
     snapshots.retain(|snapshot| snapshot.from_region() != Some(region));
     snapshots

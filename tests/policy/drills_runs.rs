@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use jiff::{Timestamp, ToSpan};
-use lightsail_emulator::{AutoSnapshotStatus, Fault, InstanceView, Operation};
+use lightsail_emulator::{AutoSnapshotStatus, Fault, Instance, Operation};
 use lightsail_snapshot_copier::{DRILL_STARTED_TAG, DRILLED_TAG, parse_policy};
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ fn in_process(members: &Value, drills: &Value) -> InProcess {
     InProcess::new(&world(members).to_string(), Some(&policy(drills)))
 }
 
-fn instances(function: &InProcess) -> Vec<InstanceView> {
+fn instances(function: &InProcess) -> Vec<Instance> {
     function.emulator.instances("us-east-1".parse().unwrap())
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use lambda_runtime::{Context, LambdaEvent};
-use lightsail_emulator::{Call, Emulator, SnapshotState, SnapshotView, World};
+use lightsail_emulator::{Call, Emulator, Snapshot, SnapshotState, World};
 use lightsail_snapshot_copier::{Handler, Lightsail, Payload, logging, parse_policy, utc_date};
 use serde_json::Value;
 use test_support::in_process;
@@ -106,7 +106,7 @@ impl InProcess {
             .map_err(|error| (error.error_type().to_owned(), error.to_string()))
     }
 
-    pub fn snapshot(&self, region: &str, name: &str) -> Option<SnapshotView> {
+    pub fn snapshot(&self, region: &str, name: &str) -> Option<Snapshot> {
         self.emulator.snapshot(region.parse().unwrap(), name)
     }
 

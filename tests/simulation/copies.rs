@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use lightsail_emulator::SnapshotView;
+use lightsail_emulator::Snapshot;
 use lightsail_snapshot_copier::{RECOVERY_POINT_TAG, Retention, SOURCE_TAG};
 use test_support::retention_model;
 
@@ -21,7 +21,7 @@ pub fn kept(keep: Option<Retention>, dates: &BTreeSet<Date>) -> BTreeSet<Date> {
 
 /// What a snapshot is a copy of: it has the name of that copy, by its tags, or by its origin where a
 /// run died before it set them. `None`: it is a snapshot of something else.
-pub fn copy_of(snapshot: &SnapshotView) -> Option<(String, Date)> {
+pub fn copy_of(snapshot: &Snapshot) -> Option<(String, Date)> {
     if has_both_tags(snapshot) {
         return tagged(snapshot);
     }
@@ -33,7 +33,7 @@ pub fn copy_of(snapshot: &SnapshotView) -> Option<(String, Date)> {
 }
 
 /// The source and date in a snapshot's tags, unless it is a snapshot of something else.
-pub fn tagged(snapshot: &SnapshotView) -> Option<(String, Date)> {
+pub fn tagged(snapshot: &Snapshot) -> Option<(String, Date)> {
     let source = snapshot.tags.get(SOURCE_TAG)?;
     let date = snapshot.tags.get(RECOVERY_POINT_TAG)?.parse().ok()?;
     let (region, name) = source.split_once('/')?;
@@ -48,7 +48,7 @@ fn copy_name(region: &str, name: &str, date: Date) -> String {
     format!("{}-{region}-{date}", name.replace('.', "_2E_"))
 }
 
-fn has_both_tags(snapshot: &SnapshotView) -> bool {
+fn has_both_tags(snapshot: &Snapshot) -> bool {
     let has = |tag| snapshot.tags.contains_key(tag);
     has(SOURCE_TAG) && has(RECOVERY_POINT_TAG)
 }

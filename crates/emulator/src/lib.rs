@@ -51,6 +51,5 @@ pub use service::open::{
     CopyArnRegion, CopyCreatedAt, CopyLimitWording, Denial, OpenFacts, RegionAccess,
 };
 pub use service::origin::{AttachedDisk, Origin};
-pub use service::resource::{Disk, DiskState};
-pub use service::resource::{Instance as InstanceView, Snapshot as SnapshotView};
+pub use service::resource::{Disk, DiskState, Instance, Snapshot};
 pub use service::state::EditError;

@@ -1,7 +1,7 @@
 //! Trouble: what people do to snapshots, and Regions that cannot be read.
 
 use lightsail_emulator::world::InstanceSnapshot;
-use lightsail_emulator::{Region, SnapshotState, SnapshotView, SourceKind, Tags};
+use lightsail_emulator::{Region, Snapshot, SnapshotState, SourceKind, Tags};
 use lightsail_snapshot_copier::{MassDeletion, RECOVERY_POINT_TAG, SOURCE_TAG};
 
 use super::{Fleet, HOME};
@@ -50,7 +50,7 @@ impl Fleet {
     }
 
     /// The copies that people have not changed.
-    fn ordinary_copies(&self, region: Region) -> Vec<SnapshotView> {
+    fn ordinary_copies(&self, region: Region) -> Vec<Snapshot> {
         let snapshots = self.emulator.snapshots(region).into_iter();
         snapshots
             .filter(|copy| copy_of(copy).is_some())

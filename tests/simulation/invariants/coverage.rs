@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lightsail_emulator::{
-    AutoSnapshotStatus, Emulator, Region, SnapshotState, SnapshotView, SourceKind,
+    AutoSnapshotStatus, Emulator, Region, Snapshot, SnapshotState, SourceKind,
 };
 use lightsail_snapshot_copier::{Coverage, CoverageStatus};
 
@@ -36,7 +36,7 @@ pub struct Selected {
 /// The snapshots in each destination when a run starts.
 pub struct Found {
     at: Timestamp,
-    snapshots: BTreeMap<Region, Vec<SnapshotView>>,
+    snapshots: BTreeMap<Region, Vec<Snapshot>>,
 }
 
 /// What the contract says about one source in one destination.
@@ -155,7 +155,7 @@ struct Destination<'a> {
     emulator: &'a Emulator,
     region: Region,
     now: Timestamp,
-    found: &'a [SnapshotView],
+    found: &'a [Snapshot],
     queried: &'a BTreeSet<(Region, String)>,
 }
 
@@ -195,7 +195,7 @@ impl Destination<'_> {
     }
 
     /// The status of a source with copies of its own, and its newest available copy.
-    fn own(&self, source: &Selected) -> (CoverageStatus, Option<(Date, &SnapshotView)>) {
+    fn own(&self, source: &Selected) -> (CoverageStatus, Option<(Date, &Snapshot)>) {
         let copies = self.copies(source);
         let with_state = |state| copies.iter().filter(move |(_, copy)| copy.state == state);
         let newest = with_state(SnapshotState::Available).max_by_key(|(date, _)| *date);
@@ -222,7 +222,7 @@ impl Destination<'_> {
     }
 
     /// A source's copies and their dates.
-    fn copies(&self, source: &Selected) -> Vec<(Date, &SnapshotView)> {
+    fn copies(&self, source: &Selected) -> Vec<(Date, &Snapshot)> {
         let found = self.found.iter();
         let copies = found.filter_map(|snapshot| Some((self.date_of(source, snapshot)?, snapshot)));
         copies.collect()
@@ -230,7 +230,7 @@ impl Destination<'_> {
 
     /// The date of a source's copy. `None`: the snapshot is no copy of it, the date is invalid, or
     /// the copy is of a predecessor.
-    fn date_of(&self, source: &Selected, snapshot: &SnapshotView) -> Option<Date> {
+    fn date_of(&self, source: &Selected, snapshot: &Snapshot) -> Option<Date> {
         let (of, date) = copy_of(snapshot)?;
         let is_own = of == format!("{}/{}", source.region, source.name)
             && snapshot.kind == source.kind
@@ -253,7 +253,7 @@ impl Destination<'_> {
 
     /// Whether the run started a copy.
     fn starts_a_copy(&self, source: &Selected) -> bool {
-        let existed = |copy: &SnapshotView| self.found.iter().any(|found| found.name == copy.name);
+        let existed = |copy: &Snapshot| self.found.iter().any(|found| found.name == copy.name);
         let snapshots = self.emulator.snapshots(self.region);
         let mut new = snapshots.iter().filter(|copy| !existed(copy));
         new.any(|copy| self.date_of(source, copy).is_some())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use lightsail_emulator::{AutoSnapshotStatus, Region, SnapshotState, SnapshotView};
+use lightsail_emulator::{AutoSnapshotStatus, Region, Snapshot, SnapshotState};
 use lightsail_snapshot_copier::{Outcome, ResourceKind};
 
 use super::Weeks;
@@ -129,7 +129,7 @@ impl Weeks {
     }
 
     /// Checks the copies in one destination.
-    fn check_copies(&self, region: Region, snapshots: &[SnapshotView]) -> Result<(), String> {
+    fn check_copies(&self, region: Region, snapshots: &[Snapshot]) -> Result<(), String> {
         let mut there: BTreeMap<(String, Date), usize> = BTreeMap::new();
         for snapshot in snapshots {
             let key = copy_of(snapshot).ok_or(format!("not a copy: {snapshot:?}"))?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use lightsail_emulator::{Call, Emulator, Operation, Region, SnapshotState, SnapshotView};
+use lightsail_emulator::{Call, Emulator, Operation, Region, Snapshot, SnapshotState};
 use lightsail_snapshot_copier::Retention;
 
 use crate::clock::Clock;
@@ -79,7 +79,7 @@ impl Watch {
         emulator: &Emulator,
         keep: Option<Retention>,
         region: Region,
-        snapshot: &SnapshotView,
+        snapshot: &Snapshot,
     ) -> Result<(), String> {
         let key = (region, snapshot.name.clone());
         let just_seen_in_error = self

@@ -1,7 +1,7 @@
 //! The instances of drills: how they behave, and how many there are.
 
 use jiff::{SignedDuration, Timestamp};
-use lightsail_emulator::{Emulator, InstanceState, InstanceView, Region};
+use lightsail_emulator::{Emulator, Instance, InstanceState, Region};
 use lightsail_snapshot_copier::{DRILL_EXPIRES_TAG, DRILL_TAG};
 
 use super::{ANSWERS_AT, Behavior, Drill, Drills, SILENT_AT, is_drill, is_own};
@@ -57,7 +57,7 @@ impl Drills {
     }
 
     /// What is known about a drill instance. A new one gets its behavior.
-    pub(super) fn drill(&mut self, region: Region, instance: &InstanceView) -> &mut Drill {
+    pub(super) fn drill(&mut self, region: Region, instance: &Instance) -> &mut Drill {
         let key = (region, instance.name.clone());
         let known = self.drills.get(&key);
         if known.is_none_or(|known| known.created_at != instance.created_at) {
@@ -67,7 +67,7 @@ impl Drills {
         self.drills.get_mut(&key).expect("it was inserted")
     }
 
-    fn new_drill(&mut self, instance: &InstanceView) -> Drill {
+    fn new_drill(&mut self, instance: &Instance) -> Drill {
         let created_at = instance.created_at;
         let source = instance.tags[DRILL_TAG].clone();
         let longest = if is_own(&source) {

@@ -21,7 +21,7 @@ use std::sync::LazyLock;
 use fastrand::Rng;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use lightsail_emulator::{InstanceView, Operation, Region, World};
+use lightsail_emulator::{Instance, Operation, Region, World};
 use lightsail_snapshot_copier::{DRILL_TAG, Verdict};
 
 use self::policy::Rules;
@@ -105,7 +105,7 @@ pub(super) struct Drills {
     /// The instances that were created while two runs were in progress.
     concurrent: BTreeSet<(Region, String)>,
     /// Servers that no drill made. They must not change.
-    servers: BTreeMap<(Region, String), InstanceView>,
+    servers: BTreeMap<(Region, String), Instance>,
     runs: BTreeMap<u64, Run>,
     next_run: u64,
 }
@@ -181,7 +181,7 @@ impl Drills {
 }
 
 /// Whether a drill created an instance: both its full name and its tag must show that.
-fn is_drill(instance: &InstanceView) -> bool {
+fn is_drill(instance: &Instance) -> bool {
     let source = instance.tags.get(DRILL_TAG);
     source
         .and_then(|source| source.split_once('/'))

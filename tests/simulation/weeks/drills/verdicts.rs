@@ -1,7 +1,7 @@
 //! What is checked when a verdict is recorded.
 
 use jiff::{SignedDuration, Timestamp};
-use lightsail_emulator::{Call, Emulator, Fault, Region, SnapshotView};
+use lightsail_emulator::{Call, Emulator, Fault, Region, Snapshot};
 use lightsail_snapshot_copier::{DRILL_STARTED_TAG, DRILLED_TAG, Verdict, VerdictOutcome};
 
 use super::faults::verdict_of;
@@ -93,7 +93,7 @@ fn check(drill: &Drill, verdict: Verdict, started_at: Timestamp) -> Result<(), S
 /// Whether the mark of a copy shows that its drill has ended without an instance, or the verdict is
 /// there already: the answer was lost, or another run has recorded it.
 fn by_mark(
-    copy: &SnapshotView,
+    copy: &Snapshot,
     verdict: Verdict,
     started_at: Timestamp,
     max_hours: SignedDuration,
@@ -113,7 +113,7 @@ fn by_mark(
 }
 
 /// The name of the instance of a copy's drill.
-fn instance_name(copy: &SnapshotView) -> Option<String> {
+fn instance_name(copy: &Snapshot) -> Option<String> {
     let (source, date) = tagged(copy)?;
     let (_, name) = source.split_once('/')?;
     Some(format!("drill-{name}-{date}"))
