@@ -1,5 +1,7 @@
 //! Bundles: their ids by Region, their prices, and what an instance needs of its bundle.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod support;
 
 use lightsail_emulator::Operation::*;

@@ -1,6 +1,8 @@
 //! The operations that make instances, disks, snapshots and static IP addresses, add-ons, and what the
 //! console adds.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod support;
 
 use jiff::SignedDuration;

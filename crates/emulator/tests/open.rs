@@ -1,6 +1,8 @@
 //! What nobody has published about Lightsail, each with its possible answers; permissions; and access to
 //! Regions.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 mod support;
 
 use jiff::SignedDuration;
