@@ -98,8 +98,10 @@ async fn the_first_run_copies_and_tags() {
             "us-east-1 CopySnapshot",
             "us-east-1 TagResource",
             "us-east-1 TagResource",
+            "us-east-1 TagResource",
             "eu-west-1 CopySnapshot",
             "eu-west-1 CopySnapshot",
+            "eu-west-1 TagResource",
             "eu-west-1 TagResource",
             "eu-west-1 TagResource",
         ])
@@ -469,7 +471,8 @@ async fn a_copy_that_ended_in_error_is_deleted_and_made_again() {
         [
             "us-east-1 CopySnapshot",
             "us-east-1 DeleteInstanceSnapshot",
-            "us-east-1 TagResource"
+            "us-east-1 TagResource",
+            "us-east-1 TagResource",
         ]
     );
     assert_eq!(
@@ -504,7 +507,8 @@ async fn an_errored_copy_without_tags_is_tagged_before_it_is_deleted() {
             "TagResource",
             "DeleteInstanceSnapshot",
             "CopySnapshot",
-            "TagResource"
+            "TagResource",
+            "TagResource",
         ]
     );
     // Where it cannot be tagged, it is not deleted.
@@ -528,7 +532,7 @@ async fn a_copy_that_lost_its_run_before_it_was_tagged_is_tagged() {
     there["tags"] = json!({ "owner": "me" });
     let function = InProcess::new(&web_with(&[there]), Some(&policy("")));
     let run = function.run().await;
-    assert_eq!(run.changes(), ["us-east-1 TagResource"]);
+    assert_eq!(run.changes(), ["us-east-1 TagResource"; 2]);
     assert_eq!(run.answer()["summary"]["exists"], 1);
     let tags = function
         .snapshot("us-east-1", &format!("web-us-west-2-{today}"))
@@ -868,6 +872,7 @@ async fn a_source_region_that_cannot_be_read_stops_nothing_else() {
         [
             "eu-west-1 CopySnapshot",
             "eu-west-1 TagResource",
+            "eu-west-1 TagResource",
             "us-east-1 DeleteInstanceSnapshot"
         ]
     );
@@ -901,7 +906,7 @@ async fn a_region_that_faults_to_the_end_leaves_time_for_the_others() {
         message.starts_with("us-west-2 could not be read: GetInstances: ServiceException: "),
         "{message}"
     );
-    assert_eq!(run.changes().len(), 3);
+    assert_eq!(run.changes().len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -927,7 +932,9 @@ async fn a_destination_that_cannot_be_read_is_left_alone() {
             "eu-west-1 CopySnapshot",
             "eu-west-1 CopySnapshot",
             "eu-west-1 TagResource",
-            "eu-west-1 TagResource"
+            "eu-west-1 TagResource",
+            "eu-west-1 TagResource",
+            "eu-west-1 TagResource",
         ]
     );
     // The sources' coverage there is told all the same.
@@ -1339,7 +1346,11 @@ async fn a_failed_copy_that_another_run_has_made_again_is_not_deleted() {
     let run = function.run().await;
     assert_eq!(
         run.changes(),
-        ["us-east-1 CopySnapshot", "us-east-1 TagResource"]
+        [
+            "us-east-1 CopySnapshot",
+            "us-east-1 TagResource",
+            "us-east-1 TagResource"
+        ]
     );
     assert_eq!(run.rows("copies", &["outcome"]), [["exists"]]);
     assert_eq!(function.names("us-east-1", Available), [name]);
@@ -1412,7 +1423,7 @@ async fn a_deletion_or_tagging_that_is_not_confirmed_is_not_done() {
         log.contains("the answer to TagResource has no operations"),
         "{log}"
     );
-    assert_eq!(function.run().await.changes(), ["us-east-1 TagResource"]);
+    assert_eq!(function.run().await.changes(), ["us-east-1 TagResource"; 2]);
 }
 
 /// The rules that a run warns of, with these source rules and this fault.
