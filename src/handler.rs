@@ -3,24 +3,57 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
+use jiff::civil::Weekday;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, LambdaInvocation};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use crate::deadline::{Deadline, time_to_work};
-use crate::event::{self, Event, Job, ValidationErrors};
+use crate::event::{self, Event, Frequency, Job, ValidationErrors};
 use crate::lightsail::Lightsail;
 use crate::logging::Log;
 use crate::model::event::Event as RunEvent;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
+use crate::model::restore_date::utc_date;
+use crate::notify::Notify;
 use crate::plan::MassDeletion;
-use crate::report::{self, Response};
+use crate::report::{self, Mail, Response};
 use crate::run::{self, Mode, Recorder};
 
 /// The time to log and answer one copy: 10 µs of a whole processor, on the share that Lambda gives
 /// with little memory.
 const REPORT_TIME: Duration = Duration::from_micros(100);
+
+/// How long it may take to send a report.
+const TIME_TO_SEND: Duration = Duration::from_secs(10);
+
+/// What an invocation answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To copies and policy runs.
+    Run(Response),
+    /// To a job that asks for a report.
+    Report { report: ReportAnswer },
+}
+
+#[derive(Debug, Serialize)]
+pub struct ReportAnswer {
+    #[serde(flatten)]
+    mail: Mail,
+    /// Whether it was sent to the topic.
+    sent: bool,
+}
+
+impl Answer {
+    fn response(&self) -> Option<&Response> {
+        match self {
+            Self::Run(response) => Some(response),
+            Self::Report { .. } => None,
+        }
+    }
+}
 
 /// Serves invocations. Its fields stay the same from one to the next.
 #[derive(Debug)]
@@ -35,6 +68,8 @@ pub struct Handler {
     pub policy: Option<Result<Policy, ValidationErrors>>,
     /// Where log lines and metrics go.
     pub log: Log,
+    /// Mails and heartbeats.
+    pub notify: Notify,
 }
 
 /// Why an invocation ends in a function error. The variant's name is the `errorType`.
@@ -55,6 +90,9 @@ pub enum InvocationError {
     /// A drill failed, and nothing else.
     #[error("{0}")]
     DrillFailed(String),
+    /// The report could not be sent.
+    #[error("{0}")]
+    ReportFailed(String),
 }
 
 impl InvocationError {
@@ -109,7 +147,7 @@ impl Handler {
     pub async fn handle(
         &self,
         invocation: LambdaEvent<Payload>,
-    ) -> Result<Response, InvocationError> {
+    ) -> Result<Answer, InvocationError> {
         let started = Instant::now();
         let LambdaEvent {
             payload, context, ..
@@ -122,16 +160,13 @@ impl Handler {
             self.lightsail.take_calls(),
             result
                 .as_ref()
+                .map(Answer::response)
                 .map_err(|error| (error.error_type(), error.to_string())),
         );
         result
     }
 
-    async fn answer(
-        &self,
-        payload: Payload,
-        context: &Context,
-    ) -> Result<Response, InvocationError> {
+    async fn answer(&self, payload: Payload, context: &Context) -> Result<Answer, InvocationError> {
         let event = payload
             .event(self.region)
             .map_err(InvocationError::InvalidEvent)?;
@@ -145,7 +180,7 @@ impl Handler {
                 false => MassDeletion::Refused,
             },
         };
-        match event.job {
+        let response = match event.job {
             Job::Copies(copies) => {
                 let to_report = REPORT_TIME * u32::try_from(copies.len()).unwrap_or(u32::MAX);
                 let deadline = Deadline::for_copies(time - to_report.min(time / 2));
@@ -157,12 +192,57 @@ impl Handler {
                 end(dry_run, &events, Response::for_copies)
             }
             Job::Policy(policy) => self.run_policy(&policy, false, mode, time, context).await,
-            Job::DeployedPolicy => match &self.policy {
-                Some(Ok(policy)) => self.run_policy(policy, true, mode, time, context).await,
-                Some(Err(errors)) => Err(InvocationError::InvalidPolicy(errors.clone())),
-                None => Err(InvocationError::NoPolicy),
-            },
+            Job::DeployedPolicy => {
+                let policy = self.deployed_policy()?;
+                self.run_policy(policy, true, mode, time, context).await
+            }
+            Job::Report(frequency) => return self.report(frequency, dry_run, time, context).await,
+        };
+        response.map(Answer::Run)
+    }
+
+    fn deployed_policy(&self) -> Result<&Policy, InvocationError> {
+        match &self.policy {
+            Some(Ok(policy)) => Ok(policy),
+            Some(Err(errors)) => Err(InvocationError::InvalidPolicy(errors.clone())),
+            None => Err(InvocationError::NoPolicy),
         }
+    }
+
+    /// Mails a report of what a run would find, unless this is a dry run.
+    async fn report(
+        &self,
+        frequency: Frequency,
+        dry_run: bool,
+        time: Duration,
+        context: &Context,
+    ) -> Result<Answer, InvocationError> {
+        let policy = self.deployed_policy()?;
+        let now = Timestamp::now();
+        let mode = Mode {
+            dry_run: true,
+            mass_deletion: MassDeletion::Refused,
+        };
+        let to_send = (time / 4).min(TIME_TO_SEND);
+        let deadline = Deadline::for_policy(time.saturating_sub(to_send));
+        let log = |event: &RunEvent| report::log_event(&self.log, &context.request_id, event);
+        let events = run::policy(&self.lightsail, policy, now, mode, deadline, &log).await;
+        let mail = report::mail(&events);
+        let is_due = match frequency {
+            Frequency::Daily => true,
+            Frequency::Weekly => {
+                let monday = utc_date(now).weekday() == Weekday::Monday;
+                monday || mail.attention > 0
+            }
+        };
+        let sent = match is_due && !dry_run {
+            true => self.notify.mail(&mail, to_send).await,
+            false => Ok(false),
+        };
+        let sent = sent.map_err(InvocationError::ReportFailed)?;
+        Ok(Answer::Report {
+            report: ReportAnswer { mail, sent },
+        })
     }
 
     /// Runs a policy once. Only runs of the deployed policy write metrics, so that a test does not
@@ -189,7 +269,19 @@ impl Handler {
             let record = report::metric_record(name, request_id, now, &events, throttles);
             self.log.write_metrics(&record);
         }
-        end(mode.dry_run, &events, Response::for_run)
+        let response = end(mode.dry_run, &events, Response::for_run)?;
+        if is_deployed && !mode.dry_run {
+            self.beat(context).await;
+        }
+        Ok(response)
+    }
+
+    /// Sends the heartbeat. Its failure changes nothing.
+    async fn beat(&self, context: &Context) {
+        let time = time_to_work(context.deadline, SystemTime::now());
+        if let Err(error) = self.notify.beat(time).await {
+            report::log_heartbeat(&self.log, &context.request_id, &error);
+        }
     }
 }
 

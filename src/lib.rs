@@ -27,6 +27,7 @@ mod event;
 mod handler;
 mod lightsail;
 mod model;
+mod notify;
 mod plan;
 mod report;
 mod run;
@@ -34,8 +35,8 @@ mod run;
 pub mod logging;
 
 pub use deadline::Deadline;
-pub use event::{Event, Job, ValidationErrors, parse as parse_event, parse_policy};
-pub use handler::{Handler, InvocationError, Payload};
+pub use event::{Event, Frequency, Job, ValidationErrors, parse as parse_event, parse_policy};
+pub use handler::{Answer, Handler, InvocationError, Payload};
 pub use lightsail::{Lightsail, Until, config as sdk_config};
 pub use model::bundle::{Bundle, Bundles, Hardware};
 pub use model::copy::{CopySource, NameOrigin, SnapshotCopy};
@@ -56,14 +57,15 @@ pub use model::resource::{
 pub use model::restore_date::{RestoreDate, utc_date};
 pub use model::retention::Retention;
 pub use model::snapshot_name::SnapshotName;
+pub use model::storage::{Size, Storage, Transfer};
 pub use model::tags::{CopyTags, RECOVERY_POINT_TAG, SOURCE_TAG, SourceTag, copy_tags};
 pub use model::verdict::{Verdict, VerdictOutcome};
+pub use notify::Notify;
 pub use plan::{
     Conclusion, CopyStep, DRILL_EXPIRES_TAG, DRILL_STARTED_TAG, DRILL_TAG, DRILLED_TAG,
     DestinationInventory, DestinationPlan, DrillInstance, DrillPlan, DrillStep, ExistingCopy,
-    Inventory, MassDeletion, MissingTags, Plan, PlannedCopy, PlannedDeletion, PlannedDrill, Size,
-    Storage, Transfer, coverage, plan, plan_drills, rules_selecting_nothing, sources_to_query,
-    storage, transfer,
+    Inventory, MassDeletion, MissingTags, Plan, PlannedCopy, PlannedDeletion, PlannedDrill,
+    coverage, plan, plan_drills, rules_selecting_nothing, sources_to_query, storage, transfer,
 };
-pub use report::{Response, failure_message, metric_record};
+pub use report::{Mail, Response, failure_message, mail, metric_record};
 pub use run::{Mode, Recorder, copies as run_copies, policy as run_policy};

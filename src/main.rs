@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, Runtime};
 use lightsail_snapshot_copier::logging::{self, Log};
-use lightsail_snapshot_copier::{Handler, Lightsail, Payload, parse_policy, sdk_config};
+use lightsail_snapshot_copier::{Handler, Lightsail, Notify, Payload, parse_policy, sdk_config};
 use tower::{ServiceBuilder, service_fn};
 
 // One thread is enough: below 1,769 MB Lambda gives less than one processor, and calls mostly wait.
@@ -25,8 +25,14 @@ async fn main() -> Result<(), Error> {
         // Logs a broken policy at start-up. Copy events still work.
         tracing::error!(event = "invalid_policy", errorMessage = errors.to_string());
     }
+    let config = sdk_config().await;
     let handler = Arc::new(Handler {
-        lightsail: Lightsail::new(sdk_config().await, fastrand::u64(..)),
+        lightsail: Lightsail::new((&config).into(), fastrand::u64(..)),
+        notify: Notify {
+            config,
+            topic: variable("REPORT_TOPIC_ARN").filter(|arn| !arn.is_empty()),
+            heartbeat: variable("HEARTBEAT_URL").filter(|url| !url.is_empty()),
+        },
         region: variable("AWS_REGION").and_then(|name| name.parse().ok()),
         function_name: variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "local".to_owned()),
         policy,

@@ -58,6 +58,33 @@ pub enum Job {
     /// A run of the deployed policy.
     #[default]
     DeployedPolicy,
+    /// A mail about the deployed policy.
+    Report(Frequency),
+}
+
+/// How often a report is mailed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frequency {
+    Daily,
+    /// On Mondays, and on other days if something needs attention.
+    Weekly,
+}
+
+from_json_string!(Frequency);
+
+impl FromStr for Frequency {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        match text {
+            "daily" => Ok(Self::Daily),
+            "weekly" => Ok(Self::Weekly),
+            _ => Err(InvalidValue(format!(
+                "expected weekly or daily, found {:?}",
+                Excerpt(text)
+            ))),
+        }
+    }
 }
 
 const SCHEDULED: &str = "Scheduled Event";
@@ -138,7 +165,14 @@ impl Defaults {
         let time = envelope_time
             .or_else(|| object.optional("time").map(|EventTime(time)| time))
             .unwrap_or(self.time);
-        let job = if options.has_policy {
+        let job = if options.has_report {
+            if object.has("allowMassDeletion") {
+                object.error("allowMassDeletion", "only for a policy run");
+            }
+            let frequency = object.required("report");
+            object.finish();
+            Job::Report(frequency?)
+        } else if options.has_policy {
             if options.has_copies {
                 object.error("copies", "give either policy or copies, not both");
             }
@@ -188,6 +222,7 @@ struct Options {
     allow_mass_deletion: bool,
     has_policy: bool,
     has_copies: bool,
+    has_report: bool,
 }
 
 impl Options {
@@ -197,6 +232,7 @@ impl Options {
             allow_mass_deletion: object.optional("allowMassDeletion").unwrap_or(false),
             has_policy: object.has("policy"),
             has_copies: object.has("copies"),
+            has_report: object.has("report"),
         }
     }
 }

@@ -9,6 +9,7 @@
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::{
     EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
@@ -17,7 +18,7 @@ use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::provider_config::ProviderConfig;
 use aws_sdk_lightsail::config::http::HttpRequest;
 use aws_sdk_lightsail::config::{
-    BehaviorVersion, Builder, ConfigBag, IdentityCache, ResolveCachedIdentity, RuntimeComponents,
+    BehaviorVersion, ConfigBag, IdentityCache, ResolveCachedIdentity, RuntimeComponents,
     SharedHttpClient, SharedIdentityCache,
 };
 use aws_smithy_http_client::Connector;
@@ -48,12 +49,12 @@ const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 /// names the missing credentials instead of a timeout.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads the settings for Lightsail's clients from the environment.
+/// Reads the settings for the clients of Lightsail and SNS from the environment.
 ///
 /// Lambda passes Region and credentials in environment variables, or credentials through the
 /// container endpoint. The SDK's other sources, such as instance metadata, are skipped, because
 /// they only delay the error when credentials are missing.
-pub async fn config() -> Builder {
+pub async fn config() -> SdkConfig {
     let http_client = http_client();
     let provider_config = ProviderConfig::without_region().with_http_client(http_client.clone());
     let container = EcsCredentialsProvider::builder()
@@ -62,13 +63,12 @@ pub async fn config() -> Builder {
     let environment = EnvironmentVariableCredentialsProvider::new();
     let credentials = CredentialsProviderChain::first_try("Environment", environment)
         .or_else("Container", container);
-    let config = aws_config::defaults(BehaviorVersion::latest())
+    aws_config::defaults(BehaviorVersion::latest())
         .region(EnvironmentVariableRegionProvider::new())
         .credentials_provider(credentials)
         .http_client(http_client)
         .load()
-        .await;
-    Builder::from(&config)
+        .await
 }
 
 /// One connector for all clients. The SDK's own HTTP client builds one per client and parses the

@@ -17,6 +17,7 @@ use super::failure::{ApiError, ErrorKind};
 use super::operation::Operation;
 use super::region::Region;
 use super::resource::ResourceId;
+use super::storage::{Storage, Transfer};
 use super::verdict::Verdict;
 
 /// Something that happened in a run. Its JSON has the keys of the answer; a log line has the same
@@ -34,6 +35,8 @@ pub enum Event {
     DrillInstances(DrillInstances),
     /// How well a source is covered in a destination.
     Coverage(Coverage),
+    /// What the copies in a destination hold. Only of dry runs.
+    Storage(DestinationStorage),
     /// A copy could not be tagged.
     TagFailed(TagFailure),
     /// A firewall has too many rules for the tags of a copy.
@@ -276,6 +279,18 @@ impl Serialize for CheckResult {
         }
         map.end()
     }
+}
+
+/// What the copies in a destination hold, and what a dry run would add.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DestinationStorage {
+    #[serde(rename = "destinationRegion")]
+    pub region: Region,
+    #[serde(flatten)]
+    pub storage: Storage,
+    #[serde(skip)]
+    pub transfer: Transfer,
 }
 
 /// The number of drill instances in a destination.

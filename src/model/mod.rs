@@ -14,6 +14,7 @@ pub mod resource;
 pub mod restore_date;
 pub mod retention;
 pub mod snapshot_name;
+pub mod storage;
 pub mod tags;
 pub mod verdict;
 

@@ -34,7 +34,7 @@ pub use self::existing_copy::ExistingCopy;
 pub use self::inventory::{DestinationInventory, Inventory};
 pub use self::name_owner::{CopyState, SourceFacts, name_owner, owner_not_found};
 pub use self::sources::{rules_selecting_nothing, sources_to_query};
-pub use self::storage::{Size, Storage, Transfer, storage, transfer};
+pub use self::storage::{storage, transfer};
 pub use self::tags::MissingTags;
 
 use self::history::last_valid_date;

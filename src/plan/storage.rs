@@ -1,10 +1,8 @@
-//! How much the copies hold. Lightsail bills only what changed between the copies of a source, which
-//! it does not report, so sizes are bounds.
+//! Adds up what copies hold.
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use serde::Serialize;
 
 use super::existing_copy::ExistingCopy;
 use super::history::by_source;
@@ -12,24 +10,7 @@ use super::inventory::{DestinationInventory, Inventory};
 use crate::model::event::{Event, Outcome};
 use crate::model::region::Region;
 use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
-
-/// The number of some copies, and the bounds of what they hold.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Size {
-    pub copies: usize,
-    /// The newest copy of each source, in gigabytes.
-    pub at_least_gb: u64,
-    /// All copies in full, in gigabytes.
-    pub at_most_gb: u64,
-}
-
-/// What the available copies in a destination hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Storage {
-    pub total: Size,
-    /// The instances and disks that do not exist any more.
-    pub gone: BTreeMap<ResourceId, Size>,
-}
+use crate::model::storage::{Size, Storage, Transfer};
 
 /// What the available copies in each destination hold.
 pub fn storage(inventory: &Inventory) -> BTreeMap<Region, Storage> {
@@ -42,7 +23,7 @@ pub fn storage(inventory: &Inventory) -> BTreeMap<Region, Storage> {
 fn storage_in(inventory: &Inventory, destination: &DestinationInventory) -> Storage {
     let mut storage = Storage::default();
     for (source, copies) in by_source(&destination.copies, Date::MAX) {
-        let size = Size::of(&copies);
+        let size = size_of(&copies);
         if size.copies == 0 {
             continue;
         }
@@ -57,28 +38,19 @@ fn storage_in(inventory: &Inventory, destination: &DestinationInventory) -> Stor
     storage
 }
 
-impl Size {
-    /// The size of a source's available copies.
-    fn of(newest_first: &[&ExistingCopy]) -> Self {
-        let mut size = Self::default();
-        for copy in newest_first {
-            if copy.state == SnapshotState::Available {
-                size.copies += 1;
-                size.at_most_gb += u64::from(copy.size_gb);
-                if size.copies == 1 {
-                    size.at_least_gb = size.at_most_gb;
-                }
+/// The size of a source's available copies.
+fn size_of(newest_first: &[&ExistingCopy]) -> Size {
+    let mut size = Size::default();
+    for copy in newest_first {
+        if copy.state == SnapshotState::Available {
+            size.copies += 1;
+            size.at_most_gb += u64::from(copy.size_gb);
+            if size.copies == 1 {
+                size.at_least_gb = size.at_most_gb;
             }
         }
-        size
     }
-}
-
-/// What the copies that a dry run plans in a destination hold at most.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Transfer {
-    pub copies: usize,
-    pub gigabytes: u64,
+    size
 }
 
 /// What the copies that a dry run plans hold at most, by destination.

@@ -54,7 +54,7 @@ fn rank(event: &Event) -> (u8, usize) {
 }
 
 /// What failed. `None` if an event is no failure.
-fn line(event: &Event) -> Option<String> {
+pub(super) fn line(event: &Event) -> Option<String> {
     match event {
         Event::CopyResult(result) if result.outcome == Outcome::Failed => {
             let (copy, error) = (&result.copy, result.error.as_ref()?);
@@ -98,7 +98,7 @@ fn line(event: &Event) -> Option<String> {
 }
 
 /// A failure's line. A message of Lightsail may have several lines and any length.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let mut line = text.lines().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = line.char_indices().nth(LINE_CHARS) {
         line.truncate(end);

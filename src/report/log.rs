@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::Level;
 
+use super::Response;
 use crate::logging::Log;
 use crate::model::coverage::CoverageStatus;
 use crate::model::event::{DrillOutcome, Event, Outcome};
@@ -72,7 +73,7 @@ fn level(event: &Event) -> Level {
             DrillOutcome::Inconclusive | DrillOutcome::NotDrillable => Level::WARN,
             _ => Level::INFO,
         },
-        Event::DrillInstances(_) => Level::INFO,
+        Event::DrillInstances(_) | Event::Storage(_) => Level::INFO,
         Event::Coverage(coverage) => match coverage.status {
             CoverageStatus::Protected | CoverageStatus::Pending => Level::INFO,
             CoverageStatus::Stale
@@ -165,7 +166,7 @@ pub fn log_invocation(
     request_id: &str,
     duration_ms: u64,
     calls: u64,
-    result: Result<&super::Response, (&str, String)>,
+    result: Result<Option<&Response>, (&str, String)>,
 ) {
     let mut fields = Fields::new();
     let mut insert = |key: &str, value: Value| fields.insert(key.to_owned(), value);
@@ -174,7 +175,9 @@ pub fn log_invocation(
     insert("calls", calls.into());
     let level = match &result {
         Ok(answer) => {
-            insert("dryRun", answer.dry_run.into());
+            if let Some(answer) = answer {
+                insert("dryRun", answer.dry_run.into());
+            }
             Level::INFO
         }
         Err((error_type, message)) => {
@@ -183,8 +186,16 @@ pub fn log_invocation(
             Level::ERROR
         }
     };
-    if let Ok(answer) = result {
+    if let Ok(Some(answer)) = result {
         fields.extend(object(&answer.summary));
     }
     log_line(log, level, request_id, fields);
+}
+
+/// Logs that the heartbeat could not be sent. Its URL is a secret.
+pub fn log_heartbeat(log: &Log, request_id: &str, error: &str) {
+    let mut fields = Fields::new();
+    fields.insert("event".to_owned(), "heartbeat_failed".into());
+    fields.insert("errorMessage".to_owned(), error.into());
+    log_line(log, Level::WARN, request_id, fields);
 }

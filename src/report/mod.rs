@@ -1,11 +1,14 @@
-//! What happened, for the outside: the answer, function errors, log lines and metrics.
+//! What happened, for the outside: the answer, function errors, log lines, metrics and the
+//! mailed report.
 
 mod failure;
 mod log;
+mod mail;
 mod metrics;
 mod response;
 
 pub use self::failure::{failure_message, only_drills_failed};
-pub use self::log::{log_event, log_invocation};
+pub use self::log::{log_event, log_heartbeat, log_invocation};
+pub use self::mail::{Mail, mail};
 pub use self::metrics::metric_record;
 pub use self::response::Response;

@@ -1,5 +1,7 @@
 //! The answer of an invocation.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_with::skip_serializing_none;
@@ -8,6 +10,7 @@ use crate::model::coverage::CoverageStatus;
 use crate::model::event::{CopyResult, DeletionResult, DrillOutcome, Event, Outcome};
 use crate::model::failure::ApiError;
 use crate::model::region::Region;
+use crate::model::storage::Transfer;
 
 /// The largest answer in bytes. Lambda's destinations for asynchronous invocations carry 256 KB,
 /// and the event takes its part.
@@ -32,6 +35,8 @@ pub struct Response {
     drills: Option<Vec<Box<RawValue>>>,
     /// The Regions and sources that a dry run could not read. Absent if there are none.
     unread: Option<Vec<Box<RawValue>>>,
+    /// What the copies that a dry run plans hold at most, by destination.
+    transfer: Option<BTreeMap<Region, Transfer>>,
     /// Absent if there are none.
     rules_selecting_nothing: Option<Vec<String>>,
     omitted: Option<Omitted>,
@@ -66,6 +71,7 @@ impl Response {
         Self {
             deletions: None,
             coverage: None,
+            transfer: None,
             ..Self::for_run(dry_run, events)
         }
     }
@@ -111,6 +117,7 @@ impl Response {
             coverage: Some(coverage),
             drills: has_drills.then_some(drills),
             unread: (!unread.is_empty()).then_some(unread),
+            transfer: dry_run.then(|| transfers(events)),
             rules_selecting_nothing: (!idle.is_empty()).then_some(idle),
             omitted: (bytes > MAX_BYTES).then(|| Omitted::new(omitted, has_drills)),
         }
@@ -127,6 +134,15 @@ impl Omitted {
             unread: (unread > 0).then_some(unread),
         }
     }
+}
+
+/// What the copies that a dry run plans hold at most, in each destination that has any.
+fn transfers(events: &[Event]) -> BTreeMap<Region, Transfer> {
+    let storage = events.iter().filter_map(Event::try_as_storage_ref);
+    let transfers = storage.map(|storage| (storage.region, storage.transfer));
+    transfers
+        .filter(|(_, transfer)| transfer.copies > 0)
+        .collect()
 }
 
 /// The keys of a deletion in the answer. They differ from those in the log.

@@ -33,10 +33,13 @@ use self::starts::{Start, Starts};
 use crate::deadline::Deadline;
 use crate::lightsail::Lightsail;
 use crate::model::copy::SnapshotCopy;
-use crate::model::event::{Event, IdleRule};
+use crate::model::event::{DestinationStorage, Event, IdleRule};
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::plan::{MassDeletion, Plan, coverage, plan, plan_drills, rules_selecting_nothing};
+use crate::plan::{
+    Inventory, MassDeletion, Plan, coverage, plan, plan_drills, rules_selecting_nothing, storage,
+    transfer,
+};
 
 /// Starts an event's copies, all destinations at once, and records each when it ends. A dry run only
 /// looks.
@@ -130,8 +133,24 @@ pub async fn policy(
     }))
     .await;
     let mut events = recorder.into_events();
+    if mode.dry_run {
+        record_storage(&inventory, &mut events, log);
+    }
     let coverage = coverage(policy, &inventory, now, &events);
     let coverage = coverage.into_iter().map(Event::Coverage);
     events.extend(coverage.inspect(|event| log(event)));
     events
+}
+
+/// Adds what the copies in each destination hold, and what this dry run would add.
+fn record_storage(inventory: &Inventory, events: &mut Vec<Event>, log: &(dyn Fn(&Event) + Sync)) {
+    let transfers = transfer(inventory, events);
+    let storage = storage(inventory).into_iter().map(|(region, storage)| {
+        Event::Storage(DestinationStorage {
+            region,
+            storage,
+            transfer: transfers.get(&region).copied().unwrap_or_default(),
+        })
+    });
+    events.extend(storage.inspect(|event| log(event)));
 }

@@ -8,7 +8,9 @@ use std::time::{Duration, SystemTime};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use lambda_runtime::{Context, LambdaEvent};
 use lightsail_emulator::{Call, Emulator, Snapshot, SnapshotState, World};
-use lightsail_snapshot_copier::{Handler, Lightsail, Payload, logging, parse_policy, utc_date};
+use lightsail_snapshot_copier::{
+    Handler, Lightsail, Notify, Payload, logging, parse_policy, utc_date,
+};
 use serde_json::Value;
 use test_support::in_process;
 use tracing_subscriber::filter::LevelFilter;
@@ -51,6 +53,7 @@ impl InProcess {
             lightsail: Lightsail::new(in_process::config(&emulator), 0),
             region: Some(crate::fake_account::region("us-east-1")),
             policy: policy.map(parse_policy),
+            notify: Notify::nobody(),
             log: {
                 let log = log.clone();
                 logging::Log::new(LevelFilter::INFO, move |line| log.add(line))

@@ -1,0 +1,356 @@
+//! The report: a mail in plain text for a person who has not looked for a week.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::failure;
+use crate::model::coverage::{Coverage, CoverageStatus, ReasonCode};
+use crate::model::event::{Event, Outcome};
+use crate::model::region::Region;
+use crate::model::resource::ResourceId;
+
+/// The most bytes of a text. SNS takes 256 KB, mail programs cut earlier.
+const MAX_BYTES: usize = 60_000;
+
+/// The most lines of one list.
+const MAX_LINES: usize = 50;
+
+/// Dollars a month for a gigabyte of a snapshot.
+const PRICE: f64 = 0.05;
+
+/// A report.
+#[derive(Debug, Serialize)]
+pub struct Mail {
+    /// At most 100 characters, ASCII.
+    pub subject: String,
+    pub text: String,
+    /// How many servers and other things need attention.
+    pub attention: usize,
+}
+
+/// The parts of a report.
+struct Parts<'a> {
+    events: &'a [Event],
+    /// The coverage of each source. A disk that is copied with its instance counts only if the copies
+    /// lack it.
+    coverage: Vec<&'a Coverage>,
+}
+
+/// The report about a dry run.
+pub fn mail(events: &[Event]) -> Mail {
+    let coverage = events.iter().filter_map(Event::try_as_coverage_ref);
+    let counts = |entry: &&Coverage| {
+        let lacks_disk = |code| code == ReasonCode::DiskNotInCopy;
+        let code = entry.reason.as_ref().map(|reason| reason.code);
+        entry.through.is_none() || code.is_some_and(lacks_disk)
+    };
+    let parts = Parts {
+        events,
+        coverage: coverage.filter(counts).collect(),
+    };
+    let bad = parts.sources(needs_attention);
+    let others = parts.other_problems();
+    let unselected = parts.sources(|entry| entry.status == CoverageStatus::Unselected);
+    let mut sections = vec![
+        parts.attention(&others),
+        parts.unselected(),
+        parts.protected(),
+    ];
+    sections.extend([parts.gone(), parts.storage(), parts.drills()]);
+    let sections: Vec<String> = sections.into_iter().flatten().collect();
+    Mail {
+        subject: parts.subject(bad.len(), others.len() + unselected.len()),
+        text: cut(sections.join("\n")),
+        attention: bad.len() + others.len() + unselected.len(),
+    }
+}
+
+fn needs_attention(coverage: &Coverage) -> bool {
+    matches!(
+        coverage.status,
+        CoverageStatus::Unprotected | CoverageStatus::Stale | CoverageStatus::Unknown
+    )
+}
+
+impl Parts<'_> {
+    /// The sources that have this in any destination.
+    fn sources(&self, has: impl Fn(&Coverage) -> bool) -> BTreeSet<&ResourceId> {
+        let coverage = self.coverage.iter().filter(|entry| has(entry));
+        coverage.map(|entry| &entry.source).collect()
+    }
+
+    fn subject(&self, bad: usize, others: usize) -> String {
+        let all = self.sources(|entry| entry.status != CoverageStatus::Unselected);
+        let waiting = self.sources(|entry| entry.status == CoverageStatus::Pending);
+        let (all, waiting) = (all.len(), waiting.len());
+        let servers = |count| if count == 1 { "server" } else { "servers" };
+        let what = match (all, bad, others, waiting) {
+            (0, ..) => "no server is selected".to_owned(),
+            (_, 1.., ..) => format!("{bad} of {all} {} need attention", servers(all)),
+            (_, 0, 1, _) => format!("1 problem, {all} {} covered", servers(all)),
+            (_, 0, 2.., _) => format!("{others} problems, {all} {} covered", servers(all)),
+            (_, 0, 0, 1..) => format!("{waiting} of {all} {} wait for a first copy", servers(all)),
+            (1, ..) => "the only server is protected".to_owned(),
+            _ => format!("all {all} servers are protected"),
+        };
+        format!("Lightsail backups: {what}")
+    }
+
+    /// The failures that no source stands for, and what selects nothing.
+    fn other_problems(&self) -> Vec<String> {
+        let bad = self.sources(needs_attention);
+        let mut problems = Vec::new();
+        for event in self.events {
+            match event {
+                // The entry of the source says it.
+                Event::CopyResult(result)
+                    if result.outcome == Outcome::Failed
+                        && bad.iter().any(|source| {
+                            source.region == result.copy.source_region
+                                && source.name == result.copy.source.name()
+                        }) => {}
+                Event::SelectsNothing(idle) => problems.push(format!(
+                    "{} of the settings matches no server and no disk. Check its spelling, or remove it.",
+                    idle.rule
+                )),
+                Event::CopyIgnored(copy) => problems.push(format!(
+                    "{} in {} does not count as a copy: {}.",
+                    copy.name, copy.region, copy.reason
+                )),
+                _ => problems.extend(failure::line(event).map(|line| format!("{line}."))),
+            }
+        }
+        let mut problems: Vec<String> = problems
+            .iter()
+            .map(|line| failure::one_line(line))
+            .collect();
+        // A refused mass deletion has a line for each copy.
+        problems.dedup();
+        problems
+    }
+
+    fn attention(&self, others: &[String]) -> Option<String> {
+        let mut by_destination: BTreeMap<Region, Vec<String>> = BTreeMap::new();
+        for entry in self.coverage.iter().filter(|entry| needs_attention(entry)) {
+            let lines = by_destination.entry(entry.destination).or_default();
+            lines.push(problem(entry));
+        }
+        let mut text = String::new();
+        for (destination, lines) in by_destination {
+            list(&mut text, &format!("Copies in {destination}:"), lines);
+        }
+        if !others.is_empty() {
+            list(&mut text, "Other problems:", others.to_vec());
+        }
+        section("NEEDS ATTENTION", text)
+    }
+
+    fn unselected(&self) -> Option<String> {
+        let unselected = |entry: &&&Coverage| entry.status == CoverageStatus::Unselected;
+        let lines = self.coverage.iter().filter(unselected).map(|entry| {
+            let ResourceId { region, name, .. } = &entry.source;
+            let destination = entry.destination;
+            format!(
+                "{name} ({region}): {} in {destination}. It was renamed, its tags changed, or the settings no longer include it. Include it again, or delete its copies:\n    lightsail-copies delete --region {destination} --source {region}/{name}",
+                newest(entry)
+            )
+        });
+        let mut text = String::new();
+        list(&mut text, "", lines.collect());
+        section("NO LONGER BACKED UP", text)
+    }
+
+    fn protected(&self) -> Option<String> {
+        let protected = |entry: &&&Coverage| entry.status == CoverageStatus::Protected;
+        let entries: Vec<_> = self.coverage.iter().filter(protected).collect();
+        let sources: BTreeSet<_> = entries.iter().map(|entry| &entry.source).collect();
+        let mut text = String::new();
+        let age = |entry: &&&&Coverage| entry.age_hours.unwrap_or(0.0);
+        if let Some(oldest) = entries.iter().max_by(|a, b| age(a).total_cmp(&age(b))) {
+            let _ = writeln!(
+                text,
+                "Servers and disks: {}. The oldest newest copy: {} in {}, {}.",
+                sources.len(),
+                oldest.source.name,
+                oldest.destination,
+                newest(oldest)
+            );
+        }
+        let width = entries.iter().map(|entry| entry.source.name.len()).max();
+        let width = width.unwrap_or(0).min(40);
+        let rows = entries.iter().map(|entry| {
+            let Coverage {
+                source,
+                destination,
+                copies,
+                ..
+            } = entry;
+            let date = entry
+                .newest
+                .map(|date| date.to_string())
+                .unwrap_or_default();
+            let (name, from) = (&source.name, source.region.as_str());
+            let to = destination.as_str();
+            format!("{name:width$}  {from:14}  to {to:14}  {date}  copies: {copies}")
+        });
+        rows_of(&mut text, rows.collect());
+        let waiting = self.sources(|entry| entry.status == CoverageStatus::Pending);
+        if !waiting.is_empty() {
+            let names: Vec<&str> = waiting.iter().map(|source| source.name.as_str()).collect();
+            let names = names
+                .into_iter()
+                .take(MAX_LINES)
+                .collect::<Vec<_>>()
+                .join(", ");
+            let _ = writeln!(text, "Waiting for a first copy: {names}.");
+        }
+        section("PROTECTED", text)
+    }
+
+    fn gone(&self) -> Option<String> {
+        let storage = self.events.iter().filter_map(Event::try_as_storage_ref);
+        let lines = storage.flat_map(|destination| {
+            destination.storage.gone.iter().map(|(source, size)| {
+                let ResourceId { region, name, .. } = source;
+                format!(
+                    "{name} ({region}): {} copies in {}",
+                    size.copies, destination.region
+                )
+            })
+        });
+        let mut text = String::new();
+        list(&mut text, "", lines.collect());
+        section("DELETED SERVERS", text)
+    }
+
+    fn storage(&self) -> Option<String> {
+        let storage = self.events.iter().filter_map(Event::try_as_storage_ref);
+        let stored = storage.filter(|destination| destination.storage.total.copies > 0);
+        let lines = stored.map(|destination| {
+            let total = &destination.storage.total;
+            let dollars = |gigabytes: u64| gigabytes as f64 * PRICE;
+            format!(
+                "{}: {} copies, {} to {} GB, {:.2} to {:.2} dollars a month",
+                destination.region,
+                total.copies,
+                total.at_least_gb,
+                total.at_most_gb,
+                dollars(total.at_least_gb),
+                dollars(total.at_most_gb)
+            )
+        });
+        let mut text = String::new();
+        list(&mut text, "", lines.collect());
+        section("STORAGE", text)
+    }
+
+    fn drills(&self) -> Option<String> {
+        let drilled = self.coverage.iter().filter_map(|entry| {
+            let verdict = entry.last_drill?;
+            Some(format!(
+                "{} in {}: {verdict}",
+                entry.source.name, entry.destination
+            ))
+        });
+        let mut text = String::new();
+        list(&mut text, "", drilled.collect());
+        section("LAST DRILLS", text)
+    }
+}
+
+/// What is wrong with a source, and what to do about it.
+fn problem(entry: &Coverage) -> String {
+    let ResourceId { region, name, .. } = &entry.source;
+    let (code, reason) = match &entry.reason {
+        Some(reason) => (Some(reason.code), failure::one_line(&reason.text)),
+        None => (None, String::new()),
+    };
+    let advice = match code {
+        Some(ReasonCode::AutoSnapshotsOff) if reason.contains("Windows") => {
+            "Back it up in another way, and name it in ExceptNames.".to_owned()
+        }
+        Some(ReasonCode::AutoSnapshotsOff) => format!(
+            "To turn them on:\n    aws lightsail enable-add-on --region {region} --resource-name {name} --add-on-request addOnType=AutoSnapshot"
+        ),
+        Some(ReasonCode::NoneRestorable | ReasonCode::CopyTooOld) => {
+            "Look at its automatic snapshots in the Lightsail console.".to_owned()
+        }
+        Some(ReasonCode::CopyErrored) => {
+            "The next runs try again, at most every six hours.".to_owned()
+        }
+        Some(
+            ReasonCode::WaitsForRoom | ReasonCode::CopyInProgress | ReasonCode::NoAutoSnapshotYet,
+        ) => "The next runs go on. If it lasts for days, ask AWS Support.".to_owned(),
+        Some(ReasonCode::DiskNotInCopy) => {
+            "Turn on automatic snapshots of the disk, or look at those of its server.".to_owned()
+        }
+        Some(ReasonCode::NotRead | ReasonCode::CopyFailed | ReasonCode::NotSelected) | None => {
+            "The log has the details.".to_owned()
+        }
+    };
+    format!(
+        "{name} ({region}): {}. Why: {reason}. {advice}",
+        newest(entry)
+    )
+}
+
+/// The newest copy of a source, and its age.
+fn newest(entry: &Coverage) -> String {
+    match (entry.newest, entry.age_hours) {
+        (Some(date), Some(hours)) if hours < 48.0 => {
+            format!("the newest copy is of {date}, {hours:.0} hours old")
+        }
+        (Some(date), Some(hours)) => {
+            format!(
+                "the newest copy is of {date}, {:.0} days old",
+                (hours / 24.0).floor()
+            )
+        }
+        _ if entry.status == CoverageStatus::Unknown => "nobody knows its newest copy".to_owned(),
+        _ => "there is no copy".to_owned(),
+    }
+}
+
+/// Adds a list with at most [`MAX_LINES`] entries.
+fn list(text: &mut String, title: &str, lines: Vec<String>) {
+    if !title.is_empty() {
+        let _ = writeln!(text, "{title}");
+    }
+    rows_of(
+        text,
+        lines.into_iter().map(|line| format!("- {line}")).collect(),
+    );
+}
+
+fn rows_of(text: &mut String, rows: Vec<String>) {
+    let more = rows.len().saturating_sub(MAX_LINES);
+    for row in rows.into_iter().take(MAX_LINES) {
+        let _ = writeln!(text, "{row}");
+    }
+    if more > 0 {
+        let _ = writeln!(text, "... and {more} more, all of them in the log");
+    }
+}
+
+/// `None` without entries.
+fn section(title: &str, text: String) -> Option<String> {
+    (!text.is_empty()).then(|| format!("{title}\n\n{text}"))
+}
+
+/// Cuts a text at the end of a line.
+fn cut(text: String) -> String {
+    const LAST: &str = "... the rest is in the log\n";
+    if text.len() <= MAX_BYTES {
+        return text;
+    }
+    let mut short = String::new();
+    for line in text.split_inclusive('\n') {
+        if short.len() + line.len() + LAST.len() > MAX_BYTES {
+            break;
+        }
+        short.push_str(line);
+    }
+    short + LAST
+}
