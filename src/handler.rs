@@ -33,7 +33,7 @@ const TIME_TO_SEND: Duration = Duration::from_secs(10);
 #[serde(untagged)]
 pub enum Answer {
     /// To copies and policy runs.
-    Run(Response),
+    Run(Box<Response>),
     /// To a job that asks for a report.
     Report { report: ReportAnswer },
 }
@@ -198,7 +198,7 @@ impl Handler {
             }
             Job::Report(frequency) => return self.report(frequency, dry_run, time, context).await,
         };
-        response.map(Answer::Run)
+        response.map(|response| Answer::Run(Box::new(response)))
     }
 
     fn deployed_policy(&self) -> Result<&Policy, InvocationError> {

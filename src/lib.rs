@@ -43,8 +43,9 @@ pub use model::copy::{CopySource, NameOrigin, SnapshotCopy};
 pub use model::coverage::{Coverage, CoverageStatus, Reason, ReasonCode};
 pub use model::drill::{Check, Drills, HttpCheck};
 pub use model::event::{
-    CheckResult, CopyResult, DeletionResult, DrillInstances, DrillOutcome, DrillResult,
-    Event as RunEvent, FirewallNotStored, IdleRule, IgnoredCopy, Outcome, ReadFailure, TagFailure,
+    CheckResult, CopyResult, DeletionResult, DestinationStorage, DrillInstances, DrillOutcome,
+    DrillResult, Event as RunEvent, FirewallNotStored, IdleRule, IgnoredCopy, Outcome, ReadFailure,
+    TagFailure,
 };
 pub use model::failure::{ApiError, ErrorKind};
 pub use model::operation::{Location, Operation, Time};

@@ -166,8 +166,10 @@ impl Defaults {
             .or_else(|| object.optional("time").map(|EventTime(time)| time))
             .unwrap_or(self.time);
         let job = if options.has_report {
-            if object.has("allowMassDeletion") {
-                object.error("allowMassDeletion", "only for a policy run");
+            for other in ["copies", "policy", "allowMassDeletion"] {
+                if object.has(other) {
+                    object.error(other, "not in a job that asks for a report");
+                }
             }
             let frequency = object.required("report");
             object.finish();

@@ -50,20 +50,23 @@ pub fn mail(events: &[Event]) -> Mail {
         events,
         coverage: coverage.filter(counts).collect(),
     };
-    let bad = parts.sources(needs_attention);
+    let is_unselected = |entry: &Coverage| entry.status == CoverageStatus::Unselected;
+    let bad = parts.sources(|entry| needs_attention(entry) || is_unselected(entry));
     let others = parts.other_problems();
-    let unselected = parts.sources(|entry| entry.status == CoverageStatus::Unselected);
-    let mut sections = vec![
+    let sections = [
         parts.attention(&others),
         parts.unselected(),
+        parts.waiting(),
         parts.protected(),
+        parts.gone(),
+        parts.storage(),
+        parts.drills(),
     ];
-    sections.extend([parts.gone(), parts.storage(), parts.drills()]);
     let sections: Vec<String> = sections.into_iter().flatten().collect();
     Mail {
-        subject: parts.subject(bad.len(), others.len() + unselected.len()),
+        subject: parts.subject(bad.len(), others.len()),
         text: cut(sections.join("\n")),
-        attention: bad.len() + others.len() + unselected.len(),
+        attention: bad.len() + others.len(),
     }
 }
 
@@ -82,17 +85,15 @@ impl Parts<'_> {
     }
 
     fn subject(&self, bad: usize, others: usize) -> String {
-        let all = self.sources(|entry| entry.status != CoverageStatus::Unselected);
+        let all = self.sources(|_| true);
         let waiting = self.sources(|entry| entry.status == CoverageStatus::Pending);
         let (all, waiting) = (all.len(), waiting.len());
-        let servers = |count| if count == 1 { "server" } else { "servers" };
         let what = match (all, bad, others, waiting) {
             (0, ..) => "no server is selected".to_owned(),
-            (_, 1.., ..) => format!("{bad} of {all} {} need attention", servers(all)),
-            (_, 0, 1, _) => format!("1 problem, {all} {} covered", servers(all)),
-            (_, 0, 2.., _) => format!("{others} problems, {all} {} covered", servers(all)),
-            (_, 0, 0, 1..) => format!("{waiting} of {all} {} wait for a first copy", servers(all)),
-            (1, ..) => "the only server is protected".to_owned(),
+            (_, 1.., ..) => format!("{bad} of {all} servers need attention"),
+            (_, 0, 1, _) => "1 problem needs attention".to_owned(),
+            (_, 0, 2.., _) => format!("{others} problems need attention"),
+            (_, 0, 0, 1..) => format!("{waiting} of {all} servers wait for a first copy"),
             _ => format!("all {all} servers are protected"),
         };
         format!("Lightsail backups: {what}")
@@ -102,6 +103,9 @@ impl Parts<'_> {
     fn other_problems(&self) -> Vec<String> {
         let bad = self.sources(needs_attention);
         let mut problems = Vec::new();
+        if self.coverage.is_empty() {
+            problems.push("The settings match no server and no disk.".to_owned());
+        }
         for event in self.events {
             match event {
                 // The entry of the source says it.
@@ -119,7 +123,7 @@ impl Parts<'_> {
                     "{} in {} does not count as a copy: {}.",
                     copy.name, copy.region, copy.reason
                 )),
-                _ => problems.extend(failure::line(event).map(|line| format!("{line}."))),
+                _ => problems.extend(failure::line(event)),
             }
         }
         let mut problems: Vec<String> = problems
@@ -153,8 +157,8 @@ impl Parts<'_> {
             let ResourceId { region, name, .. } = &entry.source;
             let destination = entry.destination;
             format!(
-                "{name} ({region}): {} in {destination}. It was renamed, its tags changed, or the settings no longer include it. Include it again, or delete its copies:\n    lightsail-copies delete --region {destination} --source {region}/{name}",
-                newest(entry)
+                "{name} ({region}): {}. It was renamed, its tags changed, or the settings no longer include it. Include it again, or delete its copies:\n    lightsail-copies delete --region {destination} --source {region}/{name}",
+                newest(entry, &format!(" in {destination}"))
             )
         });
         let mut text = String::new();
@@ -171,11 +175,10 @@ impl Parts<'_> {
         if let Some(oldest) = entries.iter().max_by(|a, b| age(a).total_cmp(&age(b))) {
             let _ = writeln!(
                 text,
-                "Servers and disks: {}. The oldest newest copy: {} in {}, {}.",
+                "Servers and disks: {}. The oldest is {}: {}.",
                 sources.len(),
                 oldest.source.name,
-                oldest.destination,
-                newest(oldest)
+                newest(oldest, &format!(" in {}", oldest.destination))
             );
         }
         let width = entries.iter().map(|entry| entry.source.name.len()).max();
@@ -196,17 +199,21 @@ impl Parts<'_> {
             format!("{name:width$}  {from:14}  to {to:14}  {date}  copies: {copies}")
         });
         rows_of(&mut text, rows.collect());
-        let waiting = self.sources(|entry| entry.status == CoverageStatus::Pending);
-        if !waiting.is_empty() {
-            let names: Vec<&str> = waiting.iter().map(|source| source.name.as_str()).collect();
-            let names = names
-                .into_iter()
-                .take(MAX_LINES)
-                .collect::<Vec<_>>()
-                .join(", ");
-            let _ = writeln!(text, "Waiting for a first copy: {names}.");
-        }
         section("PROTECTED", text)
+    }
+
+    fn waiting(&self) -> Option<String> {
+        let waiting = self.sources(|entry| entry.status == CoverageStatus::Pending);
+        let mut text = String::new();
+        list(
+            &mut text,
+            "",
+            waiting
+                .iter()
+                .map(|source| format!("{} ({})", source.name, source.region))
+                .collect(),
+        );
+        section("WAITING FOR A FIRST COPY", text)
     }
 
     fn gone(&self) -> Option<String> {
@@ -264,7 +271,7 @@ impl Parts<'_> {
 fn problem(entry: &Coverage) -> String {
     let ResourceId { region, name, .. } = &entry.source;
     let (code, reason) = match &entry.reason {
-        Some(reason) => (Some(reason.code), failure::one_line(&reason.text)),
+        Some(reason) => (Some(reason.code), sentence(&reason.text)),
         None => (None, String::new()),
     };
     let advice = match code {
@@ -291,25 +298,39 @@ fn problem(entry: &Coverage) -> String {
         }
     };
     format!(
-        "{name} ({region}): {}. Why: {reason}. {advice}",
-        newest(entry)
+        "{name} ({region}): {}. {reason} {advice}",
+        newest(entry, "")
     )
 }
 
-/// The newest copy of a source, and its age.
-fn newest(entry: &Coverage) -> String {
+/// One line that starts with a capital letter and ends with a full stop.
+fn sentence(text: &str) -> String {
+    let line = failure::one_line(text.trim().trim_end_matches('.'));
+    let is_word = |word: &str| word.chars().all(|c| c.is_ascii_lowercase());
+    let mut chars = line.chars();
+    match line.split(' ').next() {
+        Some(first) if is_word(first) => {
+            let first = chars.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(chars).chain(['.']).collect()
+        }
+        _ => line + ".",
+    }
+}
+
+/// The newest copy of a source, where it is, and its age.
+fn newest(entry: &Coverage, place: &str) -> String {
     match (entry.newest, entry.age_hours) {
         (Some(date), Some(hours)) if hours < 48.0 => {
-            format!("the newest copy is of {date}, {hours:.0} hours old")
+            format!("the newest copy{place} is of {date}, {hours:.0} hours old")
         }
         (Some(date), Some(hours)) => {
             format!(
-                "the newest copy is of {date}, {:.0} days old",
+                "the newest copy{place} is of {date}, {:.0} days old",
                 (hours / 24.0).floor()
             )
         }
-        _ if entry.status == CoverageStatus::Unknown => "nobody knows its newest copy".to_owned(),
-        _ => "there is no copy".to_owned(),
+        _ if entry.status == CoverageStatus::Unknown => "its copies are not known".to_owned(),
+        _ => "no copy".to_owned(),
     }
 }
 
@@ -336,6 +357,8 @@ fn rows_of(text: &mut String, rows: Vec<String>) {
 
 /// `None` without entries.
 fn section(title: &str, text: String) -> Option<String> {
+    // Messages come from Lightsail and from servers.
+    let text = text.replace(|c: char| c.is_control() && c != '\n', " ");
     (!text.is_empty()).then(|| format!("{title}\n\n{text}"))
 }
 

@@ -11,6 +11,7 @@
 //! - [`logs`]: log lines, and what they must not contain.
 //! - [`time`]: deadlines, concurrency, and idle connections.
 //! - [`policy`]: runs of a policy.
+//! - [`report`]: the mailed report and the heartbeat.
 //! - [`trust`]: TLS and trusted certificates.
 
 #![allow(clippy::restriction, reason = "tests and tools may panic")]
@@ -22,6 +23,7 @@ mod failures;
 mod logs;
 mod name_in_use;
 mod policy;
+mod report;
 mod time;
 mod trust;
 

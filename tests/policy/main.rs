@@ -13,6 +13,7 @@ mod fake_account;
 mod generate;
 mod guide;
 mod in_process;
+mod mail;
 mod metrics;
 mod plan;
 mod properties;
