@@ -81,6 +81,8 @@ def test_it_installs_and_runs_once(release):
         f"copy to {DESTINATION} WordPress-1-{SOURCE}-{TODAY}: started",
         f"unprotected in {DESTINATION}: {SOURCE}/Scratch-1",
         "Selected: 2 servers.",
+        f"Copies of the first run to {DESTINATION}: 1, at most 60 GB.",
+        "once at most 1.2 dollars",
         "at least 6 dollars (one full copy of each)",
         "at most 84 dollars (14 full copies of each)",
         f"  {SOURCE} Scratch-1",
@@ -232,7 +234,7 @@ def test_status_shows_what_is_wrong(installed):
     boto3.client("cloudwatch").set_alarm_state(AlarmName=f"{STACK}-stale", StateValue="ALARM", StateReason="a test")
     boto3.client("sqs").send_message(QueueUrl=outputs()["DeadLetterQueueUrl"], MessageBody="{}")
     said = install(installed, "status", UNCONFIRMED="yes")
-    for line in [f"  {STACK}-stale: ", "NOT CONFIRMED", "(dead letters): 1", "The schedule is on"]:
+    for line in ["Scratch-1", "enable-add-on", f"  {STACK}-stale: ", "NOT CONFIRMED", "(dead letters): 1", "The schedule is on"]:
         assert line in said, said
 
 
