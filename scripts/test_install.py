@@ -10,7 +10,7 @@ import pytest
 from conftest import TODAY
 from stack import ARCHITECTURE, DESTINATION, ROOT, SOURCE, STACK, deploy, describe, eventually, make_release, outputs, parameters, snapshots
 
-ANSWERS = [SOURCE, "", "ops@example.com", "", "y", "n"]
+ANSWERS = [SOURCE, "", "ops@example.com", "", "n", "y", "n"]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def deployed_policy():
 
 
 def test_it_installs_and_runs_once(release):
-    answers = ["us-west-2a", " US-West-2 , us-west-2", "", "ops", "ops@example.com", "", "YES", "y"]
+    answers = ["us-west-2a", " US-West-2 , us-west-2", "", "ops", "ops@example.com", "", "Y", "YES", "y"]
     said = install(release, answers=answers, UNCONFIRMED="yes")
     for line in [
         "us-west-2a is an Availability Zone. Its Region is us-west-2.",
@@ -80,10 +80,21 @@ def test_it_installs_and_runs_once(release):
         f"copy to {DESTINATION} WordPress-1-{SOURCE}-{TODAY}: planned",
         f"copy to {DESTINATION} WordPress-1-{SOURCE}-{TODAY}: started",
         f"unprotected in {DESTINATION}: {SOURCE}/Scratch-1",
+        "Selected: 2 servers.",
+        f"Copies of the first run to {DESTINATION}: 1, at most 60 GB.",
+        "once at most 1.2 dollars",
+        "at least 6 dollars (one full copy of each)",
+        "at most 84 dollars (14 full copies of each)",
+        f"  {SOURCE} Scratch-1",
+        "1 of 2. Turn them on?",
         "NOT CONFIRMED. CLICK THE LINK IN THE MAIL FROM AWS TO ops@example.com",
         "The schedule is on",
     ]:
         assert line in said, said
+    lightsail = boto3.client("lightsail", SOURCE)
+    (add_on,) = lightsail.get_instance(instanceName="Scratch-1")["instance"]["addOns"]
+    assert (add_on["name"], add_on["status"]) == ("AutoSnapshot", "Enabled")
+    lightsail.disable_add_on(resourceName="Scratch-1", addOnType="AutoSnapshot")
     assert said.index("planned") < said.index("Start?") < said.index("started")
     found = parameters()
     names = ("SourceRegions", "DestinationRegions", "AlarmEmail", "KeepDaily", "State")
@@ -94,13 +105,13 @@ def test_it_installs_and_runs_once(release):
 
 
 def test_a_no_leaves_nothing(release):
-    assert "nothing is installed" in install(release, answers=[*ANSWERS[:4], "n"], code=1)
+    assert "nothing is installed" in install(release, answers=[*ANSWERS[:5], "n"], code=1)
     eventually(lambda: describe() is None, "the stack remains")
     assert buckets() == []
 
 
 BESIDE = ["us-east-1", "us-east-1"]
-QUESTIONS = ["Regions of the servers", "Regions to keep copies in (Enter: us-east-1)", "e-mail address", "daily copies", "Start?"]
+QUESTIONS = ["Regions of the servers", "Regions to keep copies in (Enter: us-east-1)", "e-mail address", "daily copies", "Turn them on?", "Start?"]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +124,7 @@ def test_a_hang_up_at_any_question_leaves_nothing(release, answers, prompt):
 
 
 def test_a_hang_up_after_the_start_keeps_the_stack_and_its_removal_keeps_copies(release):
-    hang_up(release, answers=ANSWERS[:5], prompt="test alarm?")
+    hang_up(release, answers=ANSWERS[:6], prompt="test alarm?")
     assert parameters()["State"] == "ENABLED"
     copies = snapshots()
     install(release, "remove", answers=["n"], code=1)
@@ -223,7 +234,7 @@ def test_status_shows_what_is_wrong(installed):
     boto3.client("cloudwatch").set_alarm_state(AlarmName=f"{STACK}-stale", StateValue="ALARM", StateReason="a test")
     boto3.client("sqs").send_message(QueueUrl=outputs()["DeadLetterQueueUrl"], MessageBody="{}")
     said = install(installed, "status", UNCONFIRMED="yes")
-    for line in [f"  {STACK}-stale: ", "NOT CONFIRMED", "(dead letters): 1", "The schedule is on"]:
+    for line in ["Scratch-1", "enable-add-on", f"  {STACK}-stale: ", "NOT CONFIRMED", "(dead letters): 1", "The schedule is on"]:
         assert line in said, said
 
 

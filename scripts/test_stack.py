@@ -5,6 +5,8 @@ EventBridge of ministack does not retry, so the failing event is an asynchronous
 
 import json
 import re
+import socket
+import threading
 import time
 
 import boto3
@@ -76,14 +78,50 @@ def test_a_failing_event_ends_in_the_dead_letters_with_its_reason(stack):
     assert len(tries) == 3
 
 
-def test_an_alarm_reaches_the_topic(stack):
+@pytest.fixture(scope="module")
+def mail(stack):
+    """The next mail to the topic."""
     sns, sqs = boto3.client("sns"), boto3.client("sqs")
     url = sqs.create_queue(QueueName="mails")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=stack["AlarmTopicArn"], Protocol="sqs", Endpoint=arn)
+
+    def receive():
+        (message,) = eventually(lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"), "no mail")
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return json.loads(message["Body"])
+
+    return receive
+
+
+def test_an_alarm_reaches_the_topic(mail):
     boto3.client("cloudwatch").set_alarm_state(AlarmName=f"{STACK}-stale", StateValue="ALARM", StateReason="a test")
-    (message,) = eventually(lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"), "no mail")
-    assert f"{STACK}-stale" in json.loads(message["Body"])["Subject"]
+    assert f"{STACK}-stale" in mail()["Subject"]
+
+
+def test_the_report_reaches_the_topic(mail):
+    fire("ReportSchedule")
+    found = mail()
+    assert found["Subject"].startswith("Lightsail backups: 1 of 2 servers need")
+    assert "Scratch-1" in found["Message"] and "enable-add-on" in found["Message"]
+    answer = invoke({"report": "daily", "dryRun": True})["report"]
+    assert (answer["subject"], answer["sent"], answer["attention"]) == (found["Subject"], False, 1)
+
+
+def test_a_run_calls_the_heartbeat_and_a_dry_run_does_not(stack):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        deploy(**FIRST, HeartbeatUrl=f"https://127.0.0.1:{server.getsockname()[1]}/ping")
+        server.settimeout(30)
+        answers = []
+        running = threading.Thread(target=lambda: answers.append(invoke({})))
+        running.start()
+        server.accept()[0].close()  # it is a client without TLS; the call is what counts
+        running.join()
+        assert "errorType" not in answers[0]
+        server.settimeout(1)
+        invoke({"dryRun": True})
+        with pytest.raises(TimeoutError):
+            server.accept()
 
 
 def test_a_changed_parameter_changes_the_next_run(stack):
