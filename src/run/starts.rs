@@ -43,8 +43,11 @@ pub struct Starts<'a> {
     owner_until: Option<Instant>,
     /// Copies that no further attempt can help.
     ended: Vec<Start>,
-    /// Lightsail's refusal of a copy beyond its limit of copies in progress. It would refuse all later
-    /// ones of this run too.
+    /// How many copies Lightsail has refused for its limit of copies in progress since the last one
+    /// that started.
+    refusals: usize,
+    /// The last of these refusals, if there are so many that all later copies of this run would be
+    /// refused too.
     limit: Option<ApiError>,
     /// The copies that exist, until somebody takes them.
     existing: Vec<SnapshotName>,
@@ -69,6 +72,7 @@ impl<'a> Starts<'a> {
             in_use: Vec::new(),
             owner_until: None,
             ended: Vec::new(),
+            refusals: 0,
             limit: None,
             existing: Vec::new(),
         }
@@ -169,6 +173,7 @@ impl<'a> Starts<'a> {
     fn settle(&mut self, mut start: Start, attempt: Attempt) {
         match attempt {
             Attempt::Started(operations) => {
+                self.refusals = 0;
                 let result = CopyResult {
                     operations,
                     ..CopyResult::new(start.copy, Outcome::Started)
@@ -194,7 +199,8 @@ impl<'a> Starts<'a> {
                     self.free_slot(&mut start);
                 }
                 if error.kind == ErrorKind::TooManyCopies && self.policy.is_some() {
-                    self.limit.get_or_insert_with(|| error.clone());
+                    self.refusals += 1;
+                    self.limit = (self.refusals >= CALLS_AT_ONCE).then(|| error.clone());
                 }
                 self.try_again(start, error);
             }

@@ -471,3 +471,19 @@ async fn a_name_in_use_that_nobody_can_see_keeps_no_other_copy_of_an_event_waiti
     assert_eq!(of(&rows, "good", "started"), 3, "{rows:?}");
     assert_eq!(of(&rows, "bad", "failed"), 1, "{rows:?}");
 }
+
+/// A refusal that only a few sources get is no limit for the others.
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_few_sources_are_refused_for_defers_no_other() {
+    let fleet = Fleet::new(7, 30);
+    let function = fleet.function();
+    let refused = Fault::error(
+        StatusCode::BAD_REQUEST,
+        "InvalidInputException",
+        "The disk is larger than the maximum.",
+    );
+    break_bad(&function, &[(Operation::CopySnapshot, refused)]);
+    let (run, _) = run(&function, A_MINUTE).await;
+    fleet.check_good(&function, "7 refused");
+    assert_eq!(run.answer()["summary"]["deferred"], 7);
+}
