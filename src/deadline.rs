@@ -8,11 +8,11 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
     /// The lists of a policy run.
-    pub lists: Instant,
+    pub lists: Share,
     /// The end of drills whose time is over.
     pub ended_drills: Instant,
     /// All reading of a policy run.
-    pub observe: Instant,
+    pub observe: Share,
     /// Calls of CopySnapshot.
     pub copies: Instant,
     /// Look-ups after lost answers and of names in use.
@@ -23,6 +23,15 @@ pub struct Deadline {
     pub deletions: Instant,
     /// Everything.
     pub all: Instant,
+}
+
+/// The time of reads that all later phases wait for.
+#[derive(Debug, Clone, Copy)]
+pub struct Share {
+    /// The end of retries: they take no time from the first attempts of later phases.
+    pub retries: Instant,
+    /// The end of first attempts.
+    pub end: Instant,
 }
 
 /// A policy run looks again in the next run. Meanwhile, other phases wait.
@@ -37,10 +46,14 @@ impl Deadline {
         let now = Instant::now();
         let look_up = (time / 4).min(Duration::from_secs(3));
         let all = now + time;
+        let reads = Share {
+            retries: all,
+            end: all,
+        };
         Self {
-            lists: all,
+            lists: reads,
             ended_drills: all,
-            observe: all,
+            observe: reads,
             copies: now + (time - look_up),
             look_ups: all,
             owner_wait: time,
@@ -55,15 +68,19 @@ impl Deadline {
     pub fn for_policy(time: Duration) -> Self {
         let now = Instant::now();
         let sixteenths = |share| now + time * share / 16;
+        let reads = |retries, end| Share {
+            retries: sixteenths(retries),
+            end: sixteenths(end),
+        };
         Self {
-            lists: sixteenths(6),
+            lists: reads(3, 6),
             ended_drills: sixteenths(7),
-            observe: sixteenths(9),
-            copies: sixteenths(11),
-            look_ups: sixteenths(12),
+            observe: reads(5, 9),
+            copies: sixteenths(12),
+            look_ups: sixteenths(13),
             owner_wait: POLICY_OWNER_WAIT,
-            tags: sixteenths(13),
-            deletions: sixteenths(14),
+            tags: sixteenths(14),
+            deletions: sixteenths(15),
             all: sixteenths(16),
         }
     }

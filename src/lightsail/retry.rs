@@ -21,6 +21,7 @@ use tracing::debug;
 
 use super::classify::{EXPIRED_CREDENTIALS, classify, no_time, unanswered};
 use super::client::Lightsail;
+use crate::deadline::Share;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 
@@ -59,7 +60,8 @@ impl Call {
 #[derive(Debug, Clone, Copy)]
 pub struct Until {
     deadline: Instant,
-    retry: bool,
+    /// Until when an error that may pass is retried.
+    retries: Option<Instant>,
 }
 
 impl Until {
@@ -67,22 +69,30 @@ impl Until {
     pub fn once(deadline: Instant) -> Self {
         Self {
             deadline,
-            retry: false,
+            retries: None,
         }
     }
 }
 
 impl From<Instant> for Until {
-    /// At the deadline. An error that may pass is retried before.
     fn from(deadline: Instant) -> Self {
         Self {
             deadline,
-            retry: true,
+            retries: Some(deadline),
         }
     }
 }
 
-/// The failed attempts of a call, or of a step that ends with a call.
+impl From<Share> for Until {
+    fn from(Share { retries, end }: Share) -> Self {
+        Self {
+            deadline: end,
+            retries: Some(retries),
+        }
+    }
+}
+
+/// The failed attempts of a call, or of a step of several calls.
 #[derive(Debug, Default)]
 pub struct Attempts {
     count: u32,
@@ -96,17 +106,14 @@ impl Attempts {
         self.count += 1;
         self.may_have_happened |= error.may_have_happened;
         let may_help = match error.kind {
-            ErrorKind::Throttled | ErrorKind::ServiceFault | ErrorKind::OwnerNotFound => true,
+            ErrorKind::Throttled | ErrorKind::ServiceFault => true,
             ErrorKind::NoAnswer => self.count < UNANSWERED_ATTEMPTS,
             _ => false,
         };
         self.last = Some(match self.last.take() {
             // The service's last answer says more than a timeout.
             Some(last) if error.kind == ErrorKind::NoTime => ApiError {
-                kind: match last.kind {
-                    ErrorKind::OwnerNotFound => last.kind,
-                    _ => error.kind,
-                },
+                kind: error.kind,
                 ..last
             },
             _ => error,
@@ -137,14 +144,13 @@ impl Lightsail {
     /// Makes a call until it has a final answer, or the deadline leaves no time for more.
     pub(super) async fn call<T, E, F>(
         &self,
-        call: Call,
+        mut call: Call,
         send: impl Fn(&Client) -> F,
     ) -> Result<T, ApiError>
     where
         E: Error + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        let Until { deadline, retry } = call.until;
         let mut attempts = Attempts::default();
         let mut signed_again = false;
         loop {
@@ -158,13 +164,16 @@ impl Lightsail {
                 }
                 Err(error) => error,
             };
-            let again = attempts.failed(error) && retry;
+            let may_help = attempts.failed(error);
             let pause = self.pause_before(attempts.count);
-            if !again || Instant::now() + pause >= deadline {
+            let retries = call.until.retries;
+            let deadline = retries.filter(|end| may_help && Instant::now() + pause < *end);
+            let Some(deadline) = deadline else {
                 let error = attempts.into_error();
                 return Err(error.unwrap_or_else(|| no_time(call.operation, call.region)));
-            }
+            };
             sleep(pause).await;
+            call.until.deadline = deadline;
         }
     }
 

@@ -1,27 +1,24 @@
-//! Applies a plan in all destinations at once: in each of them first the copies, then the tags, then
-//! the deletions.
+//! Applies a plan in one destination: one attempt of each copy, then of each tag, then of each
+//! deletion. What failed is tried again in the same order, beside the drills.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
+use futures_util::future::join;
+use tokio::time::{Instant, sleep_until};
 
-use super::destination::{Destination, RunContext};
-use super::starts::{Start, Starts};
+use super::destination::Destination;
+use super::rounds::Rounds;
+use super::start::Start;
+use super::starts::Starts;
+use super::tags::Tags;
 use crate::model::copy::SnapshotCopy;
 use crate::model::event::{CopyResult, Event, Outcome};
 use crate::model::failure::{ApiError, ErrorKind};
-use crate::model::region::Region;
-use crate::model::snapshot_name::SnapshotName;
-use crate::plan::{CopyStep, DestinationPlan, MissingTags};
+use crate::plan::{CopyStep, DestinationPlan, MissingTags, PlannedDeletion};
 
-/// Applies a plan, and records each step when it ends. A dry run changes nothing.
-pub async fn apply(run: &RunContext<'_>, plan: BTreeMap<Region, DestinationPlan>) {
-    let destinations = plan.into_iter();
-    join_all(destinations.map(|(region, plan)| apply_in(Destination { run, region }, plan))).await;
-}
-
-/// Applies the plan of one destination.
-async fn apply_in(to: Destination<'_>, plan: DestinationPlan) {
+/// Applies the plan of one destination, and records each step when it ends. A dry run changes nothing.
+/// `drills` waits for one attempt of each step.
+pub async fn apply(to: Destination<'_>, plan: DestinationPlan, drills: impl Future) {
     let (mut starts, mut new) = (Vec::new(), Vec::new());
     for (position, planned) in plan.copies.into_iter().enumerate() {
         let name = planned.copy.target.to_string();
@@ -40,21 +37,84 @@ async fn apply_in(to: Destination<'_>, plan: DestinationPlan) {
             }
         }
     }
-    let existing = match to.run.dry_run {
-        true => preview(&to, starts, plan.slots),
-        false => Starts::for_policy(&to, starts, plan.slots).run().await,
-    };
-    if !to.run.dry_run {
-        new.retain(|copy| existing.iter().any(|name| name.as_str() == copy.name));
-        to.set_tags(plan.tags.into_iter().chain(new).collect())
-            .await;
+    if to.run.dry_run {
+        let planned = preview(&to, starts, plan.slots);
+        let deletions = plan.deletions.into_iter();
+        let deletions = deletions.filter(|deletion| is_due(deletion, &planned));
+        to.allowed(deletions.collect());
+        drills.await;
+        return;
     }
-    // A failed copy stays until the copy that it waits for has started.
-    let deletions = plan.deletions.into_iter().filter(|deletion| {
-        let after = deletion.after.as_ref();
-        after.is_none_or(|copy| existing.contains(copy))
-    });
-    to.delete(deletions).await;
+    let mut work = Work {
+        to: &to,
+        starts: Starts::for_policy(&to, starts, plan.slots),
+        new,
+        existing: BTreeSet::new(),
+        tags: Tags::new(plan.tags),
+        planned: plan.deletions,
+        deletions: Rounds::new([]),
+    };
+    work.attempt_all().await;
+    join(work.retry(), drills).await;
+}
+
+/// Whether a deletion need not wait for a copy any more: a failed copy stays until the copy that it
+/// waits for has started.
+fn is_due(deletion: &PlannedDeletion, existing: &BTreeSet<String>) -> bool {
+    let after = deletion.after.as_ref();
+    after.is_none_or(|copy| existing.contains(copy.as_str()))
+}
+
+/// The steps of one destination that are left to do.
+struct Work<'a> {
+    to: &'a Destination<'a>,
+    starts: Starts<'a>,
+    /// The copies to start, which need their tags then.
+    new: Vec<MissingTags>,
+    /// The copies that this run started or found.
+    existing: BTreeSet<String>,
+    tags: Tags,
+    /// Deletions that may wait for a copy.
+    planned: Vec<PlannedDeletion>,
+    deletions: Rounds<PlannedDeletion>,
+}
+
+impl Work<'_> {
+    /// Makes one attempt of each step.
+    async fn attempt_all(&mut self) {
+        self.starts.attempt_all().await;
+        self.follow_copies();
+        self.to.set_tags(&mut self.tags).await;
+        self.to.delete(&mut self.deletions).await;
+    }
+
+    /// Adds the tags and deletions that follow copies which exist now.
+    fn follow_copies(&mut self) {
+        let started = self.starts.take_existing().into_iter();
+        self.existing.extend(started.map(|name| name.to_string()));
+        let existing = &self.existing;
+        let exists = |copy: &mut MissingTags| existing.contains(&copy.name);
+        self.tags.add(self.new.extract_if(.., exists));
+        let is_due = |deletion: &mut PlannedDeletion| is_due(deletion, existing);
+        let due = self.planned.extract_if(.., is_due).collect();
+        self.deletions.add(self.to.allowed(due));
+    }
+
+    /// Makes further attempts of what failed, for as long as there is time.
+    async fn retry(&mut self) {
+        for round in 1.. {
+            let next = Instant::now() + self.to.run.lightsail.pause_before(round);
+            let is_over = self.starts.end_at(next).await;
+            self.follow_copies();
+            self.to.end_tags_at(next, &mut self.tags);
+            self.to.end_deletions_at(next, &mut self.deletions);
+            if is_over && self.tags.is_empty() && self.deletions.is_empty() {
+                return;
+            }
+            sleep_until(next).await;
+            self.attempt_all().await;
+        }
+    }
 }
 
 /// The copy to start. Otherwise the result of a copy that this run does not start.
@@ -76,12 +136,12 @@ fn to_start(copy: SnapshotCopy, position: usize, step: CopyStep) -> Result<Start
 }
 
 /// Dry run: the copies that have a slot would start.
-fn preview(to: &Destination<'_>, starts: Vec<Start>, slots: usize) -> BTreeSet<SnapshotName> {
+fn preview(to: &Destination<'_>, starts: Vec<Start>, slots: usize) -> BTreeSet<String> {
     let mut planned = BTreeSet::new();
     for start in starts {
         let position = start.position;
         let result = if planned.len() < slots {
-            planned.insert(start.copy.target.clone());
+            planned.insert(start.copy.target.to_string());
             if let Some(failed) = start.failed {
                 to.record_planned_deletion(failed);
             }

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::destination::Destination;
-use super::rounds::rounds;
+use super::rounds::Rounds;
 use crate::lightsail::Until;
 use crate::model::event::{DeletionResult, Event, Outcome};
 use crate::model::failure::{ApiError, ErrorKind};
@@ -15,8 +15,8 @@ use crate::plan::{ExistingCopy, PlannedDeletion};
 type Deleted = Option<Vec<Operation>>;
 
 impl Destination<'_> {
-    /// Deletes the copies whose deletion is allowed, unless this is a dry run.
-    pub async fn delete(&self, deletions: impl Iterator<Item = PlannedDeletion>) {
+    /// Records the deletions that are refused, and those that a dry run plans. Returns the others.
+    pub fn allowed(&self, deletions: Vec<PlannedDeletion>) -> Vec<PlannedDeletion> {
         let mut allowed = Vec::new();
         for deletion in deletions {
             if deletion.refused {
@@ -28,24 +28,28 @@ impl Destination<'_> {
                 allowed.push(deletion);
             }
         }
-        let deadline = self.run.deadline.deletions;
+        allowed
+    }
+
+    /// Makes one attempt of each deletion.
+    pub async fn delete(&self, deletions: &mut Rounds<PlannedDeletion>) {
+        let until = Until::once(self.run.deadline.deletions);
         let attempt = async |deletion: &PlannedDeletion| {
             if let Some(newest) = &deletion.newest {
-                self.check_newest(newest, Until::once(deadline)).await?;
+                self.check_newest(newest, until).await?;
             }
-            self.call_delete(&deletion.copy, Until::once(deadline))
-                .await
+            self.call_delete(&deletion.copy, until).await
         };
-        rounds(
-            self.run.lightsail,
-            allowed,
-            deadline,
-            attempt,
-            |deletion, deleted| {
-                self.record_deletion(deletion.copy, &deleted);
-            },
-        )
-        .await;
+        let done =
+            |deletion: PlannedDeletion, deleted| self.record_deletion(deletion.copy, &deleted);
+        deletions.attempt_all(attempt, done).await;
+    }
+
+    /// Ends the deletions that are left, unless there is time at `next`.
+    pub fn end_deletions_at(&self, next: Instant, deletions: &mut Rounds<PlannedDeletion>) {
+        let done =
+            |deletion: PlannedDeletion, deleted| self.record_deletion(deletion.copy, &deleted);
+        deletions.end_at(self.run.deadline.deletions, next, done);
     }
 
     /// Fails if the newest available copy of a source is gone: then the others must stay.
@@ -63,21 +67,16 @@ impl Destination<'_> {
         ))
     }
 
-    /// Deletes a failed copy before it is started again.
-    pub async fn delete_failed(
-        &self,
-        copy: &ExistingCopy,
-        deadline: Instant,
-    ) -> Result<Deleted, ApiError> {
-        self.call_delete(copy, Until::once(deadline)).await
-    }
-
     /// Makes one attempt to delete a copy.
     ///
     /// Another run at the same time may have replaced a failed copy: its name is then that of a good
     /// one. So a failed copy is looked up again before each attempt. No run replaces what retention
     /// does not keep.
-    async fn call_delete(&self, copy: &ExistingCopy, until: Until) -> Result<Deleted, ApiError> {
+    pub async fn call_delete(
+        &self,
+        copy: &ExistingCopy,
+        until: Until,
+    ) -> Result<Deleted, ApiError> {
         let (lightsail, region) = (self.run.lightsail, self.region);
         if copy.state == SnapshotState::Error {
             let found = lightsail.find_snapshot(region, &copy.name, until).await?;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::recorder::Recorder;
 use crate::deadline::Deadline;
-use crate::lightsail::Lightsail;
+use crate::lightsail::{Lightsail, Until};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 use crate::plan::{ExistingCopy, Inventory, MissingTags};
@@ -28,13 +28,16 @@ pub struct Destination<'a> {
 impl Destination<'_> {
     /// Deletes a failed copy before it is started again. Sets its tags first if they are missing,
     /// because only tagged snapshots are deleted.
-    pub async fn clear(&self, failed: ExistingCopy) -> Result<(), ApiError> {
-        let step = Deadline::step(self.run.deadline.look_ups);
+    pub async fn clear(&self, failed: &ExistingCopy) -> Result<(), ApiError> {
+        let step = Until::once(Deadline::step(self.run.deadline.look_ups));
         if !failed.tagged {
-            self.tag(MissingTags::of(&failed), step).await?;
+            self.tag(MissingTags::of(failed), step).await?;
         }
-        let deleted = self.delete_failed(&failed, step).await;
-        self.record_deletion(failed, &deleted);
+        let deleted = self.call_delete(failed, step).await;
+        // A throttled deletion is repeated.
+        if !matches!(&deleted, Err(error) if error.kind == ErrorKind::Throttled) {
+            self.record_deletion(failed.clone(), &deleted);
+        }
         deleted.map(|_operations| ())
     }
 

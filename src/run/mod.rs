@@ -1,10 +1,9 @@
 //! Carries out what an event or a plan asks for: the only place that changes anything in AWS.
 //!
 //! It decides nothing. It adds order, concurrency and deadlines: first the drills that have ended, whose
-//! instances cost money, then in each destination the copies, the tags, the deletions, and at last the
-//! other drills. One attempt of everything comes first, and nothing that
-//! fails or hangs takes the place of the rest. A run can end after any step, and the next one
-//! continues.
+//! instances cost money, then in each destination one attempt of each copy, tag and deletion, and at
+//! last the other drills, beside the retries. So nothing that fails or hangs takes the place of the
+//! rest. A run can end after any step, and the next one continues.
 
 mod apply;
 mod check;
@@ -16,20 +15,22 @@ mod owner;
 mod preview;
 mod recorder;
 mod rounds;
+mod start;
 mod starts;
 mod tags;
 
 use std::collections::BTreeMap;
 use std::mem::take;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{OptionFuture, join, join_all};
 use jiff::Timestamp;
 
 pub use self::recorder::Recorder;
 
-use self::destination::RunContext;
+use self::destination::{Destination, RunContext};
 use self::drill::DrillRun;
-use self::starts::{Start, Starts};
+use self::start::Start;
+use self::starts::Starts;
 use crate::deadline::Deadline;
 use crate::lightsail::Lightsail;
 use crate::model::copy::SnapshotCopy;
@@ -111,7 +112,7 @@ pub async fn policy(
         recorder.record(Event::SelectsNothing(IdleRule { rule }));
     }
     let Plan {
-        destinations,
+        mut destinations,
         ignored,
     } = plan(policy, &inventory, now, mode.mass_deletion);
     for copy in ignored {
@@ -125,13 +126,24 @@ pub async fn policy(
         deadline,
         recorder: &recorder,
     };
-    apply::apply(&run, destinations).await;
-    let drills = drills.into_iter();
-    join_all(drills.filter_map(|(region, plan)| {
-        let run = drill_run(region, deadline.all)?;
-        Some(run.go_on(plan))
-    }))
-    .await;
+    let applied = policy.destinations.iter().map(|region| {
+        let run = Destination {
+            run: &run,
+            region: *region,
+        };
+        let drills = drills.remove(region).and_then(|plan| {
+            let run = drill_run(*region, deadline.all)?;
+            Some(run.go_on(plan))
+        });
+        let (plan, drills) = (destinations.remove(region), OptionFuture::from(drills));
+        async {
+            match plan {
+                Some(plan) => apply::apply(run, plan, drills).await,
+                None => _ = drills.await,
+            }
+        }
+    });
+    join_all(applied).await;
     let mut events = recorder.into_events();
     if mode.dry_run {
         record_storage(&inventory, &mut events, log);

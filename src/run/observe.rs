@@ -8,12 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join, join_all};
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use super::recorder::Recorder;
 use super::rounds::rounds;
-use crate::deadline::Deadline;
-use crate::lightsail::{Lightsail, Until};
+use crate::deadline::{Deadline, Share};
+use crate::lightsail::Lightsail;
 use crate::model::event::{Event, ReadFailure};
 use crate::model::failure::ErrorKind;
 use crate::model::policy::Policy;
@@ -71,7 +70,7 @@ pub async fn auto_snapshots(
 async fn read_resources(
     lightsail: &Lightsail,
     policy: &Policy,
-    deadline: Instant,
+    time: Share,
 ) -> Vec<(Region, ResourceKind, Result<Vec<Resource>, ReadFailure>)> {
     let rules = policy.sources.iter();
     let sources = rules.flat_map(|rule| rule.regions.clone());
@@ -85,7 +84,7 @@ async fn read_resources(
         .flat_map(|region| ResourceKind::ALL.map(|kind| (region, kind)))
         .filter(|(region, kind)| policy.looks_at(*region, *kind) || has_drills(*region, *kind))
         .map(|(region, kind)| async move {
-            let resources = lightsail.resources(region, kind, deadline).await;
+            let resources = lightsail.resources(region, kind, time).await;
             let result = resources.map_err(|error| ReadFailure {
                 region,
                 operation: match kind {
@@ -104,12 +103,12 @@ async fn read_resources(
 async fn read_destination(
     lightsail: &Lightsail,
     region: Region,
-    deadline: Instant,
+    time: Share,
 ) -> Result<DestinationInventory, ReadFailure> {
     let mut destination = DestinationInventory::new(region);
     for kind in ResourceKind::ALL {
         let add = |snapshot| destination.add(&snapshot);
-        let read = lightsail.snapshots(region, kind, deadline, add).await;
+        let read = lightsail.snapshots(region, kind, time, add).await;
         read.map_err(|error| ReadFailure {
             region,
             operation: match kind {
@@ -128,7 +127,7 @@ async fn read_destination(
 async fn query_auto_snapshots(
     lightsail: &Lightsail,
     sources: Vec<ResourceId>,
-    deadline: Instant,
+    time: Share,
     inventory: &mut Inventory,
     recorder: &Recorder<'_>,
 ) {
@@ -136,8 +135,7 @@ async fn query_auto_snapshots(
     for source in sources {
         by_region.entry(source.region).or_default().push(source);
     }
-    let attempt = async |source: &ResourceId| {
-        let until = Until::once(deadline);
+    let attempt = async |source: &ResourceId, until| {
         let snapshots = lightsail.auto_snapshots(source.region, &source.name, until);
         match snapshots.await {
             // Deleted since the list was read.
@@ -147,16 +145,8 @@ async fn query_auto_snapshots(
     };
     let regions = by_region.into_values().map(|sources| async move {
         let mut queried = Vec::with_capacity(sources.len());
-        rounds(
-            lightsail,
-            sources,
-            deadline,
-            attempt,
-            |source, snapshots| {
-                queried.push((source, snapshots));
-            },
-        )
-        .await;
+        let done = |source, snapshots| queried.push((source, snapshots));
+        rounds(lightsail, sources, time, attempt, done).await;
         queried
     });
     for (source, snapshots) in join_all(regions).await.into_iter().flatten() {

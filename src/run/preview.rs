@@ -3,7 +3,7 @@
 use super::owner::find_owner;
 use super::recorder::Recorder;
 use super::rounds::rounds;
-use super::starts::Start;
+use super::start::Start;
 use crate::deadline::Deadline;
 use crate::lightsail::{Lightsail, Until};
 use crate::model::copy::{CopySource, SnapshotCopy};
@@ -20,13 +20,18 @@ pub async fn preview_all(
     deadline: Deadline,
     recorder: &Recorder<'_>,
 ) {
-    let until = deadline.look_ups;
-    let attempt = async |start: &Start| preview(lightsail, &start.copy, Until::once(until)).await;
-    rounds(lightsail, starts, until, attempt, |start, result| {
-        let result = result.unwrap_or_else(|error| CopyResult::failed(start.copy, error));
-        let position = start.position;
-        recorder.record(Event::CopyResult(CopyResult { position, ..result }));
-    })
+    let attempt = async |start: &Start, until| preview(lightsail, &start.copy, until).await;
+    rounds(
+        lightsail,
+        starts,
+        deadline.observe,
+        attempt,
+        |start, result| {
+            let result = result.unwrap_or_else(|error| CopyResult::failed(start.copy, error));
+            let position = start.position;
+            recorder.record(Event::CopyResult(CopyResult { position, ..result }));
+        },
+    )
     .await;
 }
 

@@ -1,70 +1,28 @@
 //! Starts copies in one destination: one attempt of each, then what failed again.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::destination::Destination;
 use super::owner::find_owner;
 use super::recorder::Recorder;
-use super::rounds::rounds;
+use super::start::{Attempt, Start, attempt};
 use crate::deadline::Deadline;
-use crate::lightsail::{Attempts, CALLS_AT_ONCE, Lightsail, Until};
+use crate::lightsail::{CALLS_AT_ONCE, Lightsail, Until};
 use crate::model::copy::SnapshotCopy;
 use crate::model::event::{CopyResult, Event, Outcome};
 use crate::model::failure::{ApiError, ErrorKind};
-use crate::model::operation::Operation;
 use crate::model::snapshot_name::SnapshotName;
-use crate::plan::{CopyState, ExistingCopy, owner_not_found};
+use crate::plan::{CopyState, owner_not_found};
 
 /// After this time, a look-up finds a copy whose answer was lost, if it has started.
 const VISIBLE_AFTER: Duration = Duration::from_secs(5);
 
-/// A copy to start.
-pub struct Start {
-    pub copy: SnapshotCopy,
-    pub position: usize,
-    /// The failed copy to delete first. `None`: there is none, or it is deleted.
-    pub failed: Option<ExistingCopy>,
-    replaces: bool,
-    attempts: Attempts,
-    /// Whether it holds one of the destination's slots.
-    has_slot: bool,
-    /// When its last answer was lost.
-    lost_at: Option<Instant>,
-}
-
-impl Start {
-    /// `failed` is the failed copy that this one replaces.
-    pub fn new(copy: SnapshotCopy, position: usize, failed: Option<ExistingCopy>) -> Self {
-        Self {
-            copy,
-            position,
-            replaces: failed.is_some(),
-            failed,
-            attempts: Attempts::default(),
-            has_slot: false,
-            lost_at: None,
-        }
-    }
-}
-
-/// How an attempt to start a copy ended.
-enum Attempt {
-    Started(Vec<Operation>),
-    /// A snapshot has the name: the copy itself or, as an error, something else.
-    Owned(Result<CopyState, ApiError>),
-    /// The name is in use. Its owner is looked up after all other copies.
-    NameInUse(ApiError),
-    /// The copy did not start.
-    Failed(ApiError),
-    /// Nobody knows whether the copy started, so it keeps its slot.
-    Lost(ApiError),
-    /// The failed copy that this one replaces could not be deleted.
-    NotCleared(ApiError),
-}
+/// What has a copy's name, or why nobody could tell.
+type Owner = Result<Option<Result<CopyState, ApiError>>, ApiError>;
 
 /// Starts copies in one destination.
 pub struct Starts<'a> {
@@ -77,16 +35,22 @@ pub struct Starts<'a> {
     /// How many more copies may start.
     slots: usize,
     queue: VecDeque<Start>,
+    /// Copies for the next round.
     again: VecDeque<Start>,
+    /// Copies whose names are in use, with their errors if nobody finds the owner.
     in_use: Vec<(Start, ApiError)>,
+    /// When to give up looking for the owners.
+    owner_until: Option<Instant>,
     /// Copies that no further attempt can help.
     ended: Vec<Start>,
-    /// Lightsail's refusal of a copy beyond its limit of copies in progress. It would refuse all later
-    /// ones of this run too.
+    /// How many copies Lightsail has refused for its limit of copies in progress since the last one
+    /// that started.
+    refusals: usize,
+    /// The last of these refusals, if there are so many that all later copies of this run would be
+    /// refused too.
     limit: Option<ApiError>,
-    owner_until: Option<Instant>,
-    /// The names of the copies that exist now.
-    existing: BTreeSet<SnapshotName>,
+    /// The copies that exist, until somebody takes them.
+    existing: Vec<SnapshotName>,
 }
 
 impl<'a> Starts<'a> {
@@ -106,10 +70,11 @@ impl<'a> Starts<'a> {
             queue: copies.into(),
             again: VecDeque::new(),
             in_use: Vec::new(),
-            ended: Vec::new(),
-            limit: None,
             owner_until: None,
-            existing: BTreeSet::new(),
+            ended: Vec::new(),
+            refusals: 0,
+            limit: None,
+            existing: Vec::new(),
         }
     }
 
@@ -123,30 +88,49 @@ impl<'a> Starts<'a> {
         }
     }
 
-    /// Starts the copies, and records each result. Returns the names of those that exist now.
-    pub async fn run(mut self) -> BTreeSet<SnapshotName> {
+    /// Starts the copies, and records each result.
+    pub async fn run(mut self) {
         for round in 1.. {
             self.attempt_all().await;
-            self.look_up_names_in_use().await;
-            if !self.queue.is_empty() {
-                if !self.free_slots_of_lost_copies().await {
-                    break;
-                }
-                continue;
+            let next = Instant::now() + self.lightsail.pause_before(round);
+            if self.end_at(next).await {
+                return;
             }
-            let pause = self.lightsail.pause_before(round);
-            if self.again.is_empty() || Instant::now() + pause >= self.deadline.copies {
-                break;
-            }
-            sleep(pause).await;
-            self.queue = std::mem::take(&mut self.again);
+            sleep_until(next).await;
         }
-        self.end().await;
-        self.existing
     }
 
-    /// Makes one attempt of each copy in the queue, as long as there are slots.
-    async fn attempt_all(&mut self) {
+    /// Makes one attempt of each copy without a result, as long as there are slots.
+    pub async fn attempt_all(&mut self) {
+        self.queue.append(&mut self.again);
+        loop {
+            self.attempt_queue().await;
+            self.look_up_names_in_use().await;
+            if self.queue.is_empty() || !self.free_slots_of_lost_copies().await {
+                return;
+            }
+        }
+    }
+
+    /// Ends all copies, unless another round at `next` can help. Returns whether it did.
+    pub async fn end_at(&mut self, next: Instant) -> bool {
+        let has_slot = self.slots > 0 || self.again.iter().any(|start| start.has_slot);
+        let is_waiting = !(self.queue.is_empty() && self.again.is_empty());
+        let can_start = is_waiting && has_slot && next < self.deadline.copies;
+        let owner_until = self.owner_until.filter(|_| !self.in_use.is_empty());
+        if can_start || owner_until.is_some_and(|until| next < until) {
+            return false;
+        }
+        self.end().await;
+        true
+    }
+
+    /// The copies that exist since the last call.
+    pub fn take_existing(&mut self) -> Vec<SnapshotName> {
+        std::mem::take(&mut self.existing)
+    }
+
+    async fn attempt_queue(&mut self) {
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < CALLS_AT_ONCE
@@ -166,10 +150,11 @@ impl<'a> Starts<'a> {
         if let Some(limit) = self.limit.clone() {
             self.leave_queue(&limit);
         }
-        if self.slots == 0 && !self.queue.front()?.has_slot {
-            return None;
-        }
-        let mut start = self.queue.pop_front()?;
+        let index = match self.slots {
+            0 => self.queue.iter().position(|start| start.has_slot)?,
+            _ => 0,
+        };
+        let mut start = self.queue.remove(index)?;
         self.slots -= usize::from(!start.has_slot);
         start.has_slot = true;
         Some(start)
@@ -188,6 +173,7 @@ impl<'a> Starts<'a> {
     fn settle(&mut self, mut start: Start, attempt: Attempt) {
         match attempt {
             Attempt::Started(operations) => {
+                self.refusals = 0;
                 let result = CopyResult {
                     operations,
                     ..CopyResult::new(start.copy, Outcome::Started)
@@ -199,25 +185,35 @@ impl<'a> Starts<'a> {
                 if start.lost_at.is_none() {
                     self.free_slot(&mut start);
                 }
-                self.in_use.push((start, error));
+                self.in_use.push((start, owner_not_found(&error)));
             }
             Attempt::Lost(error) => {
                 start.lost_at = Some(Instant::now());
                 self.try_again(start, error);
             }
             Attempt::Failed(error) => {
-                if start.lost_at.is_none() || error.kind == ErrorKind::ServiceFault {
+                let may_run = start.lost_at.is_some_and(|at| {
+                    error.kind != ErrorKind::ServiceFault || at.elapsed() < VISIBLE_AFTER
+                });
+                if !may_run {
                     self.free_slot(&mut start);
                 }
                 if error.kind == ErrorKind::TooManyCopies && self.policy.is_some() {
-                    self.limit.get_or_insert_with(|| error.clone());
+                    self.refusals += 1;
+                    self.limit = (self.refusals >= CALLS_AT_ONCE).then(|| error.clone());
                 }
                 self.try_again(start, error);
             }
             Attempt::NotCleared(error) => {
                 self.free_slot(&mut start);
-                start.attempts.failed(error);
-                self.ended.push(start);
+                // A repeated deletion could come when the name is that of a good copy.
+                match error.may_have_happened {
+                    true => {
+                        start.attempts.failed(error);
+                        self.ended.push(start);
+                    }
+                    false => self.try_again(start, error),
+                }
             }
         }
     }
@@ -231,7 +227,10 @@ impl<'a> Starts<'a> {
 
     fn settle_owned(&mut self, mut start: Start, owner: Result<CopyState, ApiError>) {
         let result = match owner {
-            Ok(CopyState::InProgress) => CopyResult::new(start.copy, Outcome::Pending),
+            Ok(CopyState::InProgress) => {
+                self.slots = self.slots.saturating_sub(usize::from(!start.has_slot));
+                CopyResult::new(start.copy, Outcome::Pending)
+            }
             Ok(CopyState::Available) => {
                 self.free_slot(&mut start);
                 CopyResult::new(start.copy, Outcome::Exists)
@@ -256,54 +255,43 @@ impl<'a> Starts<'a> {
         start.lost_at = None;
     }
 
-    /// Looks up what has the names in use. All together wait for a name that nobody can see yet.
+    /// Looks up once what has the names in use.
     async fn look_up_names_in_use(&mut self) {
         if self.in_use.is_empty() {
             return;
         }
-        let deadline = self.deadline;
-        let until = Instant::now() + deadline.owner_wait;
-        let until = *self.owner_until.get_or_insert(until);
-        let until = until.min(deadline.look_ups);
-        let mut found = Vec::new();
-        let look_up = async |(start, refusal): &(Start, ApiError)| {
-            let step = Until::once(Deadline::step(deadline.look_ups));
-            let owner = find_owner(self.lightsail, &start.copy, step).await?;
-            owner.ok_or_else(|| owner_not_found(refusal))
-        };
-        let in_use = std::mem::take(&mut self.in_use);
-        rounds(
-            self.lightsail,
-            in_use,
-            until,
-            look_up,
-            |(start, _), owner| {
-                found.push((start, owner));
-            },
-        )
-        .await;
-        for (start, owner) in found {
-            let is_unseen = |error: &ApiError| error.kind == ErrorKind::OwnerNotFound;
+        let until = Instant::now() + self.deadline.owner_wait;
+        let until = until.min(self.deadline.look_ups);
+        self.owner_until.get_or_insert(until);
+        let (starts, errors): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.in_use).into_iter().unzip();
+        for ((start, owner), error) in self.look_up(starts).await.into_iter().zip(errors) {
             match owner {
-                Ok(owner) => self.settle_owned(start, owner),
-                // The name belongs to the copy that this run started without an answer.
-                Err(error) if is_unseen(&error) && self.is_own(&start) => {
-                    self.settle_owned(start, Ok(CopyState::InProgress));
-                }
-                Err(error) if is_unseen(&error) => self.settle_owned(start, Err(error)),
+                Ok(Some(owner)) => self.settle_owned(start, owner),
+                Ok(None) => self.in_use.push((start, error)),
                 Err(error) => {
                     let message = format!(
                         "the name is in use, and its owner could not be read: {}",
                         error.message
                     );
-                    self.settle_owned(start, Err(ApiError { message, ..error }));
+                    let error = ApiError { message, ..error };
+                    match error.retryable() {
+                        true => self.in_use.push((start, error)),
+                        false => self.settle_unseen(start, error),
+                    }
                 }
             }
         }
     }
 
-    fn is_own(&self, start: &Start) -> bool {
-        self.policy.is_some() && start.attempts.may_have_happened()
+    /// The owner of the name was not found. If an answer to this copy was lost, it is this copy.
+    fn settle_unseen(&mut self, start: Start, error: ApiError) {
+        let is_own = self.policy.is_some() && start.attempts.may_have_happened();
+        let owner = match is_own {
+            true => Ok(CopyState::InProgress),
+            false => Err(error),
+        };
+        self.settle_owned(start, owner);
     }
 
     /// Frees the slots of copies that have not started although their answers were lost. Returns
@@ -324,8 +312,8 @@ impl<'a> Starts<'a> {
         sleep_until(visible_at).await;
         for (mut start, owner) in self.look_up(lost.into()).await {
             match owner {
-                Some(owner) => self.settle_owned(start, owner),
-                None => {
+                Ok(Some(owner)) => self.settle_owned(start, owner),
+                Ok(None) | Err(_) => {
                     self.free_slot(&mut start);
                     self.again.push_back(start);
                 }
@@ -334,16 +322,13 @@ impl<'a> Starts<'a> {
         self.slots > 0
     }
 
-    /// Looks up each copy once. `None`: no snapshot has the name, or nobody can tell.
-    async fn look_up(
-        &self,
-        starts: Vec<Start>,
-    ) -> Vec<(Start, Option<Result<CopyState, ApiError>>)> {
+    /// Looks up each copy once. `None`: no snapshot has the name.
+    async fn look_up(&self, starts: Vec<Start>) -> Vec<(Start, Owner)> {
         let (lightsail, deadline) = (self.lightsail, self.deadline.look_ups);
         let look_ups = futures_util::stream::iter(starts).map(|start| async move {
             let step = Until::once(Deadline::step(deadline));
             let owner = find_owner(lightsail, &start.copy, step).await;
-            (start, owner.unwrap_or_default())
+            (start, owner)
         });
         look_ups.buffered(CALLS_AT_ONCE).collect().await
     }
@@ -353,24 +338,21 @@ impl<'a> Starts<'a> {
         if let Some(to) = self.policy {
             self.leave_queue(&to.no_slots());
         }
+        for (start, error) in std::mem::take(&mut self.in_use) {
+            self.settle_unseen(start, error);
+        }
         self.ended.extend(std::mem::take(&mut self.again));
-        let ended = std::mem::take(&mut self.ended);
-        let (lost, others): (Vec<Start>, Vec<Start>) = ended
+        let (lost, others): (Vec<Start>, Vec<Start>) = std::mem::take(&mut self.ended)
             .into_iter()
             .partition(|start| start.attempts.may_have_happened());
         let lost = self.look_up(lost).await;
-        let others = others.into_iter().map(|start| (start, None));
+        let others = others.into_iter().map(|start| (start, Ok(None)));
         for (start, owner) in others.chain(lost) {
-            match (owner, start.attempts.into_error()) {
-                (Some(owner), _) => {
-                    let start = Start::new(start.copy, start.position, None);
-                    self.settle_owned(start, owner);
-                }
-                (None, Some(error)) => {
-                    let result = self.failed(start.copy, error);
-                    self.record(start.position, result);
-                }
-                (None, None) => {}
+            if let Ok(Some(owner)) = owner {
+                self.settle_owned(start, owner);
+            } else if let Some(error) = start.attempts.into_error() {
+                let result = self.failed(start.copy, error);
+                self.record(start.position, result);
             }
         }
     }
@@ -389,46 +371,9 @@ impl<'a> Starts<'a> {
 
     fn record(&mut self, position: usize, result: CopyResult) {
         if !matches!(result.outcome, Outcome::Deferred | Outcome::Failed) {
-            self.existing.insert(result.copy.target.clone());
+            self.existing.push(result.copy.target.clone());
         }
         let result = CopyResult { position, ..result };
         self.recorder.record(Event::CopyResult(result));
     }
-}
-
-/// Makes one attempt to start a copy. Deletes the failed copy first that it replaces.
-async fn attempt(
-    lightsail: &Lightsail,
-    deadline: Deadline,
-    policy: Option<&Destination<'_>>,
-    mut start: Start,
-) -> (Start, Attempt) {
-    if let (Some(to), Some(failed)) = (policy, start.failed.take())
-        && let Err(error) = to.clear(failed).await
-    {
-        return (start, Attempt::NotCleared(error));
-    }
-    let until = Until::once(deadline.copies);
-    let error = match lightsail.copy_snapshot(&start.copy, until).await {
-        Ok(operations) => return (start, Attempt::Started(operations)),
-        Err(error) => error,
-    };
-    if error.kind == ErrorKind::NameInUse {
-        return (start, Attempt::NameInUse(error));
-    }
-    if !error.may_have_happened {
-        return (start, Attempt::Failed(error));
-    }
-    // A retry shows whether the copy has started. Until then it keeps its slot, unless the service
-    // answered and there is no copy.
-    if policy.is_none() || error.kind != ErrorKind::ServiceFault {
-        return (start, Attempt::Lost(error));
-    }
-    let step = Until::once(Deadline::step(deadline.look_ups));
-    let attempt = match find_owner(lightsail, &start.copy, step).await {
-        Ok(Some(owner)) => Attempt::Owned(owner),
-        Ok(None) => Attempt::Failed(error),
-        Err(_) => Attempt::Lost(error),
-    };
-    (start, attempt)
 }

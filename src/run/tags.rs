@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::destination::Destination;
-use super::rounds::rounds;
+use super::rounds::Rounds;
 use crate::lightsail::Until;
 use crate::model::event::{Event, FirewallNotStored, TagFailure};
 use crate::model::failure::ApiError;
@@ -11,64 +11,79 @@ use crate::model::firewall::NOT_STORED;
 use crate::model::tags::copy_tags;
 use crate::plan::MissingTags;
 
-impl Destination<'_> {
-    /// Sets the tags of copies. The two that make a copy deletable come first, in a call of their own,
-    /// so that no firewall can keep a copy from getting them.
-    pub async fn set_tags(&self, missing: Vec<MissingTags>) {
-        let deadline = self.run.deadline.tags;
-        let mut firewalls = Vec::new();
-        let attempt = async |copy: &MissingTags| self.call_tag(copy, deadline).await;
-        rounds(
-            self.run.lightsail,
-            missing,
-            deadline,
-            attempt,
-            |copy, tagged| match tagged {
-                Ok(()) => firewalls.push(copy),
-                Err(error) => self.record_tag_failure(&copy, error),
-            },
-        )
-        .await;
-        firewalls.retain(|copy| self.firewall(copy).is_some());
-        let attempt = async |copy: &MissingTags| self.call_tag_firewall(copy, deadline).await;
-        rounds(
-            self.run.lightsail,
-            firewalls,
-            deadline,
-            attempt,
-            |copy, tagged| {
-                if let Err(error) = tagged {
-                    self.record_tag_failure(&copy, error);
-                }
-            },
-        )
-        .await;
+/// The tags that copies lack.
+pub struct Tags {
+    /// The two that make a copy deletable.
+    own: Rounds<MissingTags>,
+    /// Those of its firewall.
+    firewalls: Rounds<MissingTags>,
+}
+
+impl Tags {
+    pub fn new(missing: Vec<MissingTags>) -> Self {
+        Self {
+            own: Rounds::new(missing),
+            firewalls: Rounds::new([]),
+        }
     }
 
-    /// Sets the two tags of a copy, so that it can be deleted.
-    pub async fn tag(&self, copy: MissingTags, deadline: Instant) -> Result<(), ApiError> {
-        let tagged = self.call_tag(&copy, deadline).await;
+    pub fn add(&mut self, missing: impl IntoIterator<Item = MissingTags>) {
+        self.own.add(missing);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.own.is_empty() && self.firewalls.is_empty()
+    }
+}
+
+impl Destination<'_> {
+    /// Makes one attempt to set the missing tags of each copy. The two that make a copy deletable come
+    /// first, in a call of their own, so that no firewall can keep a copy from getting them.
+    pub async fn set_tags(&self, missing: &mut Tags) {
+        let until = Until::once(self.run.deadline.tags);
+        let Tags { own, firewalls } = missing;
+        let attempt = async |copy: &MissingTags| self.call_tag(copy, until).await;
+        let done = |copy, tagged| match tagged {
+            Ok(()) if self.firewall(&copy).is_some() => firewalls.add([copy]),
+            tagged => self.end_tags(&copy, tagged),
+        };
+        own.attempt_all(attempt, done).await;
+        let attempt = async |copy: &MissingTags| self.call_tag_firewall(copy, until).await;
+        let done = |copy, tagged| self.end_tags(&copy, tagged);
+        firewalls.attempt_all(attempt, done).await;
+    }
+
+    /// Leaves the tags that are missing to the next run, unless there is time at `next`.
+    pub fn end_tags_at(&self, next: Instant, missing: &mut Tags) {
+        let done = |copy, tagged| self.end_tags(&copy, tagged);
+        missing.own.end_at(self.run.deadline.tags, next, done);
+        missing.firewalls.end_at(self.run.deadline.tags, next, done);
+    }
+
+    fn end_tags(&self, copy: &MissingTags, tagged: Result<(), ApiError>) {
+        if let Err(error) = tagged {
+            self.record_tag_failure(copy, error);
+        }
+    }
+
+    /// Makes one attempt to set the two tags of a copy, so that it can be deleted.
+    pub async fn tag(&self, copy: MissingTags, until: Until) -> Result<(), ApiError> {
+        let tagged = self.call_tag(&copy, until).await;
         tagged.inspect_err(|error| self.record_tag_failure(&copy, error.clone()))
     }
 
-    async fn call_tag(&self, copy: &MissingTags, deadline: Instant) -> Result<(), ApiError> {
+    async fn call_tag(&self, copy: &MissingTags, until: Until) -> Result<(), ApiError> {
         let tags = copy_tags(&copy.source, copy.date);
-        let until = Until::once(deadline);
         let lightsail = self.run.lightsail;
         lightsail
             .tag_snapshot(self.region, &copy.name, &tags, until)
             .await
     }
 
-    async fn call_tag_firewall(
-        &self,
-        copy: &MissingTags,
-        deadline: Instant,
-    ) -> Result<(), ApiError> {
+    async fn call_tag_firewall(&self, copy: &MissingTags, until: Until) -> Result<(), ApiError> {
         let Some(tags) = self.firewall(copy) else {
             return Ok(());
         };
-        let until = Until::once(deadline);
         let lightsail = self.run.lightsail;
         lightsail
             .tag_snapshot(self.region, &copy.name, tags, until)

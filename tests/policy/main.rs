@@ -19,6 +19,7 @@ mod plan;
 mod properties;
 mod protection;
 mod runs;
+mod time;
 
 /// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_lightsail-snapshot-copier");

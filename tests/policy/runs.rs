@@ -395,10 +395,10 @@ async fn the_services_own_limit_defers_the_rest_without_asking_on() {
     let run = function.run().await;
     assert_eq!(run.answer()["summary"]["started"], 1);
     assert_eq!(run.answer()["summary"]["deferred"], 29);
-    // Those that were in flight with the first refused copy were refused too. The others were not
-    // tried.
+    // After eight refusals without a copy that started, only those in flight are refused too. The
+    // others are not tried.
     let tried = run.calls_of("us-east-1", "CopySnapshot").len();
-    assert!(tried <= 8 + 1, "{tried} calls");
+    assert!(tried < 1 + 8 + 8, "{tried} calls");
     for copy in run.answer()["copies"].as_array().unwrap() {
         if copy["outcome"] == "deferred" {
             let message = copy["error"]["message"].as_str().unwrap();
