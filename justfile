@@ -83,6 +83,10 @@ rie:
 fuzz seconds="600" *targets:
     scripts/fuzz.sh {{ seconds }} {{ targets }}
 
+# Change what decides, and list the changes that no test notices: just mutants --shard 1/20
+mutants *arguments:
+    scripts/mutants.sh {{ arguments }}
+
 # Write docs/benchmarks.md, an hour on an idle machine; or print only some parts: just bench soak
 bench *parts:
     scripts/bench.sh {{ parts }}

@@ -225,9 +225,10 @@ fn the_worst_covered_sources_are_queried_first() {
 }
 
 /// An account with an instance and a disk that is attached to it and has no automatic snapshots.
-fn with_attached_disk() -> (FakeAccount, ResourceId) {
+/// Its policy has these members besides.
+fn with_attached_disk(members: &str) -> (FakeAccount, ResourceId) {
     let data = disk("us-west-2", "data");
-    let mut account = account("").with(&web(), &[TODAY]).with(&data, &[]);
+    let mut account = account(members).with(&web(), &[TODAY]).with(&data, &[]);
     let resource = account.resources.get_mut(&data).unwrap();
     resource.automatic_snapshots = false;
     resource.attached_to = Some("web".to_owned());
@@ -236,7 +237,7 @@ fn with_attached_disk() -> (FakeAccount, ResourceId) {
 
 #[test]
 fn an_attached_disk_is_covered_through_its_instance() {
-    let (account, data) = with_attached_disk();
+    let (account, data) = with_attached_disk("");
     let copy_with = |disks: &[&str], day: &str| Snapshot {
         attached_disks: disks.iter().map(|name| (*name).to_owned()).collect(),
         ..copy(&web(), date(day), SnapshotState::Available)
@@ -268,16 +269,35 @@ fn an_attached_disk_is_covered_through_its_instance() {
     }
 }
 
+/// An attached disk is no source. Its rule still selects it, so its retention goes on.
+#[test]
+fn copies_of_a_disk_from_before_it_was_attached_follow_retention() {
+    let (mut account, data) = with_attached_disk(r#", "retention": { "keepLast": 2 }"#);
+    for day in [YESTERDAY, "2026-11-20", "2026-11-19"] {
+        let copy = copy(&data, date(day), SnapshotState::Available);
+        account = account.there("us-east-1", copy);
+    }
+    let deleted = |account: &FakeAccount| {
+        let steps = account.steps("us-east-1");
+        let names = deleted_names(&steps).into_iter().map(str::to_owned);
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(deleted(&account), ["data-us-west-2-2026-11-19"]);
+    // If no rule selects the disk any more, its copies stay.
+    account.policy.sources[0].names = Some(vec!["web".parse().unwrap()]);
+    assert!(deleted(&account).is_empty());
+}
+
 #[test]
 fn a_disk_is_its_own_source_unless_a_selected_instance_contains_it() {
-    let (mut own_snapshots, data) = with_attached_disk();
+    let (mut own_snapshots, data) = with_attached_disk("");
     own_snapshots
         .resources
         .get_mut(&data)
         .unwrap()
         .automatic_snapshots = true;
     assert_eq!(own_snapshots.coverage_of(&data).through, None);
-    let (mut disks_only, data) = with_attached_disk();
+    let (mut disks_only, data) = with_attached_disk("");
     disks_only.policy = FakeAccount::empty(
         r#"{ "sources": [ { "region": "us-west-2", "types": ["Disk"] } ], "destinations": ["us-east-1"] }"#,
     )
@@ -464,6 +484,34 @@ async fn if_the_newest_copy_disappears_the_others_stay() {
     for deletion in answer["deletions"].as_array().unwrap() {
         assert_eq!(deletion["outcome"], "deferred");
         assert_eq!(deletion["error"]["code"], "NewestCopyMissing");
+    }
+}
+
+/// The newest copy is available when the copies are listed, and another state is found right before
+/// the deletions.
+#[tokio::test(start_paused = true)]
+async fn if_the_newest_copy_is_not_available_any_more_the_others_stay() {
+    for state in ["pending", "error", "unknown"] {
+        let (function, names) = function_with_copies(4);
+        let newest = json!({ "instanceSnapshot": {
+            "name": names[0], "state": state, "fromInstanceName": "web",
+        } });
+        function.emulator.fault_always_in(
+            EmulatorRegion::UsEast1,
+            Operation::GetInstanceSnapshot,
+            lightsail_emulator::Fault::answer(
+                lightsail_emulator::StatusCode::OK,
+                "application/x-amz-json-1.1",
+                newest.to_string(),
+            ),
+        );
+        let run = function.run().await;
+        assert_eq!(run.changes(), [""; 0], "{state}");
+        for deletion in run.rows("deletions", &["outcome", "error"]) {
+            assert_eq!(deletion[0], "deferred", "{state}");
+            assert!(deletion[1].contains("NewestCopyMissing"), "{deletion:?}");
+        }
+        assert_eq!(run.answer()["summary"]["deferred"], 3, "{state}");
     }
 }
 
