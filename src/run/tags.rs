@@ -55,9 +55,7 @@ impl Destination<'_> {
         let tags = copy_tags(&copy.source, copy.date);
         let until = Until::once(deadline);
         let lightsail = self.run.lightsail;
-        lightsail
-            .tag_snapshot(self.region, &copy.name, &tags, until)
-            .await
+        lightsail.tag(self.region, &copy.name, &tags, until).await
     }
 
     async fn call_tag_firewall(
@@ -70,9 +68,7 @@ impl Destination<'_> {
         };
         let until = Until::once(deadline);
         let lightsail = self.run.lightsail;
-        lightsail
-            .tag_snapshot(self.region, &copy.name, tags, until)
-            .await?;
+        lightsail.tag(self.region, &copy.name, tags, until).await?;
         if tags.iter().any(|(_, value)| value == NOT_STORED) {
             self.run.recorder.record(Event::FirewallNotStored(FirewallNotStored {
                 region: self.region,
