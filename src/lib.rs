@@ -37,8 +37,8 @@ pub mod logging;
 pub use deadline::Deadline;
 pub use event::{Event, Frequency, Job, ValidationErrors, parse as parse_event, parse_policy};
 pub use handler::{Answer, Handler, InvocationError, Payload};
-pub use lightsail::{Lightsail, Until, config as sdk_config};
-pub use model::bundle::{Bundle, Bundles, Hardware};
+pub use lightsail::{Lightsail, NewDisk, NewInstance, Until, config as sdk_config, http_client};
+pub use model::bundle::{Bundle, Bundles, Hardware, is_ipv6_only};
 pub use model::copy::{CopySource, NameOrigin, SnapshotCopy};
 pub use model::coverage::{Coverage, CoverageStatus, Reason, ReasonCode};
 pub use model::drill::{Check, Drills, HttpCheck};
@@ -48,6 +48,7 @@ pub use model::event::{
     TagFailure,
 };
 pub use model::failure::{ApiError, ErrorKind};
+pub use model::firewall::{PortRule, ports_tags, read_ports};
 pub use model::operation::{Location, Operation, Time};
 pub use model::policy::{Policy, SourceRule};
 pub use model::region::Region;
@@ -55,6 +56,7 @@ pub use model::resource::{
     AutoSnapshot, InstanceState, InstanceStatus, Resource, ResourceId, ResourceKind, Snapshot,
     SnapshotState,
 };
+pub use model::restore::{ContainedDisk, Existing, Readiness, Restorable};
 pub use model::restore_date::{RestoreDate, utc_date};
 pub use model::retention::Retention;
 pub use model::snapshot_name::SnapshotName;
@@ -66,7 +68,8 @@ pub use plan::{
     Conclusion, CopyStep, DRILL_EXPIRES_TAG, DRILL_STARTED_TAG, DRILL_TAG, DRILLED_TAG,
     DestinationInventory, DestinationPlan, DrillInstance, DrillPlan, DrillStep, ExistingCopy,
     Inventory, MassDeletion, MissingTags, Plan, PlannedCopy, PlannedDeletion, PlannedDrill,
-    coverage, plan, plan_drills, rules_selecting_nothing, sources_to_query, storage, transfer,
+    by_source, coverage, last_valid_date, newest_available, plan, plan_drills,
+    rules_selecting_nothing, sources_to_query, storage, transfer,
 };
 pub use report::{Mail, Response, failure_message, mail, metric_record};
 pub use run::{Mode, Recorder, copies as run_copies, policy as run_policy};

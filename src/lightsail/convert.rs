@@ -85,7 +85,7 @@ pub fn bundle(bundle: sdk::Bundle) -> Option<Bundle> {
 }
 
 /// An amount that is not given or negative is unknown.
-fn whole(amount: Option<i32>) -> u32 {
+pub fn whole(amount: Option<i32>) -> u32 {
     amount
         .and_then(|amount| amount.try_into().ok())
         .unwrap_or_default()

@@ -1,7 +1,9 @@
 //! The calls of drills: bundles, and the instances that a drill starts and deletes.
 
+use std::collections::HashMap;
+
 use aws_sdk_lightsail::operation::RequestId;
-use aws_sdk_lightsail::types::IpAddressType;
+use aws_sdk_lightsail::types::{DiskMap, IpAddressType};
 
 use super::classify::accepted;
 use super::client::Lightsail;
@@ -18,7 +20,10 @@ pub struct NewInstance<'a> {
     pub name: &'a str,
     /// The snapshot's name.
     pub snapshot: &'a str,
+    pub zone: &'a str,
     pub bundle: &'a Bundle,
+    /// The device of each attached disk in the snapshot, and the name that the new disk gets.
+    pub disks: &'a [(String, String)],
     /// Keys and values.
     pub tags: &'a [(String, String)],
 }
@@ -50,9 +55,9 @@ impl Lightsail {
         Ok(bundles.into())
     }
 
-    /// Creates an instance from a snapshot in its Region ([CreateInstancesFromSnapshot]), in the
-    /// first Availability Zone, with its tags and without add-ons. A bundle without IPv4 addresses
-    /// needs `ipAddressType` `ipv6`; the default is `dualstack`.
+    /// Creates an instance from a snapshot in its Region ([CreateInstancesFromSnapshot]), with
+    /// its tags and without add-ons. A bundle without IPv4 addresses needs `ipAddressType`
+    /// `ipv6`; the default is `dualstack`.
     ///
     /// [CreateInstancesFromSnapshot]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CreateInstancesFromSnapshot.html
     pub async fn create_instance(
@@ -63,6 +68,12 @@ impl Lightsail {
     ) -> Result<(), ApiError> {
         let call = Call::new("CreateInstancesFromSnapshot", region, until);
         let tags = sdk_tags(new.tags);
+        let disks = new.disks.iter().map(|(path, name)| {
+            let disk = DiskMap::builder().original_disk_path(path);
+            disk.new_disk_name(name).build()
+        });
+        let disks: Vec<_> = disks.collect();
+        let disks = (!disks.is_empty()).then(|| HashMap::from([(new.name.to_owned(), disks)]));
         let is_ipv6_only = new.bundle.hardware.ipv4_addresses == 0;
         let answer = self
             .call(call, |client| {
@@ -72,7 +83,8 @@ impl Lightsail {
                     .instance_snapshot_name(new.snapshot)
                     .bundle_id(&new.bundle.id)
                     .set_ip_address_type(is_ipv6_only.then_some(IpAddressType::Ipv6))
-                    .availability_zone(format!("{region}a"))
+                    .availability_zone(new.zone)
+                    .set_attached_disk_mapping(disks.clone())
                     .set_tags(Some(tags.clone()))
                     .send()
             })

@@ -9,6 +9,7 @@ mod convert;
 mod drills;
 mod lookup;
 mod paging;
+mod restore;
 mod retry;
 mod settings;
 
@@ -21,8 +22,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 pub use self::client::{CALLS_AT_ONCE, Lightsail};
 pub use self::drills::NewInstance;
+pub use self::restore::NewDisk;
 pub use self::retry::{Attempts, Until};
-pub use self::settings::{TLS_PROVIDER, config};
+pub use self::settings::{TLS_PROVIDER, config, http_client};
 
 use self::classify::{accepted, listed};
 use self::paging::{Page, Pages};
@@ -171,10 +173,10 @@ impl Lightsail {
         }
     }
 
-    /// Adds tags to a snapshot ([TagResource]). Tags with other keys stay.
+    /// Adds tags to a resource ([TagResource]). Tags with other keys stay.
     ///
     /// [TagResource]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_TagResource.html
-    pub async fn tag_snapshot(
+    pub async fn tag(
         &self,
         region: Region,
         name: &str,

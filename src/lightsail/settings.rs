@@ -74,7 +74,7 @@ pub async fn config() -> SdkConfig {
 /// One connector for all clients. The SDK's own HTTP client builds one per client and parses the
 /// trusted certificates again for each. They take more than a millisecond, so they are read at the
 /// first call, not at every start.
-fn http_client() -> SharedHttpClient {
+pub fn http_client() -> SharedHttpClient {
     let connector = LazyLock::new(|| {
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT);
         let connector = Connector::builder()

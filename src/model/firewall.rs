@@ -3,6 +3,13 @@
 //! A snapshot does not contain the firewall, and during an outage nobody can ask the instance's
 //! Region for it.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use super::{Excerpt, InvalidValue};
+
 /// The tag of an instance's firewall. Longer lists continue in `snapshot-copier:ports-2` and so on.
 pub const PORTS_TAG: &str = "snapshot-copier:ports";
 
@@ -38,14 +45,14 @@ pub struct PortRule {
 }
 
 impl PortRule {
-    /// One token for each range, such as `tcp:22` or `udp:5000-5010@10.0.0.0/8`. A token without a
-    /// range allows all addresses.
-    fn tokens(&self) -> Vec<String> {
-        let mut ports = format!("{}:{}", self.protocol, self.from_port);
-        if self.to_port != self.from_port {
-            ports.push_str(&format!("-{}", self.to_port));
-        }
-        let ranges = [&self.cidrs, &self.ipv6_cidrs, &self.cidr_list_aliases];
+    /// One token for each range. Without ranges, or with only those of all addresses, one for all.
+    fn tokens(&self) -> Vec<Token> {
+        let token = |range: Option<&String>| Token {
+            protocol: self.protocol.clone(),
+            from_port: self.from_port,
+            to_port: self.to_port,
+            range: range.cloned(),
+        };
         let allows_all = self.cidr_list_aliases.is_empty()
             && match (self.cidrs.as_slice(), self.ipv6_cidrs.as_slice()) {
                 ([], []) => true,
@@ -53,11 +60,102 @@ impl PortRule {
                 _ => false,
             };
         if allows_all {
-            return vec![ports];
+            return vec![token(None)];
         }
+        let ranges = [&self.cidrs, &self.ipv6_cidrs, &self.cidr_list_aliases];
         let ranges = ranges.into_iter().flatten();
-        ranges.map(|range| format!("{ports}@{range}")).collect()
+        ranges.map(|range| token(Some(range))).collect()
     }
+
+    /// Allows another range to connect.
+    fn allow(&mut self, range: Option<String>) {
+        let Some(range) = range else {
+            self.cidrs.push(ANY_IPV4.to_owned());
+            self.ipv6_cidrs.push(ANY_IPV6.to_owned());
+            return;
+        };
+        match address(&range) {
+            Some(IpAddr::V4(_)) => self.cidrs.push(range),
+            Some(IpAddr::V6(_)) => self.ipv6_cidrs.push(range),
+            None => self.cidr_list_aliases.push(range),
+        }
+    }
+}
+
+/// One rule for one range, as text `tcp:22` or `udp:5000-5010@10.0.0.0/8`. Without a range, it
+/// allows all addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Token {
+    protocol: String,
+    from_port: i32,
+    to_port: i32,
+    /// Addresses (`10.0.0.0/8`), or the name of a list of them (`lightsail-connect`).
+    range: Option<String>,
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.protocol, self.from_port)?;
+        if self.to_port != self.from_port {
+            write!(f, "-{}", self.to_port)?;
+        }
+        match &self.range {
+            Some(range) => write!(f, "@{range}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromStr for Token {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let (rule, range) = match text.split_once('@') {
+            Some((rule, range)) => (rule, Some(range)),
+            None => (text, None),
+        };
+        let read = || {
+            let (protocol, ports) = rule.split_once(':')?;
+            // The first character can be the sign of a negative ICMP type.
+            let dash = ports.bytes().skip(1).position(|byte| byte == b'-');
+            let (from, to) = match dash {
+                Some(dash) => (ports.get(..=dash)?, ports.get(dash + 2..)?),
+                None => (ports, ports),
+            };
+            let is_protocol = ["tcp", "udp", "all", "icmp", "icmpv6"].contains(&protocol);
+            (is_protocol && range.is_none_or(is_range)).then_some(Self {
+                protocol: protocol.to_owned(),
+                from_port: from.parse().ok()?,
+                to_port: to.parse().ok()?,
+                range: range.map(str::to_owned),
+            })
+        };
+        read().ok_or_else(|| {
+            InvalidValue(format!(
+                "{:?} is not a firewall rule such as tcp:22",
+                Excerpt(text)
+            ))
+        })
+    }
+}
+
+/// The address of a range such as `10.0.0.0/8`. `None` if it is the name of a list of ranges.
+fn address(range: &str) -> Option<IpAddr> {
+    let address = range.split_once('/').map_or(range, |(address, _)| address);
+    address.parse().ok()
+}
+
+fn is_range(range: &str) -> bool {
+    let is_name = |text: &str| !text.is_empty() && text.bytes().all(is_name_byte);
+    let has_length = |(_, length): (&str, &str)| length.parse::<u8>().is_ok();
+    match address(range) {
+        Some(_) => range.split_once('/').is_none_or(has_length),
+        None => is_name(range),
+    }
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
 /// The tags that carry a firewall: tokens separated by spaces. An empty firewall is an empty value. One
@@ -65,6 +163,7 @@ impl PortRule {
 pub fn ports_tags(rules: &[PortRule]) -> Vec<(String, String)> {
     let mut values = vec![String::new()];
     for token in rules.iter().flat_map(PortRule::tokens) {
+        let token = token.to_string();
         match values.last_mut() {
             Some(value) if value.is_empty() => *value = token,
             Some(value) if value.len() + 1 + token.len() <= MAX_VALUE => {
@@ -77,11 +176,52 @@ pub fn ports_tags(rules: &[PortRule]) -> Vec<(String, String)> {
     if values.len() > MAX_TAGS {
         values = vec![NOT_STORED.to_owned()];
     }
-    let keys = (1..).map(|number| match number {
+    (1..).map(ports_tag).zip(values).collect()
+}
+
+fn ports_tag(number: usize) -> String {
+    match number {
         1 => PORTS_TAG.to_owned(),
         _ => format!("{PORTS_TAG}-{number}"),
-    });
-    keys.zip(values).collect()
+    }
+}
+
+/// The firewall that a copy's tags carry. `None` if they carry none.
+pub fn read_ports(tags: &BTreeMap<String, String>) -> Option<Result<Vec<PortRule>, InvalidValue>> {
+    let values = (1..).map_while(|number| tags.get(&ports_tag(number)));
+    let values: Vec<_> = values.collect();
+    let first = values.first()?;
+    if first.as_str() == NOT_STORED {
+        return None;
+    }
+    let tokens = values
+        .into_iter()
+        .flat_map(|value| value.split_whitespace());
+    let mut rules: Vec<PortRule> = Vec::new();
+    for token in tokens.map(str::parse) {
+        let token: Token = match token {
+            Ok(token) => token,
+            Err(error) => return Some(Err(error)),
+        };
+        let same_ports = rules.iter_mut().find(|rule| {
+            rule.protocol == token.protocol
+                && (rule.from_port, rule.to_port) == (token.from_port, token.to_port)
+        });
+        match same_ports {
+            Some(rule) => rule.allow(token.range),
+            None => {
+                let mut rule = PortRule {
+                    protocol: token.protocol,
+                    from_port: token.from_port,
+                    to_port: token.to_port,
+                    ..PortRule::default()
+                };
+                rule.allow(token.range);
+                rules.push(rule);
+            }
+        }
+    }
+    Some(Ok(rules))
 }
 
 #[cfg(test)]
@@ -170,24 +310,6 @@ mod tests {
             .collect()
     }
 
-    /// Reads a token back, by its grammar.
-    fn read(token: &str) -> Vec<Opening> {
-        let (ports, range) = match token.split_once('@') {
-            Some((ports, range)) => (ports, Some(range)),
-            None => (token, None),
-        };
-        let (protocol, ports) = ports.split_once(':').unwrap();
-        let dash = ports[1..].find('-').map(|index| index + 1);
-        let (from, to) = match dash {
-            Some(dash) => (&ports[..dash], &ports[dash + 1..]),
-            None => (ports, ports),
-        };
-        let ranges = range.map_or_else(|| vec![ANY_IPV4, ANY_IPV6], |range| vec![range]);
-        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
-        let opening = |range: &str| (protocol.to_owned(), from, to, range.to_owned());
-        ranges.into_iter().map(opening).collect()
-    }
-
     fn any_rule() -> impl Strategy<Value = PortRule> {
         let ranges =
             |known: &'static [&'static str]| vec(select(known).prop_map(str::to_owned), 0..4);
@@ -221,10 +343,50 @@ mod tests {
                 let expected = format!("{PORTS_TAG}-{}", index + 1);
                 prop_assert!(is_first || *key == expected);
             }
-            let tokens = tags.iter().flat_map(|(_, value)| value.split_whitespace());
-            let read: BTreeSet<_> = tokens.flat_map(read).collect();
+            let read = read_ports(&tags.into_iter().collect()).unwrap().unwrap();
+            let mut ports = BTreeSet::new();
+            for rule in &read {
+                prop_assert!(ports.insert((&rule.protocol, rule.from_port, rule.to_port)), "twice");
+            }
+            let read: BTreeSet<_> = read.iter().flat_map(openings).collect();
             let expected: BTreeSet<_> = rules.iter().flat_map(openings).collect();
             prop_assert_eq!(read, expected);
+        }
+    }
+
+    fn read(values: &[&str]) -> Option<Result<Vec<PortRule>, InvalidValue>> {
+        let values = values.iter().map(|value| (*value).to_owned());
+        read_ports(&(1..).map(ports_tag).zip(values).collect())
+    }
+
+    #[test]
+    fn a_firewall_that_is_closed_or_not_stored() {
+        assert_eq!(read(&[""]), Some(Ok(Vec::new())));
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&["-"]), None);
+        // Without the first tag, nobody knows what was in it.
+        let second = BTreeMap::from([(ports_tag(2), "tcp:22".to_owned())]);
+        assert_eq!(read_ports(&second), None);
+    }
+
+    #[test]
+    fn a_tag_that_is_no_firewall_opens_nothing() {
+        for bad in [
+            "tcp",
+            "tcp:",
+            "tcp:a",
+            "tcp:22-",
+            "tcp:22@",
+            "tcp:22@10.0.0.0/x",
+            "tcp:22@10.0.0.0/8/8",
+            "tcp:22@$(id)",
+            "TCP:22",
+            "sctp:22",
+            "tcp:99999999999",
+            "yesterday",
+        ] {
+            assert!(read(&[bad]).unwrap().is_err(), "{bad}");
+            assert!(read(&["tcp:22", bad]).unwrap().is_err(), "{bad}");
         }
     }
 }

@@ -31,13 +31,13 @@ pub use self::drills::{
     not_marked, started_tag,
 };
 pub use self::existing_copy::ExistingCopy;
+pub use self::history::{by_source, last_valid_date, newest_available};
 pub use self::inventory::{DestinationInventory, Inventory};
 pub use self::name_owner::{CopyState, SourceFacts, name_owner, owner_not_found};
 pub use self::sources::{rules_selecting_nothing, sources_to_query};
 pub use self::storage::{storage, transfer};
 pub use self::tags::MissingTags;
 
-use self::history::last_valid_date;
 use self::planner::Planner;
 use self::sources::Sources;
 use crate::model::event::IgnoredCopy;

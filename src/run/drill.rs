@@ -146,9 +146,7 @@ impl DrillRun<'_> {
             return Ok(false);
         };
         let region = self.region;
-        let tagged = self
-            .lightsail
-            .tag_snapshot(region, snapshot, tags, self.half());
+        let tagged = self.lightsail.tag(region, snapshot, tags, self.half());
         match tagged.await {
             Ok(()) => Ok(true),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
@@ -239,14 +237,14 @@ impl DrillRun<'_> {
         }
         let snapshot = drill.snapshot.as_deref().unwrap_or_default();
         let mark = [started_tag(now)];
-        let marked = self
-            .lightsail
-            .tag_snapshot(region, snapshot, &mark, self.half());
+        let marked = self.lightsail.tag(region, snapshot, &mark, self.half());
         marked.await.map_err(not_marked)?;
         let new = NewInstance {
             name: &drill.instance,
             snapshot,
+            zone: &format!("{region}a"),
             bundle,
+            disks: &[],
             tags: &drill_tags(&drill.source, self.policy, now),
         };
         let created = self.lightsail.create_instance(region, &new, self.half());

@@ -75,9 +75,7 @@ impl Destination<'_> {
     async fn call_tag(&self, copy: &MissingTags, until: Until) -> Result<(), ApiError> {
         let tags = copy_tags(&copy.source, copy.date);
         let lightsail = self.run.lightsail;
-        lightsail
-            .tag_snapshot(self.region, &copy.name, &tags, until)
-            .await
+        lightsail.tag(self.region, &copy.name, &tags, until).await
     }
 
     async fn call_tag_firewall(&self, copy: &MissingTags, until: Until) -> Result<(), ApiError> {
@@ -85,9 +83,7 @@ impl Destination<'_> {
             return Ok(());
         };
         let lightsail = self.run.lightsail;
-        lightsail
-            .tag_snapshot(self.region, &copy.name, tags, until)
-            .await?;
+        lightsail.tag(self.region, &copy.name, tags, until).await?;
         if tags.iter().any(|(_, value)| value == NOT_STORED) {
             self.run.recorder.record(Event::FirewallNotStored(FirewallNotStored {
                 region: self.region,

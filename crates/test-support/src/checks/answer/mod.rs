@@ -127,10 +127,7 @@ async fn run(letter: u8, wire: &Arc<Wire>) {
                 "snapshot-copier:source".to_owned(),
                 "us-west-2/web".to_owned(),
             )];
-            match lightsail
-                .tag_snapshot(region, "web-1", &tags, deadline)
-                .await
-            {
+            match lightsail.tag(region, "web-1", &tags, deadline).await {
                 Ok(()) => assert!(wire.last_list("operations").is_some() || wire.is_unclear()),
                 Err(failure) => wire.check_failed_change(&failure),
             }

@@ -1,0 +1,48 @@
+//! One file a command.
+
+mod completions;
+mod delete;
+mod list;
+mod restore;
+
+pub use self::completions::completions;
+pub use self::delete::delete;
+pub use self::list::list;
+pub use self::restore::restore;
+
+use std::time::Duration;
+
+use lightsail_snapshot_copier::{ApiError, Region, ResourceKind, Restorable, Until};
+use tokio::time::Instant;
+
+use crate::aws::{Aws, patience};
+use crate::{Outcome, Stop};
+
+type Done = Result<Outcome, Stop>;
+
+/// How long a source Region may take to answer. It may be down.
+const SOURCE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// All manual snapshots of a Region.
+async fn snapshots(aws: &Aws, region: Region) -> Result<Vec<Restorable>, Stop> {
+    let read = aws.lightsail.restorable(region, patience()).await;
+    read.map_err(unread("reading the snapshots", region))
+}
+
+fn unread(call: &'static str, region: Region) -> impl FnOnce(ApiError) -> Stop {
+    move |error| Stop::Unread {
+        call,
+        region,
+        error,
+    }
+}
+
+/// The instances and disks of a source Region, with one attempt of each list.
+async fn sources(
+    aws: &Aws,
+    region: Region,
+    kind: ResourceKind,
+) -> Result<Vec<lightsail_snapshot_copier::Resource>, ApiError> {
+    let until = Until::once(Instant::now() + SOURCE_PATIENCE);
+    aws.lightsail.resources(region, kind, until).await
+}

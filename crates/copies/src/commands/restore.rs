@@ -1,0 +1,349 @@
+//! `restore`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use lightsail_snapshot_copier::{InstanceState, Region, Resource, ResourceKind, RestoreDate};
+use serde::Serialize;
+
+use super::{Done, snapshots, sources, unread};
+use crate::apply::{Failure, apply, existing};
+use crate::aws::{Aws, patience};
+use crate::cli::RestoreOptions;
+use crate::console::Console;
+use crate::plan::{self, Action, Entry, Facts, Level, Plan, Wish, bundle_price, port_tokens};
+use crate::{Outcome, Stop};
+
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    /// What happened. `None`: nothing was changed.
+    result: Option<RunResult>,
+}
+
+#[derive(Serialize)]
+struct RunResult {
+    /// What exists now.
+    restored: Vec<Entry>,
+    failed: Vec<Failure>,
+    /// Servers whose originals run.
+    declined: Vec<String>,
+}
+
+pub async fn restore(options: &RestoreOptions, aws: &Aws, console: &mut Console) -> Done {
+    let wish = Wish {
+        region: options.region,
+        names: options.names.clone(),
+        as_of: options.as_of.map(|RestoreDate(date)| date),
+        zone: options.zone.clone(),
+        suffix: options.suffix.clone(),
+        bundles: options.bundles.iter().cloned().collect(),
+    };
+    let mut facts = facts(aws, &wish).await?;
+    let plan = plan::plan(&wish, &facts);
+    print_plan(&plan, console)?;
+    let result = if plan.entries.is_empty() {
+        console.stop("there is nothing to restore");
+        None
+    } else if !options.yes {
+        console.line("Nothing was changed. Add --yes to carry this out.")?;
+        None
+    } else if plan.is_stopped() {
+        console.line("Nothing was changed, because of the problems at the top.")?;
+        None
+    } else {
+        Some(carry_out(aws, &wish, &mut facts, &plan, console).await?)
+    };
+    let failed = result
+        .as_ref()
+        .is_some_and(|result| !result.failed.is_empty());
+    let has_errors = plan.has_errors() || plan.entries.is_empty();
+    console.document(&Report {
+        plan: &plan,
+        result,
+    })?;
+    Ok(Outcome::failed_if(failed || has_errors))
+}
+
+/// Reads everything that the plan depends on. The source Regions may be down.
+async fn facts(aws: &Aws, wish: &Wish) -> Result<Facts, Stop> {
+    let (lightsail, region) = (&aws.lightsail, wish.region);
+    let (snapshots, existing, bundles, zones) = tokio::join!(
+        snapshots(aws, region),
+        existing(lightsail, region, patience()),
+        lightsail.bundles(region, patience()),
+        lightsail.zones(region, patience()),
+    );
+    let mut facts = Facts {
+        snapshots: snapshots?,
+        existing: existing.map_err(unread("reading the instances and disks", region))?,
+        bundles: bundles.map_err(unread("reading the bundles", region))?,
+        zones: zones.map_err(unread("reading the Availability Zones", region))?,
+        originals: BTreeMap::new(),
+        quota: None,
+        now: Timestamp::now(),
+    };
+    let regions = plan::plan(wish, &facts);
+    let regions = regions
+        .new_instances()
+        .map(|(entry, _)| entry.source.region);
+    let regions: BTreeSet<Region> = regions.collect();
+    if !regions.is_empty() {
+        let originals = regions.into_iter().map(async |region| {
+            let found = sources(aws, region, ResourceKind::Instance).await;
+            (region, found.map(running))
+        });
+        let (originals, quota) = tokio::join!(join_all(originals), aws.quota.read());
+        facts.originals = originals.into_iter().collect();
+        facts.quota = Some(quota);
+    }
+    Ok(facts)
+}
+
+fn running(instances: Vec<Resource>) -> BTreeSet<String> {
+    let runs = |instance: &Resource| {
+        let status = instance.instance.as_ref();
+        status.is_some_and(|status| status.state == InstanceState::Running)
+    };
+    let running = instances.into_iter().filter(runs);
+    running.map(|instance| instance.name).collect()
+}
+
+async fn carry_out(
+    aws: &Aws,
+    wish: &Wish,
+    facts: &mut Facts,
+    plan: &Plan,
+    console: &mut Console,
+) -> Result<RunResult, Stop> {
+    let (declined, mut failed) = ask_about_originals(plan, console)?;
+    let wanted = |entry: &Entry| !declined.contains(&entry.name);
+    failed.extend(apply(&aws.lightsail, plan, wanted, console).await?);
+    let (lightsail, region) = (&aws.lightsail, wish.region);
+    facts.existing = existing(lightsail, region, patience())
+        .await
+        .map_err(unread("reading the instances and disks", region))?;
+    let is_restored = |entry: &Entry| matches!(entry.action, Action::Done(_) | Action::Finish(_));
+    let restored = plan::plan(wish, facts).entries.into_iter();
+    let restored: Vec<Entry> = restored.filter(is_restored).collect();
+    print_restored(region, &restored, console)?;
+    Ok(RunResult {
+        restored,
+        failed,
+        declined: declined.into_iter().collect(),
+    })
+}
+
+/// The servers that are not to be created, because their originals run. No answer is a no.
+fn ask_about_originals(
+    plan: &Plan,
+    console: &mut Console,
+) -> Result<(BTreeSet<String>, Vec<Failure>), Stop> {
+    let running = plan
+        .new_instances()
+        .filter(|(_, new)| new.original_runs == Some(true));
+    let running: Vec<_> = running.map(|(entry, _)| entry).collect();
+    if running.is_empty() {
+        return Ok(Default::default());
+    }
+    let originals: Vec<_> = running
+        .iter()
+        .map(|entry| format!("{}/{}", entry.source.region, entry.source.name))
+        .collect();
+    let answer = console.ask(&format!(
+        "These originals still run: {}. Create second servers? [y/N]",
+        originals.join(" ")
+    ))?;
+    let names = || running.iter().map(|entry| entry.name.clone());
+    let mut failures = Vec::new();
+    match answer.as_deref() {
+        Some("y" | "Y" | "yes" | "Yes" | "YES") => return Ok(Default::default()),
+        Some(_) => {}
+        None => {
+            for name in names() {
+                let message = "its original still runs, and nobody answered the question";
+                console.failure(format_args!("{name}: {message}"))?;
+                failures.push(Failure::found(&name, message.to_owned()));
+            }
+        }
+    }
+    Ok((names().collect(), failures))
+}
+
+fn print_plan(plan: &Plan, console: &mut Console) -> Result<(), Stop> {
+    let blocked = plan.entries.iter().filter_map(|entry| match &entry.action {
+        Action::Blocked { problem } => Some((entry, problem)),
+        _ => None,
+    });
+    let blocked: Vec<_> = blocked.collect();
+    if !(plan.notices.is_empty() && blocked.is_empty()) {
+        console.heading("Problems")?;
+    }
+    let (warnings, errors): (Vec<_>, Vec<_>) = plan
+        .notices
+        .iter()
+        .partition(|notice| notice.level == Level::Warning);
+    for notice in errors {
+        console.error(format_args!("  {}", notice.text))?;
+    }
+    for (entry, problem) in blocked {
+        let source = &entry.source;
+        console.error(format_args!(
+            "  {}/{}: {problem}",
+            source.region, source.name
+        ))?;
+    }
+    for notice in warnings {
+        console.warning(format_args!("  {}", notice.text))?;
+    }
+    console.heading(format_args!("Plan for {}, zone {}", plan.region, plan.zone))?;
+    let rows = plan.entries.iter().filter(|entry| !entry.is_blocked());
+    let header = [
+        "ACTION",
+        "NAME",
+        "RECOVERY POINT",
+        "COPY",
+        "BUNDLE",
+        "USD A MONTH",
+        "DISKS",
+        "PORTS",
+        "NOTE",
+    ];
+    console.table(&header, rows.map(row).collect())?;
+    print_others(plan, console)?;
+    let prices: Vec<u32> = plan
+        .new_instances()
+        .map(|(_, new)| new.bundle.price_cents)
+        .collect();
+    if !prices.is_empty() {
+        console.line(format_args!(
+            "{} instances to create: {} USD a month, without disks and transfer.",
+            prices.len(),
+            bundle_price(prices.iter().sum())
+        ))?;
+    }
+    Ok(())
+}
+
+fn row(entry: &Entry) -> Vec<String> {
+    let date = entry.recovery_point.map(|date| date.to_string());
+    let mut row = vec![
+        String::new(),
+        entry.name.clone(),
+        date.unwrap_or_default(),
+        entry.snapshot_name.clone().unwrap_or_default(),
+    ];
+    let (action, rest): (&str, [String; 5]) = match &entry.action {
+        Action::CreateInstance(new) => {
+            let disks = new.disks.iter();
+            let disks = disks.map(|disk| format!("{} {} GB", disk.name, disk.size_gb));
+            let disks: Vec<_> = disks.collect();
+            let same = new
+                .from_bundle_id
+                .as_ref()
+                .is_none_or(|old| *old == new.bundle.id);
+            let replaced = new.from_bundle_id.as_ref().filter(|_| !same);
+            let cells = [
+                new.bundle.id.clone(),
+                bundle_price(new.bundle.price_cents),
+                if disks.is_empty() {
+                    "-".to_owned()
+                } else {
+                    disks.join(", ")
+                },
+                match new.ports.as_deref().map(port_tokens) {
+                    None => "default".to_owned(),
+                    Some(ports) if ports.is_empty() => "none".to_owned(),
+                    Some(ports) => ports,
+                },
+                replaced
+                    .map(|old| format!("in place of {old}"))
+                    .unwrap_or_default(),
+            ];
+            ("create", cells)
+        }
+        Action::CreateDisk { size_gb } => ("create", note(format!("disk of {size_gb} GB"))),
+        Action::Finish(restored) => ("finish", note(restored.note())),
+        Action::Done(restored) => ("done", note(restored.note())),
+        Action::Skip => (
+            "skip",
+            note("the name belongs to another resource, which stays as it is".to_owned()),
+        ),
+        Action::Contained => (
+            "with",
+            note("it comes with the instance that it was attached to".to_owned()),
+        ),
+        Action::Blocked { problem } => ("blocked", note(problem.clone())),
+    };
+    if let Some(first) = row.first_mut() {
+        action.clone_into(first);
+    }
+    row.extend(rest);
+    row
+}
+
+fn note(text: String) -> [String; 5] {
+    [
+        String::new(),
+        String::new(),
+        String::new(),
+        String::new(),
+        text,
+    ]
+}
+
+fn print_others(plan: &Plan, console: &mut Console) -> Result<(), Stop> {
+    let few = plan.others.iter().take(5).map(|other| match &other.from {
+        Some(from) => format!("{} (of {from})", other.snapshot_name),
+        None => other.snapshot_name.clone(),
+    });
+    let few: Vec<_> = few.collect();
+    if few.is_empty() {
+        return Ok(());
+    }
+    let more = if plan.others.len() > few.len() {
+        ", …"
+    } else {
+        ""
+    };
+    console.line(format_args!(
+        "Left alone, because no policy made them: {} snapshots: {}{more}",
+        plan.others.len(),
+        few.join(", ")
+    ))?;
+    Ok(())
+}
+
+fn print_restored(region: Region, restored: &[Entry], console: &mut Console) -> Result<(), Stop> {
+    if restored.is_empty() {
+        return Ok(());
+    }
+    console.heading(format_args!("Restored in {region}"))?;
+    let mut free_disks = Vec::new();
+    let mut rows = Vec::new();
+    for entry in restored {
+        let (Action::Done(found) | Action::Finish(found)) = &entry.action else {
+            continue;
+        };
+        if entry.kind == ResourceKind::Disk && found.is_free_disk {
+            free_disks.push(&entry.name);
+        }
+        let address = found.address.clone().unwrap_or_else(|| "-".to_owned());
+        let snapshot = entry.snapshot_name.clone().unwrap_or_default();
+        rows.push(vec![
+            entry.name.clone(),
+            found.state.clone(),
+            address,
+            snapshot,
+        ]);
+    }
+    console.table(&["NAME", "STATE", "ADDRESS", "COPY"], rows)?;
+    for disk in free_disks {
+        console.line(format_args!(
+            "Attach the disk: aws lightsail attach-disk --region {region} --disk-name {disk} --disk-path /dev/xvdf --instance-name NAME"
+        ))?;
+    }
+    Ok(())
+}

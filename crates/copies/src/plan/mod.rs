@@ -1,0 +1,445 @@
+//! What a restore would do, from what was read. Pure.
+
+mod bundle;
+mod existing;
+mod names;
+mod notices;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use lightsail_snapshot_copier::{
+    ApiError, Bundle, Bundles, ContainedDisk, Existing, ExistingCopy, PortRule, Region, ResourceId,
+    ResourceKind, Restorable, SnapshotState, newest_available, ports_tags, read_ports,
+};
+use serde::{Serialize, Serializer};
+
+pub use self::bundle::price as bundle_price;
+use crate::copies::{NameGlob, RegionCopies};
+
+/// The tag of everything that a restore creates: the snapshot's name.
+pub const RESTORED_TAG: &str = "snapshot-copier:restored";
+/// The tag of an instance whose firewall a restore has set. Its owner may change it afterwards.
+pub const PORTS_SET_TAG: &str = "snapshot-copier:ports-set";
+
+/// What somebody wants restored, and how.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    pub region: Region,
+    /// Empty: everything.
+    pub names: Vec<NameGlob>,
+    pub as_of: Option<Date>,
+    pub zone: Option<String>,
+    pub suffix: String,
+    /// Bundles to use in place of others.
+    pub bundles: BTreeMap<String, String>,
+}
+
+/// What was read before a restore.
+#[derive(Debug)]
+pub struct Facts {
+    pub snapshots: Vec<Restorable>,
+    /// The instances and disks of the Region.
+    pub existing: Vec<Existing>,
+    pub bundles: Bundles,
+    /// The Availability Zones that are available.
+    pub zones: Vec<String>,
+    /// The instances that run in the source Regions, as far as they were asked.
+    pub originals: BTreeMap<Region, Result<BTreeSet<String>, ApiError>>,
+    /// How many instances, or vCPUs, the account may have. `None`: not asked.
+    pub quota: Option<Result<f64, String>>,
+    pub now: Timestamp,
+}
+
+/// What a restore would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    pub region: Region,
+    pub zone: String,
+    pub notices: Vec<Notice>,
+    /// By name.
+    #[serde(rename = "resources")]
+    pub entries: Vec<Entry>,
+    /// Snapshots that are left alone, because they are no copies of a policy.
+    pub others: Vec<Other>,
+}
+
+/// Something to know before the plan is carried out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Notice {
+    pub level: Level,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Level {
+    /// The plan is not carried out.
+    Stops,
+    /// Something cannot be restored.
+    Error,
+    Warning,
+}
+
+/// What happens to one source.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    #[serde(flatten)]
+    pub source: ResourceId,
+    #[serde(rename = "resourceType", serialize_with = "kind_of")]
+    pub kind: ResourceKind,
+    /// The name of what is restored.
+    pub name: String,
+    /// The copy, and the date of its recovery point.
+    pub snapshot_name: Option<String>,
+    pub recovery_point: Option<Date>,
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+fn kind_of<S: Serializer>(kind: &ResourceKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(<&str>::from(*kind))
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "action", rename_all = "camelCase")]
+pub enum Action {
+    CreateInstance(Box<Creation>),
+    #[serde(rename_all = "camelCase")]
+    CreateDisk {
+        size_gb: u32,
+    },
+    /// An earlier restore created it, and did not finish.
+    Finish(Restored),
+    /// An earlier restore created it.
+    Done(Restored),
+    /// Somebody else's resource has the name.
+    Skip,
+    /// The disk comes with the copy of an instance.
+    Contained,
+    Blocked {
+        problem: String,
+    },
+}
+
+/// An instance to create.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Creation {
+    #[serde(flatten, serialize_with = "bundle::serialize")]
+    pub bundle: Bundle,
+    /// The bundle of the original.
+    pub from_bundle_id: Option<String>,
+    pub disks: Vec<CreatedDisk>,
+    /// `None`: unknown, so it gets the ports of its blueprint.
+    #[serde(serialize_with = "tokens")]
+    pub ports: Option<Vec<PortRule>>,
+    /// Whether the original runs, if its Region could be read.
+    pub original_runs: Option<bool>,
+}
+
+/// A disk that is created with its instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreatedDisk {
+    #[serde(skip)]
+    pub path: String,
+    pub name: String,
+    pub size_gb: u32,
+}
+
+/// What an earlier restore created.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restored {
+    pub state: String,
+    #[serde(rename = "publicAddress")]
+    pub address: Option<String>,
+    /// Whether it is a disk that is attached to nothing.
+    #[serde(skip)]
+    pub is_free_disk: bool,
+    #[serde(skip)]
+    pub todo: ToDo,
+    /// A newer copy than the one that was restored.
+    pub newer_recovery_point: Option<Date>,
+}
+
+impl Restored {
+    /// What is left to do, and whether there is a newer copy.
+    pub fn note(&self) -> String {
+        let todo = [
+            (self.todo.wait, "wait"),
+            (self.todo.ports.is_some(), "ports"),
+            (!self.todo.tag_disks.is_empty(), "disk tags"),
+        ];
+        let todo: Vec<_> = todo
+            .iter()
+            .filter(|(is_left, _)| *is_left)
+            .map(|(_, what)| *what)
+            .collect();
+        let todo = (!todo.is_empty()).then(|| format!("to do: {}", todo.join(", ")));
+        let newer = self.newer_recovery_point;
+        let newer = newer.map(|date| format!("a newer copy is of {date}"));
+        let notes: Vec<_> = todo.into_iter().chain(newer).collect();
+        notes.join("; ")
+    }
+}
+
+/// What is left to do after something was created.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ToDo {
+    pub wait: bool,
+    pub ports: Option<Vec<PortRule>>,
+    /// The instance's disks that have no tag yet.
+    pub tag_disks: Vec<String>,
+}
+
+impl ToDo {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Other {
+    pub snapshot_name: String,
+    pub from: Option<String>,
+}
+
+fn tokens<S: Serializer>(ports: &Option<Vec<PortRule>>, serializer: S) -> Result<S::Ok, S::Error> {
+    ports.as_deref().map(port_tokens).serialize(serializer)
+}
+
+/// A firewall as its tags have it: `tcp:22 tcp:443`.
+pub fn port_tokens(rules: &[PortRule]) -> String {
+    let values: Vec<_> = ports_tags(rules)
+        .into_iter()
+        .map(|(_, value)| value)
+        .collect();
+    values.join(" ")
+}
+
+impl Plan {
+    /// Whether something cannot be restored.
+    pub fn has_errors(&self) -> bool {
+        let is_error = |notice: &Notice| notice.level < Level::Warning;
+        self.notices.iter().any(is_error) || self.entries.iter().any(Entry::is_blocked)
+    }
+
+    /// Whether the plan cannot be carried out at all.
+    pub fn is_stopped(&self) -> bool {
+        self.notices
+            .iter()
+            .any(|notice| notice.level == Level::Stops)
+    }
+
+    /// The instances to create.
+    pub fn new_instances(&self) -> impl Iterator<Item = (&Entry, &Creation)> {
+        self.entries.iter().filter_map(|entry| match &entry.action {
+            Action::CreateInstance(new) => Some((entry, &**new)),
+            _ => None,
+        })
+    }
+}
+
+impl Entry {
+    pub fn is_blocked(&self) -> bool {
+        matches!(self.action, Action::Blocked { .. })
+    }
+
+    fn block(&mut self, problem: String) {
+        self.action = Action::Blocked { problem };
+    }
+}
+
+/// Plans a restore.
+pub fn plan(wish: &Wish, facts: &Facts) -> Plan {
+    let copies = RegionCopies::new(wish.region, &facts.snapshots, facts.now);
+    let zone = wish.zone.clone().or_else(|| facts.zones.first().cloned());
+    let planner = Planner {
+        wish,
+        facts,
+        copies: &copies,
+        zone: zone.unwrap_or_default(),
+    };
+    let selected = copies.selected(&wish.names);
+    let mut entries: Vec<Entry> = selected
+        .iter()
+        .map(|(source, newest_first)| planner.entry(source, newest_first))
+        .collect();
+    planner.contain_disks(&mut entries);
+    names::block_duplicates(&mut entries);
+    entries.sort_by(|a, b| (&a.name, &a.source).cmp(&(&b.name, &b.source)));
+    let mut plan = Plan {
+        region: wish.region,
+        zone: planner.zone.clone(),
+        notices: Vec::new(),
+        entries,
+        others: planner.others(),
+    };
+    plan.notices = notices::notices(&planner, &plan);
+    plan
+}
+
+struct Planner<'a> {
+    wish: &'a Wish,
+    facts: &'a Facts,
+    copies: &'a RegionCopies<'a>,
+    zone: String,
+}
+
+impl Planner<'_> {
+    fn entry(&self, source: &ResourceId, newest_first: &[&ExistingCopy]) -> Entry {
+        let name = format!("{}{}", source.name, self.wish.suffix);
+        let until = |copy: &&ExistingCopy| self.wish.as_of.is_none_or(|date| copy.date <= date);
+        let candidates: Vec<_> = newest_first.iter().copied().filter(until).collect();
+        let chosen = newest_available(&candidates);
+        let found = chosen.and_then(|copy| Some((copy, self.copies.snapshot(copy)?)));
+        let action = match found {
+            None => Action::Blocked {
+                problem: self.no_copy(newest_first),
+            },
+            Some((copy, snapshot)) => self
+                .decide(&name, source, copy)
+                .unwrap_or_else(|| self.create(&name, copy, snapshot)),
+        };
+        let mut entry = Entry {
+            source: source.clone(),
+            kind: source.kind,
+            name,
+            snapshot_name: chosen.map(|copy| copy.name.clone()),
+            recovery_point: chosen.map(|copy| copy.date),
+            action,
+        };
+        self.name_used_copy(&mut entry);
+        entry
+    }
+
+    fn no_copy(&self, newest_first: &[&ExistingCopy]) -> String {
+        let is_available = |copy: &&&ExistingCopy| copy.state == SnapshotState::Available;
+        let oldest = newest_first
+            .iter()
+            .filter(is_available)
+            .map(|copy| copy.date)
+            .min();
+        match oldest.zip(self.wish.as_of) {
+            Some((oldest, as_of)) => {
+                format!("no copy of {as_of} or earlier; the oldest one is of {oldest}")
+            }
+            None => {
+                let count = |state| {
+                    newest_first
+                        .iter()
+                        .filter(|copy| copy.state == state)
+                        .count()
+                };
+                format!(
+                    "no available copy ({} pending, {} failed, {} unknown)",
+                    count(SnapshotState::Pending),
+                    count(SnapshotState::Error),
+                    count(SnapshotState::Unknown)
+                )
+            }
+        }
+    }
+
+    fn create(&self, name: &str, copy: &ExistingCopy, found: &Restorable) -> Action {
+        let blocked = |problem| Action::Blocked { problem };
+        if !names::is_valid(name) {
+            return blocked("Lightsail accepts no such name; restore it by hand".to_owned());
+        }
+        if copy.source.kind == ResourceKind::Disk {
+            let size_gb = found.size_gb;
+            return Action::CreateDisk { size_gb };
+        }
+        let disks = self.new_disks(name, found);
+        if let Some(disk) = disks
+            .iter()
+            .find(|disk| self.existing(&disk.name).is_some())
+        {
+            return blocked(format!(
+                "the name of its disk {} is in use; use --suffix",
+                disk.name
+            ));
+        }
+        match bundle::choose(self.wish, &self.facts.bundles, copy, found) {
+            Err(problem) => blocked(problem),
+            Ok(bundle) => Action::CreateInstance(Box::new(Creation {
+                bundle: bundle.clone(),
+                from_bundle_id: copy.bundle.clone(),
+                disks,
+                ports: ports(found).ok().flatten(),
+                original_runs: self.original_runs(&copy.source),
+            })),
+        }
+    }
+
+    /// The disks that are created with an instance.
+    fn new_disks(&self, name: &str, found: &Restorable) -> Vec<CreatedDisk> {
+        let new_disk = |(disk, number): (&ContainedDisk, i32)| CreatedDisk {
+            path: disk.path.clone(),
+            name: match &disk.name {
+                Some(own) => format!("{own}{}", self.wish.suffix),
+                None => format!("{name}-disk-{number}"),
+            },
+            size_gb: disk.size_gb,
+        };
+        found.disks.iter().zip(1..).map(new_disk).collect()
+    }
+
+    fn original_runs(&self, source: &ResourceId) -> Option<bool> {
+        let running = self.facts.originals.get(&source.region)?;
+        Some(running.as_ref().ok()?.contains(&source.name))
+    }
+
+    fn existing(&self, name: &str) -> Option<&Existing> {
+        let mut existing = self.facts.existing.iter();
+        existing.find(|found| found.resource.name == name)
+    }
+
+    /// Disks that are in the copy of an instance come with it.
+    fn contain_disks(&self, entries: &mut [Entry]) {
+        let copies = entries
+            .iter()
+            .filter(|entry| entry.kind == ResourceKind::Instance);
+        let copies = copies.filter_map(|entry| {
+            let copy = self.copies.find(entry.snapshot_name.as_deref()?)?;
+            Some((entry.source.region, self.copies.snapshot(copy)?))
+        });
+        let disks = copies.flat_map(|(region, found)| {
+            let names = found.disks.iter().filter_map(|disk| disk.name.clone());
+            names.map(move |name| (region, name))
+        });
+        let contained: BTreeSet<_> = disks.collect();
+        for entry in entries.iter_mut() {
+            let id = (entry.source.region, entry.source.name.clone());
+            if entry.kind == ResourceKind::Disk && contained.contains(&id) {
+                entry.action = Action::Contained;
+            }
+        }
+    }
+
+    fn others(&self) -> Vec<Other> {
+        let others = self.copies.others().filter(|found| {
+            let from = found.snapshot.from.as_deref().unwrap_or_default();
+            let names = &self.wish.names;
+            names.is_empty() || names.iter().any(|glob| glob.matches_name(from))
+        });
+        let other = |found: &Restorable| Other {
+            snapshot_name: found.snapshot.name.clone(),
+            from: found.snapshot.from.clone(),
+        };
+        others.map(other).collect()
+    }
+}
+
+/// The firewall in a copy's tags. `None` without tags, an error if they cannot be read.
+fn ports(found: &Restorable) -> Result<Option<Vec<PortRule>>, String> {
+    match read_ports(&found.snapshot.tags) {
+        None => Ok(None),
+        Some(read) => read.map(Some).map_err(|error| error.to_string()),
+    }
+}

@@ -1,0 +1,71 @@
+//! The names of what is restored.
+
+use std::collections::BTreeMap;
+
+use super::{Action, Entry};
+
+/// Whether Lightsail accepts the name for an instance or disk.
+pub fn is_valid(name: &str) -> bool {
+    let is_end = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (2..=255).contains(&name.len())
+        && name.bytes().all(is_inner)
+        && is_end(name.bytes().next())
+        && is_end(name.bytes().next_back())
+}
+
+/// Blocks what would need the same name: the names of a Region's resources are unique, whatever
+/// their kind.
+pub fn block_duplicates(entries: &mut [Entry]) {
+    let mut uses: BTreeMap<String, usize> = BTreeMap::new();
+    for name in entries.iter().flat_map(names) {
+        *uses.entry(name).or_default() += 1;
+    }
+    for entry in entries {
+        let twice = names(entry)
+            .into_iter()
+            .find(|name| uses.get(name).is_some_and(|uses| *uses > 1));
+        if let Some(name) = twice {
+            entry.block(format!(
+                "several sources need the name {name}; restore one at a time, and all but one with a --suffix: --name {}/{}",
+                entry.source.region, entry.source.name
+            ));
+        }
+    }
+}
+
+/// The names that an entry needs.
+fn names(entry: &Entry) -> Vec<String> {
+    let mut names = vec![entry.name.clone()];
+    match &entry.action {
+        Action::Contained => names.clear(),
+        Action::CreateInstance(new) => names.extend(new.disks.iter().map(|disk| disk.name.clone())),
+        _ => {}
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lightsail_accepts() {
+        for good in ["ab", "WordPress-1", "shop.example.com", "1_a"] {
+            assert!(is_valid(good), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "-a",
+            "a-",
+            "a b",
+            "file:///etc",
+            "größe",
+            "a\u{1b}b",
+            &"a".repeat(256),
+        ] {
+            assert!(!is_valid(bad), "{bad}");
+        }
+    }
+}
