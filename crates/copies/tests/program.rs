@@ -1,5 +1,7 @@
 //! The program against the emulator.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 use std::io::Write;
 use std::process::{Command, Stdio};
 
