@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, Runtime};
-use lightsail_snapshot_copier::{Handler, Lightsail, Payload, logging};
+use lightsail_snapshot_copier::logging::{self, Log};
+use lightsail_snapshot_copier::{Handler, Lightsail, Notify, Payload};
 use tower::{ServiceBuilder, service_fn};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    logging::init(logging::level(None, None));
+    let level = logging::level(None, None);
+    logging::init(level);
     let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
     let region = config.region().and_then(|region| region.as_ref().parse().ok());
     let handler = Arc::new(Handler {
@@ -17,6 +19,12 @@ async fn main() -> Result<(), Error> {
         region,
         function_name: "sdk-defaults".to_owned(),
         policy: None,
+        log: Log::to_stdout(level),
+        notify: Notify {
+            config,
+            topic: None,
+            heartbeat: None,
+        },
     });
     Runtime::new(service_fn(move |event: LambdaEvent<Payload>| {
         let handler = Arc::clone(&handler);
