@@ -80,8 +80,8 @@ impl<'a> Planner<'a> {
         if self.sources.selects(source) {
             return !matches!(self.inventory.auto_snapshots.get(source), Some(Err(_)));
         }
-        let exists = self.inventory.resources.contains_key(source);
-        !exists && policy.selects_former(source.region, source.kind, &source.name)
+        // It exists no more: the rule that selects it here would also select its resource.
+        policy.selects_former(source.region, source.kind, &source.name)
     }
 
     /// The available copies that retention does not keep. Retention counts only available copies,

@@ -270,6 +270,20 @@ proptest! {
         }
     }
 
+    /// A rule that selects a source after its deletion also selects it before. So a source that
+    /// exists and is not selected never counts as a deleted one.
+    #[test]
+    fn what_is_selected_once_it_is_gone_is_selected_while_it_exists(account in generate::account()) {
+        for (source, resource) in &account.resources {
+            let ResourceId { region, name, kind } = source;
+            prop_assert!(
+                !account.policy.selects_former(*region, *kind, name)
+                    || account.policy.selects(*region, *kind, name, &resource.tags),
+                "{:?}", source
+            );
+        }
+    }
+
     /// Whatever is deleted, the newest available copy of each source stays.
     #[test]
     fn the_newest_available_copy_stays(account in generate::account()) {
