@@ -1,5 +1,7 @@
 //! What `restore` would restore is what the function's coverage calls available.
 
+#![allow(clippy::restriction, reason = "tests and tools may panic")]
+
 #[allow(dead_code, reason = "the policies' own tests use the rest")]
 #[path = "../../../tests/policy/fake_account.rs"]
 mod fake_account;
