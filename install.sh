@@ -21,6 +21,8 @@ usage: bash install.sh [COMMAND]
   show                 show the parameters
   status               show what is protected, which alarms are on, and whether mails arrive
   remove               remove everything except copies and drill instances
+  restore OPTION...    restore servers from their copies with lightsail-copies of this release. Prints the plan; with
+                       --yes, carries it out. Needs no stack: restore --region us-east-1
 
 The stack is in the Region of the AWS CLI (AWS_REGION). Run this in a Region that copies go to, because that works when
 a Region of the servers is down.
@@ -476,6 +478,15 @@ remove() {
     echo "removed"
 }
 
+restore() { # OPTION...: the exit status is that of lightsail-copies
+    local machine file
+    machine=$(uname -m)
+    file=lightsail-copies-${machine/aarch64/arm64}
+    fetch "$file"
+    chmod +x "$file"
+    "./$file" restore "$@"
+}
+
 main() {
     local tool command=${1:-install}
     [ $# = 0 ] || shift
@@ -510,6 +521,7 @@ main() {
             ;;
         status) status ;;
         remove) remove ;;
+        restore) restore "$@" ;;
         *)
             usage >&2
             exit 2

@@ -31,7 +31,6 @@ format:
 # Run clippy
 lint:
     cargo clippy --locked --workspace --all-targets -- -D warnings
-    cargo clippy --locked --test restore -- -D warnings
 
 # Without --examples, Cargo would check all libraries again with fewer features.
 # Build the API documentation; warnings are errors
@@ -43,11 +42,6 @@ emulator-clients:
     scripts/tools.sh checks
     cargo build --locked --package lightsail-emulator
     PATH="$PWD/{{ checks }}:$PATH" python crates/emulator/tests/clients.py "{{ target }}/debug/lightsail-emulator"
-
-# Restore fifty servers from the emulator with scripts/restore.sh; needs jq
-restore:
-    scripts/tools.sh checks
-    PATH="$PWD/{{ checks }}:$PATH" cargo test --locked --test restore
 
 # Check licences, bans and sources of the dependencies
 deny:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the function as `sam build` does, and writes .aws-sam/lightsail-snapshot-copier-ARCHITECTURE.zip. The same sources
-# and tools write the same bytes. Needs cargo and takes some minutes.
+# Builds the function as `sam build` does, and writes .aws-sam/lightsail-snapshot-copier-ARCHITECTURE.zip. Builds the command
+# with the same tools, so that it runs on any Linux with glibc 2.26, and writes .aws-sam/lightsail-copies-ARCHITECTURE. The
+# same sources and tools write the same bytes. Needs cargo and takes some minutes.
 #
 #   scripts/package.sh [x86_64|arm64]     # default: the architecture of this machine
 set -euo pipefail
@@ -16,6 +17,14 @@ export PATH="$PWD/.tools/sam/bin:$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=u
 export RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo ${RUSTFLAGS:-}"
 # SAM cannot pass --locked to cargo-lambda. This fails if Cargo.lock is not up to date.
 cargo metadata --locked --format-version 1 > /dev/null
+
+case $architecture in
+    x86_64) flag=--x86-64 ;;
+    *) flag=--arm64 ;;
+esac
+mkdir -p .aws-sam
+cargo lambda build --release --locked "$flag" --package lightsail-copies --bin lightsail-copies --lambda-dir .aws-sam/copies
+cp .aws-sam/copies/lightsail-copies/bootstrap ".aws-sam/lightsail-copies-$architecture"
 
 sam build --build-dir .aws-sam/build --parameter-overrides "Architecture=$architecture"
 

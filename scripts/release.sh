@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the files of a release in .aws-sam/release: a zip for each architecture, the template for these zips, install.sh
-# and restore.sh, the bill of materials, and SHA256SUMS. The same sources and tools make the same files.
+# Makes the files of a release in .aws-sam/release: a zip and the command lightsail-copies for each architecture, the
+# template for these zips, install.sh, the bill of materials, and SHA256SUMS. The same sources and tools make the same files.
 #
 #   scripts/release.sh ADDRESS [ARCHITECTURE]...     # ADDRESS: where the files will be published
 #                                                    # default architectures: arm64 x86_64
@@ -16,7 +16,7 @@ mkdir -p "$release"
 
 for architecture in "$@"; do
     scripts/package.sh "$architecture"
-    cp ".aws-sam/$name-$architecture.zip" "$release/"
+    cp ".aws-sam/$name-$architecture.zip" ".aws-sam/lightsail-copies-$architecture" "$release/"
 done
 
 # Without the sources there is nothing to build, and the code is the zip beside the template.
@@ -24,7 +24,7 @@ sed -e "s|^      CodeUri: \.$|      CodeUri: $name-arm64.zip|" -e '/^      Build
     template.yaml > "$release/template.yaml"
 grep -q "CodeUri: $name-arm64.zip" "$release/template.yaml"
 sed "s|@ADDRESS@|$address|" install.sh > "$release/install.sh"
-cp scripts/restore.sh LICENSE "$release/"
+cp LICENSE "$release/"
 
 # The bill of materials: what the function is built from. The date of the commit makes it reproducible.
 tool=.tools/cargo/bin/cargo-cyclonedx version=0.5.9

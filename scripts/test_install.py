@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 
@@ -225,6 +226,30 @@ def test_an_upgrade_that_needs_a_pause_ends_it(installed, tmp_path):
     eventually(as_before, "the schedule stays paused")
     install(newer, answers=["y", "y"])
     assert (parameters()["State"], parameters()["Added"]) == ("ENABLED", "new")
+
+
+# --- Restore
+
+
+@pytest.fixture
+def with_command(tmp_path):
+    """A release whose command prints its arguments and its input, and fails."""
+    name = f"lightsail-copies-{platform.machine().replace('aarch64', 'arm64')}"
+    (tmp_path / name).write_text('#!/bin/sh\necho "arguments: $*"\ncat\nexit 3\n')
+    make_release(tmp_path)
+    return tmp_path / name
+
+
+def test_restore_runs_the_command_of_the_release(with_command):
+    said = install(with_command.parent, "restore", "--region", "us-east-1", "--name", "Shop *", answers=["y"], code=3)
+    assert said == "arguments: restore --region us-east-1 --name Shop *\ny\n"
+
+
+def test_restore_refuses_a_command_with_another_checksum(with_command):
+    with with_command.open("a") as file:
+        file.write("# changed")
+    said = install(with_command.parent, "restore", "--region", "us-east-1", code=1)
+    assert "does not have the checksum" in said and "arguments" not in said
 
 
 # --- Status

@@ -14,11 +14,11 @@ use indicatif::ProgressBar;
 use lightsail_snapshot_copier::{
     ApiError, ErrorKind, Existing, Lightsail, NewDisk, NewInstance, Readiness, Region, ResourceKind,
 };
-use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 
 use crate::aws::patience;
 use crate::console::Console;
+use crate::failure::Failure;
 use crate::plan::{Action, Entry, PORTS_SET_TAG, Plan, RESTORED_TAG, ToDo};
 
 /// How long to wait for servers to run. Most boot within five minutes.
@@ -26,63 +26,6 @@ const BOOT_PATIENCE: Duration = Duration::from_secs(20 * 60);
 /// The pauses between two looks at the servers: they grow by the first up to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
-
-/// What could not be done.
-#[derive(Debug, Serialize)]
-pub struct Failure {
-    pub name: String,
-    pub message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub advice: Option<&'static str>,
-}
-
-impl Failure {
-    fn of_call(name: &str, call: &str, error: &ApiError) -> Self {
-        let tip = error.details.tip.as_ref().map(|tip| format!(" ({tip})"));
-        Self {
-            name: name.to_owned(),
-            message: format!("{call}: {error}{}", tip.unwrap_or_default()),
-            advice: advice(error),
-        }
-    }
-
-    pub fn found(name: &str, message: String) -> Self {
-        Self {
-            name: name.to_owned(),
-            message,
-            advice: None,
-        }
-    }
-}
-
-/// What somebody can do about a refusal. Lightsail says these things in words only.
-pub fn advice(error: &ApiError) -> Option<&'static str> {
-    let message = error.message.to_lowercase();
-    let says = |phrase: &str| message.contains(phrase);
-    if error.kind == ErrorKind::NameInUse {
-        Some(
-            "another resource has the name, perhaps a static IP address or a key pair: use --suffix",
-        )
-    } else if says("plan size") {
-        Some(
-            "the account may not use this plan yet: use a smaller one with --bundle, or ask AWS Support",
-        )
-    } else if says("pending verification") {
-        Some("AWS verifies the account, within a day: run this again later, or ask AWS Support")
-    } else if says("capacity") {
-        Some("use another --zone, or run this again later")
-    } else if says("credentials") {
-        Some("sign in first: aws sso login, or set AWS_PROFILE")
-    } else if says("tagresource") {
-        Some("you need the permission lightsail:TagResource")
-    } else if says("maximum limit") || says("quota") {
-        Some(
-            "ask for a higher quota: Service Quotas, Amazon Lightsail, Instances; or run this again later",
-        )
-    } else {
-        None
-    }
-}
 
 /// Carries out a plan, and returns what failed. An entry that is not in `wanted` is left out.
 pub async fn apply(

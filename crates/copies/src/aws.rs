@@ -43,9 +43,8 @@ impl Aws {
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.build());
         let quotas = aws_sdk_servicequotas::Client::from_conf(quotas.build());
-        let lightsail = aws_sdk_lightsail::config::Builder::from(&config);
         Self {
-            lightsail: Lightsail::new(lightsail, fastrand::u64(..)),
+            lightsail: Lightsail::new((&config).into(), fastrand::u64(..)),
             quota: Quota::Asked(Box::new(quotas)),
         }
     }

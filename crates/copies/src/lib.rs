@@ -11,6 +11,7 @@
 //! | `plan` | what a restore would do, from what was read. Pure |
 //! | `copies` | the copies of a Region, and which of them somebody asked for |
 //! | `apply` | carries out the plan of a restore |
+//! | `failure` | what could not be done, and what to do about it |
 //! | `aws` | clients with the caller's credentials |
 //! | `console` | all output and input: colours, bars, JSON |
 
@@ -20,6 +21,7 @@ mod cli;
 mod commands;
 mod console;
 mod copies;
+mod failure;
 pub mod plan;
 
 use std::process::ExitCode;
@@ -72,7 +74,7 @@ pub enum Stop {
 }
 
 fn advised(error: &ApiError) -> String {
-    apply::advice(error).map_or(String::new(), |advice| format!(". {advice}"))
+    failure::advice(error).map_or(String::new(), |advice| format!(". {advice}"))
 }
 
 /// Runs a command. `connect` is not called by one that needs no AWS.

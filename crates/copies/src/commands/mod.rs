@@ -1,8 +1,9 @@
-//! One file a command.
+//! One file a command. `print` is the part of `restore` that people read.
 
 mod completions;
 mod delete;
 mod list;
+mod print;
 mod restore;
 
 pub use self::completions::completions;
@@ -12,7 +13,7 @@ pub use self::restore::restore;
 
 use std::time::Duration;
 
-use lightsail_snapshot_copier::{ApiError, Region, ResourceKind, Restorable, Until};
+use lightsail_snapshot_copier::{ApiError, Region, Resource, ResourceKind, Restorable, Until};
 use tokio::time::Instant;
 
 use crate::aws::{Aws, patience};
@@ -38,11 +39,7 @@ fn unread(call: &'static str, region: Region) -> impl FnOnce(ApiError) -> Stop {
 }
 
 /// The instances and disks of a source Region, with one attempt of each list.
-async fn sources(
-    aws: &Aws,
-    region: Region,
-    kind: ResourceKind,
-) -> Result<Vec<lightsail_snapshot_copier::Resource>, ApiError> {
+async fn sources(aws: &Aws, region: Region, kind: ResourceKind) -> Result<Vec<Resource>, ApiError> {
     let until = Until::once(Instant::now() + SOURCE_PATIENCE);
     aws.lightsail.resources(region, kind, until).await
 }

@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use lightsail_snapshot_copier::{InstanceState, Region, Resource, ResourceKind, RestoreDate};
 use serde::Serialize;
 
+use super::print::{print_plan, print_restored};
 use super::{Done, snapshots, sources, unread};
-use crate::apply::{Failure, apply, existing};
+use crate::apply::{apply, existing};
 use crate::aws::{Aws, patience};
 use crate::cli::RestoreOptions;
 use crate::console::Console;
-use crate::plan::{self, Action, Entry, Facts, Level, Plan, Wish, bundle_price, port_tokens};
+use crate::failure::Failure;
+use crate::plan::{self, Action, Entry, Facts, Plan, Wish};
 use crate::{Outcome, Stop};
 
 #[derive(Serialize)]
@@ -170,180 +172,4 @@ fn ask_about_originals(
         }
     }
     Ok((names().collect(), failures))
-}
-
-fn print_plan(plan: &Plan, console: &mut Console) -> Result<(), Stop> {
-    let blocked = plan.entries.iter().filter_map(|entry| match &entry.action {
-        Action::Blocked { problem } => Some((entry, problem)),
-        _ => None,
-    });
-    let blocked: Vec<_> = blocked.collect();
-    if !(plan.notices.is_empty() && blocked.is_empty()) {
-        console.heading("Problems")?;
-    }
-    let (warnings, errors): (Vec<_>, Vec<_>) = plan
-        .notices
-        .iter()
-        .partition(|notice| notice.level == Level::Warning);
-    for notice in errors {
-        console.error(format_args!("  {}", notice.text))?;
-    }
-    for (entry, problem) in blocked {
-        let source = &entry.source;
-        console.error(format_args!(
-            "  {}/{}: {problem}",
-            source.region, source.name
-        ))?;
-    }
-    for notice in warnings {
-        console.warning(format_args!("  {}", notice.text))?;
-    }
-    console.heading(format_args!("Plan for {}, zone {}", plan.region, plan.zone))?;
-    let rows = plan.entries.iter().filter(|entry| !entry.is_blocked());
-    let header = [
-        "ACTION",
-        "NAME",
-        "RECOVERY POINT",
-        "COPY",
-        "BUNDLE",
-        "USD A MONTH",
-        "DISKS",
-        "PORTS",
-        "NOTE",
-    ];
-    console.table(&header, rows.map(row).collect())?;
-    print_others(plan, console)?;
-    let prices: Vec<u32> = plan
-        .new_instances()
-        .map(|(_, new)| new.bundle.price_cents)
-        .collect();
-    if !prices.is_empty() {
-        console.line(format_args!(
-            "{} instances to create: {} USD a month, without disks and transfer.",
-            prices.len(),
-            bundle_price(prices.iter().sum())
-        ))?;
-    }
-    Ok(())
-}
-
-fn row(entry: &Entry) -> Vec<String> {
-    let date = entry.recovery_point.map(|date| date.to_string());
-    let mut row = vec![
-        String::new(),
-        entry.name.clone(),
-        date.unwrap_or_default(),
-        entry.snapshot_name.clone().unwrap_or_default(),
-    ];
-    let (action, rest): (&str, [String; 5]) = match &entry.action {
-        Action::CreateInstance(new) => {
-            let disks = new.disks.iter();
-            let disks = disks.map(|disk| format!("{} {} GB", disk.name, disk.size_gb));
-            let disks: Vec<_> = disks.collect();
-            let same = new
-                .from_bundle_id
-                .as_ref()
-                .is_none_or(|old| *old == new.bundle.id);
-            let replaced = new.from_bundle_id.as_ref().filter(|_| !same);
-            let cells = [
-                new.bundle.id.clone(),
-                bundle_price(new.bundle.price_cents),
-                if disks.is_empty() {
-                    "-".to_owned()
-                } else {
-                    disks.join(", ")
-                },
-                match new.ports.as_deref().map(port_tokens) {
-                    None => "default".to_owned(),
-                    Some(ports) if ports.is_empty() => "none".to_owned(),
-                    Some(ports) => ports,
-                },
-                replaced
-                    .map(|old| format!("in place of {old}"))
-                    .unwrap_or_default(),
-            ];
-            ("create", cells)
-        }
-        Action::CreateDisk { size_gb } => ("create", note(format!("disk of {size_gb} GB"))),
-        Action::Finish(restored) => ("finish", note(restored.note())),
-        Action::Done(restored) => ("done", note(restored.note())),
-        Action::Skip => (
-            "skip",
-            note("the name belongs to another resource, which stays as it is".to_owned()),
-        ),
-        Action::Contained => (
-            "with",
-            note("it comes with the instance that it was attached to".to_owned()),
-        ),
-        Action::Blocked { problem } => ("blocked", note(problem.clone())),
-    };
-    if let Some(first) = row.first_mut() {
-        action.clone_into(first);
-    }
-    row.extend(rest);
-    row
-}
-
-fn note(text: String) -> [String; 5] {
-    [
-        String::new(),
-        String::new(),
-        String::new(),
-        String::new(),
-        text,
-    ]
-}
-
-fn print_others(plan: &Plan, console: &mut Console) -> Result<(), Stop> {
-    let few = plan.others.iter().take(5).map(|other| match &other.from {
-        Some(from) => format!("{} (of {from})", other.snapshot_name),
-        None => other.snapshot_name.clone(),
-    });
-    let few: Vec<_> = few.collect();
-    if few.is_empty() {
-        return Ok(());
-    }
-    let more = if plan.others.len() > few.len() {
-        ", …"
-    } else {
-        ""
-    };
-    console.line(format_args!(
-        "Left alone, because no policy made them: {} snapshots: {}{more}",
-        plan.others.len(),
-        few.join(", ")
-    ))?;
-    Ok(())
-}
-
-fn print_restored(region: Region, restored: &[Entry], console: &mut Console) -> Result<(), Stop> {
-    if restored.is_empty() {
-        return Ok(());
-    }
-    console.heading(format_args!("Restored in {region}"))?;
-    let mut free_disks = Vec::new();
-    let mut rows = Vec::new();
-    for entry in restored {
-        let (Action::Done(found) | Action::Finish(found)) = &entry.action else {
-            continue;
-        };
-        if entry.kind == ResourceKind::Disk && found.is_free_disk {
-            free_disks.push(&entry.name);
-        }
-        let address = found.address.clone().unwrap_or_else(|| "-".to_owned());
-        let snapshot = entry.snapshot_name.clone().unwrap_or_default();
-        rows.push(vec![
-            entry.name.clone(),
-            found.state.clone(),
-            address,
-            snapshot,
-        ]);
-    }
-    console.table(&["NAME", "STATE", "ADDRESS", "COPY"], rows)?;
-    for disk in free_disks {
-        console.line(format_args!(
-            "Attach the disk: aws lightsail attach-disk --region {region} --disk-name {disk} --disk-path /dev/xvdf --instance-name NAME"
-        ))?;
-    }
-    Ok(())
 }
