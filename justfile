@@ -16,6 +16,10 @@ test *arguments:
 example *arguments:
     cargo run --locked --example local -- {{ arguments }}
 
+# Check in an AWS account what nobody has published; without --yes, only say how: just account --from us-west-2 --to us-east-1
+account *arguments:
+    cargo run --locked --example account -- {{ arguments }}
+
 # Simulate weeks of a policy's runs, one per seed; each seed has other faults
 simulation seeds="500":
     SIMULATION_SEEDS={{ seeds }} cargo test --locked --profile simulation --test simulation -- --nocapture
