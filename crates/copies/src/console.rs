@@ -28,9 +28,6 @@ pub struct Console {
 impl Console {
     /// The console of this process. A terminal gets colours and progress bars, a pipe plain lines.
     pub fn of_process(json: bool) -> Self {
-        let is_terminal = io::stdout().is_terminal() && !json;
-        let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let is_dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
         let stdin = io::BufReader::new(io::stdin());
         let mut console = Self::new(
             Box::new(io::stdout()),
@@ -38,12 +35,13 @@ impl Console {
             Box::new(stdin),
             json,
         );
-        if is_terminal {
-            console.width = Some(Term::stdout().size().1);
-            console.colours = !no_color && !is_dumb;
-            if !is_dumb {
-                console.bars.set_draw_target(ProgressDrawTarget::stderr());
-            }
+        let is_terminal = io::stdout().is_terminal() && !json;
+        let variable = |name: &str| env::var(name).unwrap_or_default();
+        let is_plain = variable("TERM") == "dumb";
+        console.colours = has_colours(is_terminal, &variable("NO_COLOR"), &variable("TERM"));
+        console.width = is_terminal.then(|| Term::stdout().size().1);
+        if is_terminal && !is_plain {
+            console.bars.set_draw_target(ProgressDrawTarget::stderr());
         }
         console
     }
@@ -196,6 +194,11 @@ impl Console {
     }
 }
 
+/// Whether text is coloured. Any value of NO_COLOR but an empty one means no (https://no-color.org).
+fn has_colours(is_terminal: bool, no_color: &str, term: &str) -> bool {
+    is_terminal && no_color.is_empty() && term != "dumb"
+}
+
 /// Text of others without control characters, which could rewrite what a terminal shows.
 pub fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
@@ -217,6 +220,14 @@ fn is_harmful(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_terminal_that_wants_them_gets_colours() {
+        assert!(has_colours(true, "", "xterm-256color"));
+        assert!(!has_colours(false, "", "xterm-256color"));
+        assert!(!has_colours(true, "1", "xterm-256color"));
+        assert!(!has_colours(true, "", "dumb"));
+    }
 
     #[test]
     fn text_of_others_cannot_control_the_terminal() {

@@ -454,6 +454,42 @@ async fn refusals_of_the_account_say_what_to_do() {
     }
 }
 
+/// The bundles of Sydney have other ids, and a server without IPv4 gets an address of IPv6.
+#[tokio::test(flavor = "multi_thread")]
+async fn bundles_are_those_of_the_region_with_the_same_hardware() {
+    let of = |name: &str, bundle: &str| {
+        let mut copy = copy(name, "2026-11-22");
+        copy["fromBundleId"] = json!(bundle);
+        copy
+    };
+    let emulator = world(json!({ "ap-southeast-2": { "instanceSnapshots": [
+        of("web", "small_3_0"), of("bare", "small_ipv6_3_0"), of("old", "small_2_0") ] } }));
+    let arguments = ["restore", "--region=ap-southeast-2", "--yes"];
+    let run = run(&emulator, &arguments).await;
+    assert_eq!(run.status, 1, "one bundle has no equal");
+    run.says("in place of small_3_0");
+    run.says("the nearest larger one is small_3_2 (12 USD a month): --bundle small_2_0=small_3_2");
+    let instances = emulator.instances(Region::ApSoutheast2);
+    let bundles: Vec<_> = instances
+        .iter()
+        .map(|found| (&*found.name, &*found.bundle_id))
+        .collect();
+    assert_eq!(bundles, [("bare", "small_ipv6_3_2"), ("web", "small_3_2")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_creates_one_server() {
+    let emulator = running_original();
+    emulator.remove_instance(Region::UsWest2, "Shop").unwrap();
+    emulator.fault_next(Operation::CreateInstancesFromSnapshot, 1, Fault::LoseAnswer);
+    let run = restore(&emulator, &["--yes"]).await;
+    assert_eq!(run.status, 0);
+    run.says("ready Shop");
+    let instances = emulator.instances(EAST);
+    assert_eq!(instances.len(), 1);
+    assert_eq!(instances[0].tags["snapshot-copier:ports-set"], "true");
+}
+
 /// Sources in two Regions have the name, and the firewall of the first restore fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_is_not_taken_for_another_one() {
