@@ -119,7 +119,7 @@ fn main() -> ExitCode {
 fn carry_out(options: &Options) -> Result<(), Error> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let (from, to) = options.regions();
-    let check = runtime.block_on(async { Check::new(sdk_config().await, from, to) });
+    let check = runtime.block_on(async { Check::new((&sdk_config().await).into(), from, to) });
     if options.remove {
         let removed = runtime.block_on(leftovers::remove(&check, Duration::ZERO))?;
         println!("removed {removed} leftovers");

@@ -23,6 +23,8 @@ pub struct Start {
     pub has_slot: bool,
     /// When its last answer was lost.
     pub lost_at: Option<Instant>,
+    /// Whether its name is in use, and a look-up found no snapshot with it.
+    pub is_unseen: bool,
 }
 
 impl Start {
@@ -36,6 +38,7 @@ impl Start {
             attempts: Attempts::default(),
             has_slot: false,
             lost_at: None,
+            is_unseen: false,
         }
     }
 }

@@ -265,10 +265,17 @@ impl<'a> Starts<'a> {
         self.owner_until.get_or_insert(until);
         let (starts, errors): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.in_use).into_iter().unzip();
-        for ((start, owner), error) in self.look_up(starts).await.into_iter().zip(errors) {
+        for ((mut start, owner), error) in self.look_up(starts).await.into_iter().zip(errors) {
             match owner {
                 Ok(Some(owner)) => self.settle_owned(start, owner),
-                Ok(None) => self.in_use.push((start, error)),
+                Ok(None) => {
+                    start.is_unseen = true;
+                    self.in_use.push((start, error));
+                }
+                // An earlier look-up says more than the deadline.
+                Err(unread) if unread.kind == ErrorKind::NoTime && start.is_unseen => {
+                    self.in_use.push((start, error));
+                }
                 Err(error) => {
                     let message = format!(
                         "the name is in use, and its owner could not be read: {}",
