@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use lightsail_emulator::{Fault, Operation, Region, StatusCode};
 use serde_json::{Value, json};
 use test_support::deployed::{Deployed, Outcome, world};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -178,6 +179,21 @@ async fn a_run_of_the_deployed_policy_sends_the_heartbeat() {
     assert_eq!(service.take(), [""; 0]);
     let log = deployed.function.log().await.join("\n");
     assert!(!log.contains("secret"), "{log}");
+}
+
+#[tokio::test]
+async fn a_run_that_fails_sends_no_heartbeat() {
+    let service = Received::start("200 OK", "OK").await;
+    let mut deployed = deployed(&[("HEARTBEAT_URL", &service.url)]).await;
+    deployed.emulator.fault_next_in(
+        Region::UsEast1,
+        Operation::GetInstanceSnapshots,
+        1,
+        Fault::error(StatusCode::BAD_REQUEST, "AccessDeniedException", "No."),
+    );
+    let invocation = deployed.send(&json!({})).await;
+    assert_eq!(invocation.error().0, "CopyFailed");
+    assert_eq!(service.take(), [""; 0]);
 }
 
 #[tokio::test]
