@@ -11,15 +11,13 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use indicatif::ProgressBar;
-use lightsail_snapshot_copier::{
-    ApiError, ErrorKind, Existing, Lightsail, NewDisk, NewInstance, Readiness, Region, ResourceKind,
-};
+use lightsail_snapshot_copier::{ApiError, ErrorKind, Lightsail, Readiness, Region};
 use tokio::time::{Instant, sleep_until};
 
-use crate::aws::patience;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::plan::{Action, Entry, PORTS_SET_TAG, Plan, RESTORED_TAG, ToDo};
+use crate::plan::{Action, Entry, Plan};
+use crate::task::{Task, create, existing, finish};
 
 /// How long to wait for servers to run. Most boot within five minutes.
 const BOOT_PATIENCE: Duration = Duration::from_secs(20 * 60);
@@ -44,14 +42,6 @@ pub async fn apply(
     }
     console.clear_bars()?;
     Ok(restore.failures)
-}
-
-/// One instance or disk that is being restored.
-struct Task {
-    name: String,
-    kind: ResourceKind,
-    snapshot: String,
-    todo: ToDo,
 }
 
 type Creating<'a> = LocalBoxFuture<'a, (Task, Result<(), ApiError>)>;
@@ -197,131 +187,4 @@ impl<'a> Restore<'a> {
         }
         Ok(())
     }
-}
-
-impl Task {
-    /// What an entry needs done. `None`: nothing.
-    fn of(entry: &Entry) -> Option<Self> {
-        let todo = match &entry.action {
-            Action::CreateInstance(new) => ToDo {
-                wait: true,
-                ports: new.ports.clone(),
-                tag_disks: new.disks.iter().map(|disk| disk.name.clone()).collect(),
-            },
-            Action::CreateDisk { .. } => ToDo::default(),
-            Action::Finish(restored) => restored.todo.clone(),
-            _ => return None,
-        };
-        Some(Self {
-            name: entry.name.clone(),
-            kind: entry.kind,
-            snapshot: entry.snapshot_name.clone()?,
-            todo,
-        })
-    }
-
-    fn tag(&self) -> [(String, String); 1] {
-        [(RESTORED_TAG.to_owned(), self.snapshot.clone())]
-    }
-
-    /// Whether it and its disks can be used. Something new may be missing in the lists for seconds.
-    fn progress(&self, found: &[Existing]) -> Result<Readiness, String> {
-        let find = |name: &str| found.iter().find(|found| found.resource.name == name);
-        let Some(own) = find(&self.name) else {
-            return Ok(Readiness::Pending);
-        };
-        let is_ours = own.resource.tags.get(RESTORED_TAG) == Some(&self.snapshot);
-        if own.kind != self.kind || !is_ours {
-            return Err("the name belongs to another resource; use --suffix".to_owned());
-        }
-        if own.readiness == Readiness::Lost {
-            return Err(format!("Lightsail reports it as {}", own.state));
-        }
-        let disks = self.todo.tag_disks.iter().map(|disk| find(disk));
-        let is_ready = |found: Option<&Existing>| {
-            found.is_some_and(|found| found.readiness == Readiness::Ready)
-        };
-        let all_ready = is_ready(Some(own)) && disks.into_iter().all(is_ready);
-        Ok(if all_ready {
-            Readiness::Ready
-        } else {
-            Readiness::Pending
-        })
-    }
-}
-
-async fn create(
-    lightsail: &Lightsail,
-    (region, zone): (Region, &str),
-    action: &Action,
-    task: Task,
-) -> (Task, Result<(), ApiError>) {
-    let (name, snapshot, tags) = (&task.name, &task.snapshot, &task.tag());
-    let created = match action {
-        Action::CreateInstance(new) => {
-            let disks = new.disks.iter();
-            let disks = disks.map(|disk| (disk.path.clone(), disk.name.clone()));
-            let new = NewInstance {
-                name,
-                snapshot,
-                zone,
-                bundle: &new.bundle,
-                disks: &disks.collect::<Vec<_>>(),
-                tags,
-            };
-            lightsail.create_instance(region, &new, patience()).await
-        }
-        Action::CreateDisk { size_gb } => {
-            let new = NewDisk {
-                name,
-                snapshot,
-                zone,
-                size_gb: *size_gb,
-                tags,
-            };
-            lightsail.create_disk(region, &new, patience()).await
-        }
-        _ => Ok(()),
-    };
-    (task, created)
-}
-
-/// Sets the firewall, once because its owner may change it afterwards, and tags the disks.
-async fn finish(lightsail: &Lightsail, region: Region, task: Task) -> (String, Vec<Failure>) {
-    let mut failures = Vec::new();
-    let name = &task.name;
-    if let Some(ports) = &task.todo.ports {
-        let set = lightsail.put_ports(region, name, ports, patience()).await;
-        let set = match set {
-            Ok(()) => {
-                let tag = [(PORTS_SET_TAG.to_owned(), "true".to_owned())];
-                lightsail.tag(region, name, &tag, patience()).await
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = set {
-            let call = "its firewall was not set, run this again";
-            failures.push(Failure::of_call(name, call, &error));
-        }
-    }
-    for disk in &task.todo.tag_disks {
-        let tagged = lightsail.tag(region, disk, &task.tag(), patience()).await;
-        if let Err(error) = tagged {
-            let call = "it was not tagged, run this again";
-            failures.push(Failure::of_call(disk, call, &error));
-        }
-    }
-    (task.name, failures)
-}
-
-/// The instances and disks of a Region.
-pub async fn existing(
-    lightsail: &Lightsail,
-    region: Region,
-    deadline: Instant,
-) -> Result<Vec<Existing>, ApiError> {
-    let instances = lightsail.existing_instances(region, deadline);
-    let disks = lightsail.existing_disks(region, deadline);
-    let (instances, disks) = tokio::try_join!(instances, disks)?;
-    Ok(instances.into_iter().chain(disks).collect())
 }

@@ -11,6 +11,7 @@
 //! | `plan` | what a restore would do, from what was read. Pure |
 //! | `copies` | the copies of a Region, and which of them somebody asked for |
 //! | `apply` | carries out the plan of a restore |
+//! | `task` | the restore of one instance or disk |
 //! | `failure` | what could not be done, and what to do about it |
 //! | `aws` | clients with the caller's credentials |
 //! | `console` | all output and input: colours, bars, JSON |
@@ -23,6 +24,7 @@ mod console;
 mod copies;
 mod failure;
 pub mod plan;
+mod task;
 
 use std::process::ExitCode;
 

@@ -143,23 +143,6 @@ fn print(listing: &Listing<'_>, options: &ListOptions, console: &mut Console) ->
             unread.region, unread.error
         ))?;
     }
-    let row = |source: &Source<'_>, copy: &Copy<'_>| {
-        vec![
-            format!("{}/{}", source.id.region, source.id.name),
-            source.id.kind.noun().to_owned(),
-            copy.recovery_point.to_string(),
-            copy.state.to_owned(),
-            format!("{} GB", copy.size_gb),
-            copy.last_drill.clone().unwrap_or_else(|| "-".to_owned()),
-            match source.exists {
-                Existence::Exists => "exists",
-                Existence::Gone => "GONE",
-                Existence::Unknown => "?",
-            }
-            .to_owned(),
-            copy.snapshot_name.to_owned(),
-        ]
-    };
     let rows = listing.sources.iter();
     let rows = rows.flat_map(|source| source.copies.iter().map(move |copy| row(source, copy)));
     let header = [
@@ -187,4 +170,22 @@ fn print(listing: &Listing<'_>, options: &ListOptions, console: &mut Console) ->
         gone.count(),
     ))?;
     Ok(())
+}
+
+fn row(source: &Source<'_>, copy: &Copy<'_>) -> Vec<String> {
+    let server = match source.exists {
+        Existence::Exists => "exists",
+        Existence::Gone => "GONE",
+        Existence::Unknown => "?",
+    };
+    vec![
+        format!("{}/{}", source.id.region, source.id.name),
+        source.id.kind.noun().to_owned(),
+        copy.recovery_point.to_string(),
+        copy.state.to_owned(),
+        format!("{} GB", copy.size_gb),
+        copy.last_drill.clone().unwrap_or_else(|| "-".to_owned()),
+        server.to_owned(),
+        copy.snapshot_name.to_owned(),
+    ]
 }

@@ -4,34 +4,10 @@ use lightsail_snapshot_copier::{Region, ResourceKind};
 
 use crate::Stop;
 use crate::console::Console;
-use crate::plan::{Action, Entry, Level, Plan, bundle_price, port_tokens};
+use crate::plan::{Action, Creation, Entry, Level, Plan, bundle_price, port_tokens};
 
 pub fn print_plan(plan: &Plan, console: &mut Console) -> Result<(), Stop> {
-    let blocked = plan.entries.iter().filter_map(|entry| match &entry.action {
-        Action::Blocked { problem } => Some((entry, problem)),
-        _ => None,
-    });
-    let blocked: Vec<_> = blocked.collect();
-    if !(plan.notices.is_empty() && blocked.is_empty()) {
-        console.heading("Problems")?;
-    }
-    let (warnings, errors): (Vec<_>, Vec<_>) = plan
-        .notices
-        .iter()
-        .partition(|notice| notice.level == Level::Warning);
-    for notice in errors {
-        console.error(format_args!("  {}", notice.text))?;
-    }
-    for (entry, problem) in blocked {
-        let source = &entry.source;
-        console.error(format_args!(
-            "  {}/{}: {problem}",
-            source.region, source.name
-        ))?;
-    }
-    for notice in warnings {
-        console.warning(format_args!("  {}", notice.text))?;
-    }
+    print_problems(plan, console)?;
     console.heading(format_args!("Plan for {}, zone {}", plan.region, plan.zone))?;
     let rows = plan.entries.iter().filter(|entry| !entry.is_blocked());
     let header = [
@@ -61,71 +37,89 @@ pub fn print_plan(plan: &Plan, console: &mut Console) -> Result<(), Stop> {
     Ok(())
 }
 
+fn print_problems(plan: &Plan, console: &mut Console) -> Result<(), Stop> {
+    let blocked = plan.entries.iter().filter_map(|entry| match &entry.action {
+        Action::Blocked { problem } => Some((entry, problem)),
+        _ => None,
+    });
+    let blocked: Vec<_> = blocked.collect();
+    if !(plan.notices.is_empty() && blocked.is_empty()) {
+        console.heading("Problems")?;
+    }
+    let (warnings, errors): (Vec<_>, Vec<_>) = plan
+        .notices
+        .iter()
+        .partition(|notice| notice.level == Level::Warning);
+    for notice in errors {
+        console.error(format_args!("  {}", notice.text))?;
+    }
+    for (entry, problem) in blocked {
+        let source = &entry.source;
+        console.error(format_args!(
+            "  {}/{}: {problem}",
+            source.region, source.name
+        ))?;
+    }
+    for notice in warnings {
+        console.warning(format_args!("  {}", notice.text))?;
+    }
+    Ok(())
+}
+
 fn row(entry: &Entry) -> Vec<String> {
+    let (action, cells) = match &entry.action {
+        Action::CreateInstance(new) => ("create", creation_cells(new)),
+        Action::CreateDisk { size_gb } => ("create", note(&format!("disk of {size_gb} GB"))),
+        Action::Finish(restored) => ("finish", note(&restored.note())),
+        Action::Done(restored) => ("done", note(&restored.note())),
+        Action::Skip => (
+            "skip",
+            note("the name belongs to another resource, which stays as it is"),
+        ),
+        Action::Contained => (
+            "with",
+            note("it comes with the instance that it was attached to"),
+        ),
+        Action::Blocked { problem } => ("blocked", note(problem)),
+    };
     let date = entry.recovery_point.map(|date| date.to_string());
     let mut row = vec![
-        String::new(),
+        action.to_owned(),
         entry.name.clone(),
         date.unwrap_or_default(),
         entry.snapshot_name.clone().unwrap_or_default(),
     ];
-    let (action, rest): (&str, [String; 5]) = match &entry.action {
-        Action::CreateInstance(new) => {
-            let disks = new.disks.iter();
-            let disks = disks.map(|disk| format!("{} {} GB", disk.name, disk.size_gb));
-            let disks: Vec<_> = disks.collect();
-            let same = new
-                .from_bundle_id
-                .as_ref()
-                .is_none_or(|old| *old == new.bundle.id);
-            let replaced = new.from_bundle_id.as_ref().filter(|_| !same);
-            let cells = [
-                new.bundle.id.clone(),
-                bundle_price(new.bundle.price_cents),
-                if disks.is_empty() {
-                    "-".to_owned()
-                } else {
-                    disks.join(", ")
-                },
-                match new.ports.as_deref().map(port_tokens) {
-                    None => "default".to_owned(),
-                    Some(ports) if ports.is_empty() => "none".to_owned(),
-                    Some(ports) => ports,
-                },
-                replaced
-                    .map(|old| format!("in place of {old}"))
-                    .unwrap_or_default(),
-            ];
-            ("create", cells)
-        }
-        Action::CreateDisk { size_gb } => ("create", note(format!("disk of {size_gb} GB"))),
-        Action::Finish(restored) => ("finish", note(restored.note())),
-        Action::Done(restored) => ("done", note(restored.note())),
-        Action::Skip => (
-            "skip",
-            note("the name belongs to another resource, which stays as it is".to_owned()),
-        ),
-        Action::Contained => (
-            "with",
-            note("it comes with the instance that it was attached to".to_owned()),
-        ),
-        Action::Blocked { problem } => ("blocked", note(problem.clone())),
-    };
-    if let Some(first) = row.first_mut() {
-        action.clone_into(first);
-    }
-    row.extend(rest);
+    row.extend(cells);
     row
 }
 
-fn note(text: String) -> [String; 5] {
+/// Bundle, price, disks, ports and note.
+fn creation_cells(new: &Creation) -> [String; 5] {
+    let disks = new.disks.iter();
+    let disks = disks.map(|disk| format!("{} {} GB", disk.name, disk.size_gb));
+    let disks: Vec<_> = disks.collect();
+    let replaced = new.from_bundle_id.as_ref();
+    let replaced = replaced.filter(|old| **old != new.bundle.id);
     [
-        String::new(),
-        String::new(),
-        String::new(),
-        String::new(),
-        text,
+        new.bundle.id.clone(),
+        bundle_price(new.bundle.price_cents),
+        match disks.is_empty() {
+            true => "-".to_owned(),
+            false => disks.join(", "),
+        },
+        match new.ports.as_deref().map(port_tokens) {
+            None => "default".to_owned(),
+            Some(ports) if ports.is_empty() => "none".to_owned(),
+            Some(ports) => ports,
+        },
+        replaced
+            .map(|old| format!("in place of {old}"))
+            .unwrap_or_default(),
     ]
+}
+
+fn note(text: &str) -> [String; 5] {
+    ["", "", "", "", text].map(str::to_owned)
 }
 
 fn print_others(plan: &Plan, console: &mut Console) -> Result<(), Stop> {

@@ -9,12 +9,13 @@ use serde::Serialize;
 
 use super::print::{print_plan, print_restored};
 use super::{Done, snapshots, sources, unread};
-use crate::apply::{apply, existing};
+use crate::apply::apply;
 use crate::aws::{Aws, patience};
 use crate::cli::RestoreOptions;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::plan::{self, Action, Entry, Facts, Plan, Wish};
+use crate::task::existing;
 use crate::{Outcome, Stop};
 
 #[derive(Serialize)]
