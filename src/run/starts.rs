@@ -265,7 +265,12 @@ impl<'a> Starts<'a> {
         self.owner_until.get_or_insert(until);
         let (starts, errors): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.in_use).into_iter().unzip();
-        for ((mut start, owner), error) in self.look_up(starts).await.into_iter().zip(errors) {
+        for ((mut start, owner), error) in self
+            .look_up(starts, self.deadline.look_ups)
+            .await
+            .into_iter()
+            .zip(errors)
+        {
             match owner {
                 Ok(Some(owner)) => self.settle_owned(start, owner),
                 Ok(None) => {
@@ -317,7 +322,7 @@ impl<'a> Starts<'a> {
             return false;
         }
         sleep_until(visible_at).await;
-        for (mut start, owner) in self.look_up(lost.into()).await {
+        for (mut start, owner) in self.look_up(lost.into(), self.deadline.look_ups).await {
             match owner {
                 Ok(Some(owner)) => self.settle_owned(start, owner),
                 Ok(None) | Err(_) => {
@@ -330,8 +335,8 @@ impl<'a> Starts<'a> {
     }
 
     /// Looks up each copy once. `None`: no snapshot has the name.
-    async fn look_up(&self, starts: Vec<Start>) -> Vec<(Start, Owner)> {
-        let (lightsail, deadline) = (self.lightsail, self.deadline.look_ups);
+    async fn look_up(&self, starts: Vec<Start>, deadline: Instant) -> Vec<(Start, Owner)> {
+        let lightsail = self.lightsail;
         let look_ups = futures_util::stream::iter(starts).map(|start| async move {
             let step = Until::once(Deadline::step(deadline));
             let owner = find_owner(lightsail, &start.copy, step).await;
@@ -352,7 +357,8 @@ impl<'a> Starts<'a> {
         let (lost, others): (Vec<Start>, Vec<Start>) = std::mem::take(&mut self.ended)
             .into_iter()
             .partition(|start| start.attempts.may_have_happened());
-        let lost = self.look_up(lost).await;
+        // Tags and deletions may have used up the time of look-ups.
+        let lost = self.look_up(lost, self.deadline.all).await;
         let others = others.into_iter().map(|start| (start, Ok(None)));
         for (start, owner) in others.chain(lost) {
             if let Ok(Some(owner)) = owner {

@@ -31,14 +31,19 @@ impl Fleet {
             .iter()
             .map(|source| source.selected.clone())
             .collect();
+        let unread = run.results.read_failures();
+        let unread: Vec<&String> = unread.filter_map(|unread| unread.source.as_ref()).collect();
+        let mut queried = watch.queried.clone();
+        queried.retain(|(_, name)| !unread.contains(&name));
         run.found.check_coverage(
             &self.emulator,
             &selected,
-            &watch.queried,
+            &queried,
             &run.unread,
             &run.results.coverage(),
         )?;
         drop(watch);
+        self.check_attempts(run)?;
         for coverage in run.results.coverage() {
             self.check_silence(coverage)?;
         }
@@ -117,6 +122,9 @@ impl Fleet {
     fn check_nothing_is_left_to_delete(&self) -> Result<(), String> {
         let watch = self.watch.lock().unwrap();
         for ((region, _, source), copies) in watch.deletions.available() {
+            if source.contains("/sick-") {
+                continue;
+            }
             let snapshots = copies.keys();
             let left: BTreeSet<&String> = snapshots
                 .filter(|name| {

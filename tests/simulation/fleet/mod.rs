@@ -8,6 +8,7 @@
 mod account;
 mod invariants;
 mod people;
+mod sick;
 mod sources;
 mod watch;
 
@@ -41,6 +42,9 @@ const CALM_DAYS: i64 = 3;
 /// The first run is after the first automatic snapshots, which are made at 06:00.
 const START: &str = "2027-01-04T06:30:00Z";
 
+/// How late tokio's timer can be.
+const TIMER: Duration = Duration::from_millis(5);
+
 /// What happens in this scenario.
 pub const SITUATIONS: &[&str] = &[
     "runs",
@@ -53,6 +57,16 @@ pub const SITUATIONS: &[&str] = &[
     "sources whose copies are refused",
     "sources whose copy Operations fail",
     "sources that recovered",
+    "sick sources when queried",
+    "sick sources when copied",
+    "sick sources when tagged",
+    "sick sources when pruned",
+    "sick sources that answer 500",
+    "sick sources that hang",
+    "sick sources that are slow",
+    "sick sources that lose answers",
+    "runs with time for one attempt of everything",
+    "such runs with more sick sources than calls at once",
     "Windows instances",
     "instances without automatic snapshots",
     "new sources",
@@ -93,6 +107,8 @@ struct Fleet {
     retention: u32,
     /// Hours.
     between_runs: i64,
+    /// How long a run may take.
+    time: Duration,
     /// Whether the policy leaves room for the copies of bad sources too.
     is_roomy: bool,
     /// Whether this is a day of trouble, and since when it is calm otherwise.
@@ -112,7 +128,10 @@ struct Fleet {
 
 /// One run: what the emulator had before, and the results.
 struct Run {
+    hour: i64,
     found: Found,
+    /// The copies in progress before it, by destination.
+    pending: BTreeMap<Region, usize>,
     results: Results,
     unread: BTreeSet<Region>,
     mass_deletion: MassDeletion,
@@ -141,11 +160,18 @@ impl Fleet {
         let emulator = Emulator::with_clock(world, move || clock.now());
         emulator.record_calls(false);
         let watch = Watch::new(&emulator, clock, rng.fork());
+        let between_runs = [1, 6, 24][rng.usize(0..3)];
+        // Sick sources are tried again until the end, so frequent runs are short.
+        let times = match between_runs {
+            1 => 2,
+            _ => 4,
+        };
         let mut fleet = Self {
             destinations: DESTINATIONS[..rng.usize(1..=DESTINATIONS.len())].to_vec(),
             sources: Vec::new(),
             retention: rng.u32(4..9),
-            between_runs: [1, 6, 24][rng.usize(0..3)],
+            between_runs,
+            time: Duration::from_secs([60, 120, 300, 600][rng.usize(0..times)]),
             is_roomy: rng.bool(),
             trouble: rng.bool(),
             calm_since: clock.now(),
@@ -219,14 +245,15 @@ impl Fleet {
             }
         }
         let found = Found::before_run(&self.emulator, now, &self.destinations);
-        self.start_watching(mass_deletion);
+        let pending = self.pending();
+        self.start_watching(hour, mass_deletion);
         let config = in_process::config(&self.emulator).time_source(self.clock);
         let lightsail = Lightsail::new(config, seed);
         let mode = Mode {
             dry_run: false,
             mass_deletion,
         };
-        let deadline = Deadline::for_policy(Duration::from_secs(600));
+        let deadline = Deadline::for_policy(self.time);
         let policy = self.policy();
         let clock = self.clock;
         let print = move |event: &RunEvent| {
@@ -238,8 +265,12 @@ impl Fleet {
         if let Some(region) = down {
             self.emulator.clear_faults_in(region);
         }
+        let took = self.clock.now().duration_since(now).unsigned_abs();
+        assert!(took <= self.time + TIMER, "a run took {took:?}");
         Run {
+            hour,
             found,
+            pending,
             results: Results { events },
             unread: down.into_iter().collect(),
             mass_deletion,

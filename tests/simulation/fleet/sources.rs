@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use lightsail_emulator::world;
 use lightsail_emulator::{CopyBehavior, SourceKind};
 
+use super::sick::Sickness;
 use super::{DAYS, Fleet, HOME};
 use crate::invariants::coverage::Selected;
 
@@ -15,6 +16,7 @@ pub(super) struct Source {
     pub(super) healthy_since: Timestamp,
     /// The hour at which a bad source recovers.
     pub(super) recovers: Option<i64>,
+    pub(super) sickness: Option<Sickness>,
 }
 
 /// How the copies of a source proceed.
@@ -32,6 +34,8 @@ pub(super) enum Health {
     Refused,
     /// The Operation of CopySnapshot has status `Failed`.
     OperationFails,
+    /// An operation fails, hangs, is slow or loses its answers.
+    Sick,
     /// There is nothing to copy.
     NoSnapshots,
 }
@@ -67,6 +71,7 @@ impl Fleet {
                 self.counts.count(situation);
             }
         }
+        self.add_sick_sources();
         for number in 0..self.rng.usize(0..3) {
             self.add_source(SourceKind::Disk, &format!("vault-{number}"), Health::Good);
             self.counts.count("healthy sources");
@@ -135,6 +140,7 @@ impl Fleet {
             health,
             healthy_since: now,
             recovers: recovers.then(|| self.rng.i64(24..24 * (DAYS - 3))),
+            sickness: None,
         });
     }
 
@@ -153,12 +159,12 @@ impl Fleet {
         source.expect("it exists")
     }
 
-    /// The policy's limit: just enough for the healthy sources, and for the copies that take more
-    /// than three days. Lightsail gives no place back while a copy is in progress. With room, each
+    /// The policy's limit: just enough for the healthy and sick sources, and for the copies that take
+    /// more than three days. Lightsail gives no place back while a copy is in progress. With room, each
     /// bad source has a place too.
     pub(super) fn limit(&self) -> usize {
         let places = self.sources.iter().map(|source| match source.health {
-            Health::Good | Health::Recovered => 1,
+            Health::Good | Health::Recovered | Health::Sick => 1,
             Health::CopiesTakeDays => 4,
             Health::NoSnapshots => 0,
             _ => usize::from(self.is_roomy),

@@ -6,6 +6,7 @@ use fastrand::Rng;
 use lightsail_emulator::{Call, Emulator, Fault, Operation, Region, SnapshotState, StatusCode};
 use lightsail_snapshot_copier::MassDeletion;
 
+use super::sick::{Sickness, subject};
 use super::sources::Health;
 use super::{Fleet, SITUATIONS};
 use crate::clock::Clock;
@@ -27,6 +28,10 @@ pub(super) struct Watch {
     pub(super) queried: BTreeSet<(Region, String)>,
     /// The health of each source.
     health: BTreeMap<String, Health>,
+    /// The sicknesses that last.
+    sick: BTreeMap<String, Sickness>,
+    /// The policy's limit of copies in progress.
+    limit: usize,
     trouble: bool,
     /// A newest copy that somebody deletes after this run has read its Region's lists.
     to_remove: Option<(Region, String)>,
@@ -44,6 +49,8 @@ impl Watch {
             untagged: BTreeSet::new(),
             queried: BTreeSet::new(),
             health: BTreeMap::new(),
+            sick: BTreeMap::new(),
+            limit: 0,
             trouble: false,
             to_remove: None,
             broken: None,
@@ -86,6 +93,16 @@ impl Watch {
                 format!("deletes {name}, which lacked a tag when the run started")
             })?;
         }
+        if call.operation == Operation::CopySnapshot {
+            let pending = emulator.snapshots(call.region).into_iter();
+            let pending = pending.filter(|copy| copy.state == SnapshotState::Pending);
+            let (pending, limit) = (pending.count(), self.limit);
+            let name = call.body["targetSnapshotName"].as_str().unwrap_or_default();
+            let is_new = emulator.snapshot(call.region, name).is_none();
+            expect(!is_new || pending < limit, || {
+                format!("starts {name}, and {pending} of {limit} copies are in progress")
+            })?;
+        }
         self.deletions.check(emulator, now, call)?;
         if self.failed_copies.check(emulator, now, call)? {
             self.counts.count("replaced failed copies");
@@ -94,6 +111,10 @@ impl Watch {
     }
 
     fn fault(&mut self, call: &Call) -> Fault {
+        let sickness = subject(call).and_then(|source| self.sick.get(source));
+        if let Some(fault) = sickness.and_then(|sickness| sickness.fault(call)) {
+            return fault;
+        }
         let health = match call.operation {
             Operation::CopySnapshot => call.body["sourceResourceName"].as_str(),
             _ => None,
@@ -129,14 +150,16 @@ impl Fleet {
     }
 
     /// Prepares the watch for a run that starts now.
-    pub(super) fn start_watching(&mut self, mass_deletion: MassDeletion) {
+    pub(super) fn start_watching(&mut self, hour: i64, mass_deletion: MassDeletion) {
         let (now, destinations) = (self.clock.now(), &self.destinations);
         let deletions = Deletions::of_run(&self.emulator, now, destinations, mass_deletion);
         let newest = match self.trouble && self.rng.bool() {
             true => self.expiring(&deletions),
             false => None,
         };
+        let limit = self.limit();
         let mut watch = self.watch.lock().unwrap();
+        watch.limit = limit;
         watch.to_remove = newest.and_then(|(region, copies)| {
             let newest = copies.into_iter().max_by_key(|(_, date)| *date)?;
             Some((region, newest.0))
@@ -149,6 +172,11 @@ impl Fleet {
         watch.health = sources
             .map(|source| (source.selected.name.clone(), source.health))
             .collect();
+        let sick = self.sources.iter().filter_map(|source| {
+            let sickness = source.sickness.filter(|sick| sick.is_active(hour))?;
+            Some((source.selected.name.clone(), sickness))
+        });
+        watch.sick = sick.collect();
     }
 
     /// The available copies of a source of which the next run deletes some. It refuses a mass

@@ -20,6 +20,7 @@ use lightsail_emulator::{Call, Emulator, Region, SourceKind, World};
 use lightsail_snapshot_copier::{Deadline, Lightsail, MassDeletion, Mode, RunEvent, run_policy};
 use test_support::in_process;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use self::account::SourceKey;
 use self::drills::{Drills, RUN};
@@ -35,6 +36,9 @@ use crate::statistics::Counts;
 
 const HOME: [Region; 2] = [Region::UsWest2, Region::EuCentral1];
 const AWAY: [Region; 3] = [Region::UsEast1, Region::EuWest1, Region::UsWest2];
+
+/// How late tokio's timer can be.
+const TIMER: Duration = Duration::from_millis(5);
 
 /// What happens in this scenario.
 pub const SITUATIONS: &[&str] = &[
@@ -223,6 +227,7 @@ impl Weeks {
         let verbose = self.verbose;
         let mass_deletion = self.mass_deletion;
         RUN.scope(number, async move {
+            let started = Instant::now();
             let steps = AtomicUsize::new(0);
             let log = |event: &RunEvent| {
                 steps.fetch_add(1, Ordering::Relaxed);
@@ -242,6 +247,8 @@ impl Weeks {
                 &log,
             )
             .await;
+            let took = started.elapsed();
+            assert!(took <= time + TIMER, "a run took {took:?} of {time:?}");
             let logged = steps.into_inner();
             assert_eq!(logged, events.len(), "a step was not reported");
             let results = Results { events };

@@ -187,10 +187,11 @@ impl Drills {
         self.check_order(emulator, number, call)
     }
 
-    /// In each destination, a run first ends drills, then changes copies, then starts drills.
+    /// In each destination, a run first ends drills, then changes copies, then starts drills. Only what
+    /// a fault has delayed is changed again beside the drills.
     fn check_order(&mut self, emulator: &Emulator, number: u64, call: &Call) -> Result<(), String> {
         let run = self.run(number);
-        if run.starting.contains(&call.region) {
+        if run.starting.contains(&call.region) && run.faulted.is_empty() {
             let operation = call.operation.as_str();
             return Err(format!("{operation} after the start of a drill"));
         }
