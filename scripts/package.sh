@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the function as `sam build` does, and writes .aws-sam/lightsail-snapshot-copier-ARCHITECTURE.zip. Builds the command
-# with the same tools, so that it runs on any Linux with glibc 2.26, and writes .aws-sam/lightsail-copies-ARCHITECTURE. The
+# with the same tools, for CloudShell and any Linux with glibc 2.30, and writes .aws-sam/lightsail-copies-ARCHITECTURE. The
 # same sources and tools write the same bytes. Needs cargo and takes some minutes.
 #
 #   scripts/package.sh [x86_64|arm64]     # default: the architecture of this machine
