@@ -39,8 +39,8 @@ pub struct PlannedDeletion {
 }
 
 impl<'a> Planner<'a> {
-    /// The copies to delete, source by source. `replaced` has the names of the failed copies that
-    /// are started again.
+    /// The copies to delete. Sources take turns, so that one with many does not keep the others
+    /// waiting. `replaced` has the names of the failed copies that are started again.
     pub(super) fn deletions(
         &self,
         planned: &[PlannedCopy],
@@ -54,15 +54,19 @@ impl<'a> Planner<'a> {
                 first.or_insert(&planned.copy.target);
             }
         }
-        self.by_source
-            .keys()
-            .filter(|source| self.may_delete(source))
-            .flat_map(|source| {
-                let expired = self.expired(source, mass_deletion).into_iter();
-                let start = first_starts.get(source).copied();
-                let failed = self.failed(source, start, replaced).into_iter();
-                expired.chain(failed)
-            })
+        let sources = self.by_source.keys();
+        let sources = sources.filter(|source| self.may_delete(source));
+        let deletions = sources.flat_map(|source| {
+            let expired = self.expired(source, mass_deletion).into_iter();
+            let start = first_starts.get(source).copied();
+            let failed = self.failed(source, start, replaced).into_iter();
+            expired.chain(failed).enumerate()
+        });
+        let mut deletions: Vec<(usize, PlannedDeletion)> = deletions.collect();
+        deletions.sort_by_key(|(turn, _)| *turn);
+        deletions
+            .into_iter()
+            .map(|(_, deletion)| deletion)
             .collect()
     }
 

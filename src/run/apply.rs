@@ -2,6 +2,7 @@
 //! deletion. What failed is tried again in the same order, beside the drills.
 
 use std::collections::BTreeSet;
+use std::mem::take;
 
 use futures_util::future::join;
 use tokio::time::{Instant, sleep_until};
@@ -50,9 +51,10 @@ pub async fn apply(to: Destination<'_>, plan: DestinationPlan, drills: impl Futu
         starts: Starts::for_policy(&to, starts, plan.slots),
         new,
         existing: BTreeSet::new(),
-        tags: Tags::new(plan.tags),
+        untagged: plan.tags,
+        tags: Tags::default(),
         planned: plan.deletions,
-        deletions: Rounds::new([]),
+        deletions: Rounds::default(),
     };
     work.attempt_all().await;
     join(work.retry(), drills).await;
@@ -73,6 +75,8 @@ struct Work<'a> {
     new: Vec<MissingTags>,
     /// The copies that this run started or found.
     existing: BTreeSet<String>,
+    /// The copies of earlier runs that lack tags.
+    untagged: Vec<MissingTags>,
     tags: Tags,
     /// Deletions that may wait for a copy.
     planned: Vec<PlannedDeletion>,
@@ -95,6 +99,8 @@ impl Work<'_> {
         let existing = &self.existing;
         let exists = |copy: &mut MissingTags| existing.contains(&copy.name);
         self.tags.add(self.new.extract_if(.., exists));
+        // After the new ones: their tags may have failed in every run.
+        self.tags.add(take(&mut self.untagged));
         let is_due = |deletion: &mut PlannedDeletion| is_due(deletion, existing);
         let due = self.planned.extract_if(.., is_due).collect();
         self.deletions.add(self.to.allowed(due));

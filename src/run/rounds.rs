@@ -12,13 +12,13 @@ use crate::model::failure::ApiError;
 /// Items that need an attempt, with the errors of those before.
 pub struct Rounds<T>(VecDeque<(T, Attempts)>);
 
-impl<T> Rounds<T> {
-    pub fn new(items: impl IntoIterator<Item = T>) -> Self {
-        let mut rounds = Self(VecDeque::new());
-        rounds.add(items);
-        rounds
+impl<T> Default for Rounds<T> {
+    fn default() -> Self {
+        Self(VecDeque::new())
     }
+}
 
+impl<T> Rounds<T> {
     pub fn add(&mut self, items: impl IntoIterator<Item = T>) {
         let items = items.into_iter();
         self.0.extend(items.map(|item| (item, Attempts::default())));
@@ -89,7 +89,8 @@ pub async fn rounds<T, R>(
     attempt: impl AsyncFn(&T, Until) -> Result<R, ApiError>,
     mut done: impl FnMut(T, Result<R, ApiError>),
 ) {
-    let mut rounds = Rounds::new(items);
+    let mut rounds = Rounds::default();
+    rounds.add(items);
     let mut deadline = time.end;
     for round in 1.. {
         let until = Until::once(deadline);

@@ -12,6 +12,7 @@ use crate::model::tags::copy_tags;
 use crate::plan::MissingTags;
 
 /// The tags that copies lack.
+#[derive(Default)]
 pub struct Tags {
     /// The two that make a copy deletable.
     own: Rounds<MissingTags>,
@@ -20,13 +21,6 @@ pub struct Tags {
 }
 
 impl Tags {
-    pub fn new(missing: Vec<MissingTags>) -> Self {
-        Self {
-            own: Rounds::new(missing),
-            firewalls: Rounds::new([]),
-        }
-    }
-
     pub fn add(&mut self, missing: impl IntoIterator<Item = MissingTags>) {
         self.own.add(missing);
     }

@@ -1,7 +1,7 @@
 //! The events of a run, by kind.
 
 use lightsail_snapshot_copier::{
-    CopyResult, Coverage, DeletionResult, DrillResult, ReadFailure, RunEvent,
+    CopyResult, Coverage, DeletionResult, DrillResult, ReadFailure, RunEvent, TagFailure,
 };
 
 /// What a run did and found.
@@ -32,6 +32,12 @@ impl Results {
     pub fn coverage(&self) -> Vec<&Coverage> {
         let events = self.events.iter();
         events.filter_map(RunEvent::try_as_coverage_ref).collect()
+    }
+
+    pub fn tag_failures(&self) -> impl Iterator<Item = &TagFailure> {
+        self.events
+            .iter()
+            .filter_map(RunEvent::try_as_tag_failed_ref)
     }
 
     pub fn read_failures(&self) -> impl Iterator<Item = &ReadFailure> {

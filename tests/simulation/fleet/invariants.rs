@@ -7,6 +7,7 @@ use jiff::{SignedDuration, ToSpan};
 use lightsail_emulator::{Region, SnapshotState};
 use lightsail_snapshot_copier::{Coverage, CoverageStatus, MassDeletion, Outcome};
 
+use super::sick::is_sick;
 use super::sources::{Health, Source};
 use super::{Fleet, Run};
 use crate::copies::{copy_of, day, last_valid_date};
@@ -47,7 +48,9 @@ impl Fleet {
         for coverage in run.results.coverage() {
             self.check_silence(coverage)?;
         }
-        if run.mass_deletion == MassDeletion::Allowed && !self.trouble {
+        let mut destinations = self.destinations.iter();
+        let has_time = destinations.all(|region| self.allows_one_attempt(run, *region));
+        if run.mass_deletion == MassDeletion::Allowed && !self.trouble && has_time {
             self.check_nothing_is_left_to_delete()?;
         }
         Ok(())
@@ -122,7 +125,7 @@ impl Fleet {
     fn check_nothing_is_left_to_delete(&self) -> Result<(), String> {
         let watch = self.watch.lock().unwrap();
         for ((region, _, source), copies) in watch.deletions.available() {
-            if source.contains("/sick-") {
+            if source.split('/').nth(1).is_some_and(is_sick) {
                 continue;
             }
             let snapshots = copies.keys();

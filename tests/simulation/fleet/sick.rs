@@ -1,7 +1,7 @@
 //! Sources of which one operation fails, hangs, is slow or loses its answers, and what they must not
 //! keep a run from doing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lightsail_emulator::{Call, Fault, Operation, Region, SnapshotState, SourceKind};
@@ -13,7 +13,7 @@ use crate::copies::{copy_of, tagged};
 use crate::invariants::expect;
 
 /// The calls of one Region at once.
-const AT_ONCE: u32 = 8;
+const AT_ONCE: usize = 8;
 const ATTEMPT: Duration = Duration::from_secs(10);
 /// Pauses, look-ups of copies whose answers were lost, and the attempts of others.
 const SLACK: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ pub(super) struct Sickness {
     spells: Option<i64>,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Symptom {
     Fails,
     Hangs,
@@ -38,6 +38,11 @@ enum Symptom {
 impl Sickness {
     pub(super) fn is_active(self, hour: i64) -> bool {
         self.spells.is_none_or(|hours| hour / hours % 2 == 0)
+    }
+
+    /// Whether a call with its fault takes its time.
+    pub(super) fn waits(self) -> bool {
+        matches!(self.symptom, Symptom::Hangs | Symptom::IsSlow)
     }
 
     /// The fault of a call about its source.
@@ -55,7 +60,12 @@ impl Sickness {
     }
 }
 
-/// The source that a call is about.
+/// Whether this is the name of a sick source or of its copy.
+pub(super) fn is_sick(name: &str) -> bool {
+    name.starts_with("sick-")
+}
+
+/// The source or copy that a call is about.
 pub(super) fn subject(call: &Call) -> Option<&str> {
     let members = [
         "sourceResourceName",
@@ -63,8 +73,13 @@ pub(super) fn subject(call: &Call) -> Option<&str> {
         "instanceSnapshotName",
         "diskSnapshotName",
     ];
-    let name = members.iter().find_map(|name| call.body[*name].as_str())?;
-    name.split(&format!("-{HOME}-")).next()
+    members.iter().find_map(|name| call.body[*name].as_str())
+}
+
+/// The source with this name, or that the copy with this name is of.
+pub(super) fn source_of(name: &str) -> &str {
+    let end = name.find(&format!("-{HOME}-"));
+    &name[..end.unwrap_or(name.len())]
 }
 
 impl Fleet {
@@ -115,64 +130,70 @@ impl Fleet {
     /// Every healthy source is read, copied, tagged and pruned in each run whose time allows one attempt
     /// of everything.
     pub(super) fn check_attempts(&mut self, run: &Run) -> Result<(), String> {
-        let active = self.active_sicknesses(run.hour);
-        if self.trouble || active.is_empty() || !self.allows_one_attempt(run.hour) {
+        let sources = self.sources.iter();
+        let sick =
+            sources.filter(|source| source.sickness.is_some_and(|sick| sick.is_active(run.hour)));
+        let sick = sick.count();
+        if self.trouble || sick == 0 {
             return Ok(());
         }
-        self.counts
-            .count("runs with time for one attempt of everything");
-        if active.len() > AT_ONCE as usize {
-            self.counts
-                .count("such runs with more sick sources than calls at once");
-        }
-        let is_healthy = |name: &str| !name.starts_with("sick-");
-        for unread in run.results.read_failures() {
-            let is_sick = unread
-                .source
-                .as_deref()
-                .is_some_and(|name| !is_healthy(name));
-            expect(is_sick, || format!("not read: {unread:?}"))?;
-        }
-        for copy in run.results.copies() {
-            let code = copy.error.as_ref().map_or("", |error| error.code.as_str());
-            let is_starved = ["Timeout", "ServiceException", "ConnectionFailure"].contains(&code);
-            expect(!is_healthy(copy.copy.source.name()) || !is_starved, || {
-                format!("not copied: {copy:?}")
-            })?;
-            if code == "MaxCopiesInProgress" {
-                self.check_full(run, copy.copy.destination.as_str())?;
-            }
-        }
-        for deletion in run.results.deletions() {
-            let is_starved = deletion.outcome == Outcome::Deferred;
-            expect(!is_healthy(&deletion.source.name) || !is_starved, || {
-                format!("not pruned: {deletion:?}")
-            })?;
-        }
-        for region in &self.destinations {
-            for snapshot in self.emulator.snapshots(*region) {
-                let is_ours = !self
-                    .untouchable
-                    .contains_key(&(*region, snapshot.name.clone()));
-                let is_wanted = copy_of(&snapshot)
-                    .is_some_and(|(source, _)| source.split('/').nth(1).is_some_and(is_healthy));
-                expect(
-                    !is_ours || !is_wanted || tagged(&snapshot).is_some(),
-                    || format!("not tagged: {snapshot:?}"),
-                )?;
+        for region in self.destinations.clone() {
+            if self.allows_one_attempt(run, region) {
+                self.counts
+                    .count("runs with time for one attempt of everything");
+                if sick > AT_ONCE {
+                    self.counts
+                        .count("such runs with more sick sources than calls at once");
+                }
+                self.check_attempts_in(run, region)?;
             }
         }
         Ok(())
     }
 
+    fn check_attempts_in(&self, run: &Run, region: Region) -> Result<(), String> {
+        let is_here = |destination: &str| destination == region.as_str();
+        for unread in run.results.read_failures() {
+            let is_sick = unread.source.as_deref().is_some_and(is_sick);
+            expect(is_sick, || format!("not read: {unread:?}"))?;
+        }
+        for copy in run.results.copies() {
+            let code = copy.error.as_ref().map_or("", |error| error.code.as_str());
+            let is_starved = ["Timeout", "ServiceException", "ConnectionFailure"].contains(&code);
+            if !is_here(copy.copy.destination.as_str()) {
+                continue;
+            }
+            expect(is_sick(copy.copy.source.name()) || !is_starved, || {
+                format!("not copied: {copy:?}")
+            })?;
+            if code == "MaxCopiesInProgress" {
+                self.check_full(run, region)?;
+            }
+        }
+        for deletion in run.results.deletions() {
+            let is_starved =
+                is_here(deletion.region.as_str()) && deletion.outcome == Outcome::Deferred;
+            expect(is_sick(&deletion.source.name) || !is_starved, || {
+                format!("not pruned: {deletion:?}")
+            })?;
+        }
+        for copy in self.emulator.snapshots(region) {
+            let is_ours = copy.state != SnapshotState::Error
+                && !self.untouchable.contains_key(&(region, copy.name.clone()));
+            let is_copy = is_ours && copy_of(&copy).is_some();
+            expect(
+                !is_copy || is_sick(&copy.name) || tagged(&copy).is_some(),
+                || format!("not tagged: {copy:?}"),
+            )?;
+        }
+        Ok(())
+    }
+
     /// A copy waits for a slot only where all of them are in use.
-    fn check_full(&self, run: &Run, destination: &str) -> Result<(), String> {
-        let mut destinations = self.destinations.iter();
-        let region = destinations.find(|region| region.as_str() == destination);
-        let region = *region.expect("it is one");
+    fn check_full(&self, run: &Run, region: Region) -> Result<(), String> {
         let before = run.pending.get(&region).copied().unwrap_or_default();
         let started = run.results.copies().filter(|copy| {
-            copy.copy.destination.as_str() == destination
+            copy.copy.destination.as_str() == region.as_str()
                 && matches!(copy.outcome, Outcome::Started | Outcome::Pending)
         });
         let in_use = before + started.count();
@@ -182,31 +203,55 @@ impl Fleet {
         })
     }
 
-    fn active_sicknesses(&self, hour: i64) -> Vec<Sickness> {
-        let sources = self.sources.iter();
-        let sicknesses = sources.filter_map(|source| source.sickness);
-        sicknesses.filter(|sick| sick.is_active(hour)).collect()
-    }
-
-    /// Whether a run's time allows one attempt of everything: eight calls at once, each of which takes
-    /// at most ten seconds, in each phase's share of the time.
-    fn allows_one_attempt(&self, hour: i64) -> bool {
-        let sick = self.active_sicknesses(hour);
-        let longest = |operation: Operation| {
-            let sick = sick.iter().filter(|sick| sick.operation == operation);
-            let waiting =
-                sick.filter(|sick| matches!(sick.symptom, Symptom::Hangs | Symptom::IsSlow));
-            match waiting.count() as u32 {
+    /// Whether a run's time allows one attempt of everything in a destination: eight calls at once, each
+    /// of which takes at most ten seconds, in each phase's share of the time.
+    pub(super) fn allows_one_attempt(&self, run: &Run, region: Region) -> bool {
+        let watch = self.watch.lock().unwrap();
+        let longest = |region, operation, failed: Vec<&str>| {
+            let waited = watch.waited.get(&(region, operation)).into_iter().flatten();
+            let all: BTreeSet<&str> = waited.map(String::as_str).chain(failed).collect();
+            match all.len() {
                 0 => Duration::ZERO,
-                count => ATTEMPT * (count.div_ceil(AT_ONCE) + 1),
+                count => ATTEMPT * (count.div_ceil(AT_ONCE) as u32 + 1),
             }
         };
+        let results = &run.results;
+        let unread = results
+            .read_failures()
+            .filter_map(|unread| unread.source.as_deref());
+        let read = longest(HOME, Operation::GetAutoSnapshots, unread.collect());
+        let is_here = |destination: &str| destination == region.as_str();
+        let copies = results
+            .copies()
+            .filter(|copy| is_here(copy.copy.destination.as_str()) && copy.error.is_some());
+        let copies = copies.map(|copy| copy.copy.source.name());
+        let copied = longest(
+            region,
+            Operation::CopySnapshot,
+            copies.filter(|name| is_sick(name)).collect(),
+        );
+        let tags = results
+            .tag_failures()
+            .filter(|tag| is_here(tag.region.as_str()));
+        let tags = tags.map(|tag| tag.name.as_str());
+        let tagged = longest(
+            region,
+            Operation::TagResource,
+            tags.filter(|name| is_sick(name)).collect(),
+        );
+        let deletions = results
+            .deletions()
+            .filter(|deletion| is_here(deletion.region.as_str()) && deletion.error.is_some());
+        let deletions = deletions.map(|deletion| deletion.name.as_str());
+        let deletions = deletions.filter(|name| is_sick(name)).collect();
+        let pruned = longest(region, Operation::DeleteInstanceSnapshot, deletions);
         let share = |sixteenths: u32| self.time * sixteenths / 16;
-        let read = longest(Operation::GetAutoSnapshots);
-        let copied = read.max(share(5)) + longest(Operation::CopySnapshot) + SLACK;
-        let tagged = copied + longest(Operation::TagResource);
-        let pruned = tagged + longest(Operation::DeleteInstanceSnapshot);
-        read <= share(9) && copied <= share(12) && tagged <= share(14) && pruned <= share(15)
+        let copied = read.max(share(5)) + copied + SLACK;
+        let tagged = copied + tagged;
+        read <= share(9)
+            && copied <= share(12)
+            && tagged <= share(14)
+            && tagged + pruned <= share(15)
     }
 
     /// The copies in progress in each destination.

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use lightsail_emulator::{Call, Emulator, Fault, Operation, Region, SnapshotState, StatusCode};
 use lightsail_snapshot_copier::MassDeletion;
 
-use super::sick::{Sickness, subject};
+use super::sick::{Sickness, source_of, subject};
 use super::sources::Health;
 use super::{Fleet, SITUATIONS};
 use crate::clock::Clock;
@@ -30,6 +30,8 @@ pub(super) struct Watch {
     health: BTreeMap<String, Health>,
     /// The sicknesses that last.
     sick: BTreeMap<String, Sickness>,
+    /// The names in this run's calls that hung or were slow.
+    pub(super) waited: BTreeMap<(Region, Operation), BTreeSet<String>>,
     /// The policy's limit of copies in progress.
     limit: usize,
     trouble: bool,
@@ -50,6 +52,7 @@ impl Watch {
             queried: BTreeSet::new(),
             health: BTreeMap::new(),
             sick: BTreeMap::new(),
+            waited: BTreeMap::new(),
             limit: 0,
             trouble: false,
             to_remove: None,
@@ -111,8 +114,17 @@ impl Watch {
     }
 
     fn fault(&mut self, call: &Call) -> Fault {
-        let sickness = subject(call).and_then(|source| self.sick.get(source));
-        if let Some(fault) = sickness.and_then(|sickness| sickness.fault(call)) {
+        let name = subject(call).unwrap_or_default();
+        if let Some(sickness) = self.sick.get(source_of(name))
+            && let Some(fault) = sickness.fault(call)
+        {
+            if sickness.waits() {
+                let waited = self
+                    .waited
+                    .entry((call.region, call.operation))
+                    .or_default();
+                waited.insert(name.to_owned());
+            }
             return fault;
         }
         let health = match call.operation {
@@ -160,6 +172,7 @@ impl Fleet {
         let limit = self.limit();
         let mut watch = self.watch.lock().unwrap();
         watch.limit = limit;
+        watch.waited.clear();
         watch.to_remove = newest.and_then(|(region, copies)| {
             let newest = copies.into_iter().max_by_key(|(_, date)| *date)?;
             Some((region, newest.0))
