@@ -159,7 +159,7 @@ fn is_name_byte(byte: u8) -> bool {
 }
 
 /// The tags that carry a firewall: tokens separated by spaces. An empty firewall is an empty value. One
-/// that needs more than [`MAX_TAGS`] is not stored: its only value is [`NOT_STORED`].
+/// that needs more than `MAX_TAGS` is not stored: its only value is `NOT_STORED`.
 pub fn ports_tags(rules: &[PortRule]) -> Vec<(String, String)> {
     let mut values = vec![String::new()];
     for token in rules.iter().flat_map(PortRule::tokens) {

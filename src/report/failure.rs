@@ -16,7 +16,7 @@ pub fn only_drills_failed(events: &[Event]) -> bool {
 }
 
 /// The message of the function error that an invocation ends in: one line for each failure, in the
-/// order of [`rank`]. `None` if nothing failed. In JSON it has the size limit of an answer. Lines
+/// order of `rank`. `None` if nothing failed. In JSON it has the size limit of an answer. Lines
 /// beyond that are dropped and counted.
 pub fn failure_message(events: &[Event]) -> Option<String> {
     let mut events: Vec<&Event> = events.iter().collect();
