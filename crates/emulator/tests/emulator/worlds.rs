@@ -1,7 +1,5 @@
 //! Reading a world, and names of Regions.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
 use jiff::civil::date;
 use jiff::{SignedDuration, Timestamp};
 use lightsail_emulator::world::{AutoSnapshotDate, Source};

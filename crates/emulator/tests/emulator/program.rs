@@ -1,13 +1,9 @@
 //! The program: its URL, log, errors, and exit.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
-mod support;
-
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-use support::{Seen, exchange};
+use crate::support::{Seen, exchange};
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lightsail-emulator"));

@@ -1,16 +1,12 @@
 //! Situations that a test can cause: slow and failing copies, failed operations, unreadable Regions,
 //! late lookups, forgotten operations, changed and removed snapshots.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
-mod support;
-
 use jiff::{SignedDuration, Timestamp};
 use lightsail_emulator::Operation::*;
 use lightsail_emulator::{CopyBehavior, Fault, Operation, Region, SnapshotState, Tags};
 use serde_json::{Value, json};
 
-use support::InProcess;
+use crate::support::InProcess;
 
 const HERE: Region = Region::UsWest2;
 const THERE: Region = Region::UsEast1;

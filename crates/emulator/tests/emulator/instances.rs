@@ -1,9 +1,5 @@
 //! Instances and disks: hardware, firewall, attached disks, Windows; and their snapshots.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
-mod support;
-
 use jiff::SignedDuration;
 use jiff::civil::date;
 use lightsail_emulator::Operation::*;
@@ -12,7 +8,7 @@ use lightsail_emulator::{
 };
 use serde_json::{Value, json};
 
-use support::InProcess;
+use crate::support::InProcess;
 
 const HERE: Region = Region::UsWest2;
 const THERE: Region = Region::UsEast1;

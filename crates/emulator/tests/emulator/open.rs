@@ -1,16 +1,12 @@
 //! What nobody has published about Lightsail, each with its possible answers; permissions; and access to
 //! Regions.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
-mod support;
-
 use jiff::SignedDuration;
 use lightsail_emulator::Operation::*;
 use lightsail_emulator::{CopyLimitWording, Dropped, OpenFacts, Region, RegionAccess, World};
 use serde_json::{Value, json};
 
-use support::{InProcess, Signer};
+use crate::support::{InProcess, Signer};
 
 const HERE: Region = Region::UsWest2;
 const THERE: Region = Region::UsEast1;

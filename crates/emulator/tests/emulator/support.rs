@@ -1,5 +1,4 @@
 //! A signing client, and an emulator on a clock that the test controls.
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

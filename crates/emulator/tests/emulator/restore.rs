@@ -1,13 +1,9 @@
 //! Creating, firewalling and deleting instances and disks.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
-mod support;
-
+use crate::support::InProcess;
 use jiff::SignedDuration;
 use lightsail_emulator::{Fault, InstanceState, Operation, Port, Region};
 use serde_json::{Value, json};
-use support::InProcess;
 
 const WEST: Region = Region::UsWest2;
 

@@ -1,16 +1,12 @@
 //! The operations that make instances, disks, snapshots and static IP addresses, add-ons, and what the
 //! console adds.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
-mod support;
-
 use jiff::SignedDuration;
 use lightsail_emulator::Operation::{self, *};
 use lightsail_emulator::{Fault, Region, SnapshotState, Tags};
 use serde_json::{Value, json};
 
-use support::{InProcess, Refused};
+use crate::support::{InProcess, Refused};
 
 const HERE: Region = Region::UsWest2;
 

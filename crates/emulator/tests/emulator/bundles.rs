@@ -1,14 +1,10 @@
 //! Bundles: their ids by Region, their prices, and what an instance needs of its bundle.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
-mod support;
-
 use lightsail_emulator::Operation::*;
 use lightsail_emulator::Region;
 use serde_json::{Value, json};
 
-use support::InProcess;
+use crate::support::InProcess;
 
 const WORLD: &str = r#"{ "startSeconds": 10, "regions": {
     "us-west-2": { "instanceSnapshots": [ { "name": "Small", "sizeInGb": 20 }, { "name": "Large", "sizeInGb": 80 } ] },

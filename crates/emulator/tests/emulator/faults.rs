@@ -1,9 +1,5 @@
 //! Faults, seen by a client on a socket and, on paused time, by one in this process.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
-mod support;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +9,7 @@ use lightsail_emulator::{
 };
 use serde_json::json;
 
-use support::{InProcess, Seen, Signer, exchange};
+use crate::support::{InProcess, Seen, Signer, exchange};
 
 const COPY: &str = r#"{ "sourceRegion": "us-west-2", "sourceResourceName": "WordPress-1",
     "useLatestRestorableAutoSnapshot": true, "targetSnapshotName": "Copy-1" }"#;

@@ -1,15 +1,11 @@
 //! Signature Version 4, verified as AWS does.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
-mod support;
-
 use bytes::Bytes;
 use http::HeaderValue;
 use jiff::SignedDuration;
 use lightsail_emulator::World;
 
-use support::{InProcess, Refused, Signer, read};
+use crate::support::{InProcess, Refused, Signer, read};
 
 const HOST: &str = "127.0.0.1:4599";
 

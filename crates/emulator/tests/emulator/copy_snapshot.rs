@@ -1,9 +1,5 @@
 //! CopySnapshot: its rules, its answer, and the states of a copy.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
-mod support;
-
 use jiff::SignedDuration;
 use jiff::civil::date;
 use lightsail_emulator::Operation::*;
@@ -12,7 +8,7 @@ use lightsail_emulator::{
 };
 use serde_json::{Value, json};
 
-use support::InProcess;
+use crate::support::InProcess;
 
 const WORLD: &str = r#"{ "copySeconds": 10, "copyLimit": 2, "regions": {
     "us-west-2": {

@@ -1,14 +1,10 @@
 //! Lists, single resources, operations, tags, deletions, Regions.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
-mod support;
-
 use lightsail_emulator::Operation::*;
 use lightsail_emulator::{Operation, Region, Tags, world};
 use serde_json::{Value, json};
 
-use support::InProcess;
+use crate::support::InProcess;
 
 const WORLD: &str = r#"{ "pageSize": 2, "regions": { "us-west-2": {
     "instances": [
