@@ -9,10 +9,10 @@ use lightsail_snapshot_copier::{
 };
 use serde_json::json;
 
-use crate::fake_account::{
+use test_support::account::{
     FakeAccount, copy, date, deleted_names, disk, instance, made, made_names, noon, region,
 };
-use crate::in_process::InProcess;
+use test_support::in_process::InProcess;
 
 const TODAY: &str = "2026-11-22";
 const YESTERDAY: &str = "2026-11-21";

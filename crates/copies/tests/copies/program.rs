@@ -1,7 +1,5 @@
 //! The program against the emulator.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
 use std::io::Write;
 use std::process::{Command, Stdio};
 

@@ -15,8 +15,8 @@ use lightsail_snapshot_copier::{
 use proptest::prelude::*;
 use test_support::retention_model;
 
-use crate::fake_account::{FakeAccount, copy_name, deferred, made, region};
-use crate::generate::{self, NAMES, SOURCE_REGIONS};
+use test_support::account::{FakeAccount, copy_name, deferred, made, region};
+use test_support::generate::{self, NAMES, SOURCE_REGIONS};
 
 /// A snapshot that is a copy of the function's.
 #[derive(Debug, Clone)]

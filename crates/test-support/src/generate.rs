@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
-use crate::fake_account::{FakeAccount, copy, region, unreadable};
+use crate::account::{FakeAccount, copy, region, unreadable};
 
 pub const SOURCE_REGIONS: [&str; 2] = ["us-west-2", "eu-central-1"];
 /// One of them is a source Region too.

@@ -7,8 +7,8 @@ use lightsail_snapshot_copier::{
 };
 use serde_json::json;
 
-use crate::fake_account::{FakeAccount, copy, date, disk, instance, noon, region};
-use crate::in_process::{InProcess, days_ago};
+use test_support::account::{FakeAccount, copy, date, disk, instance, noon, region};
+use test_support::in_process::{InProcess, days_ago};
 
 const TODAY: &str = "2026-11-22";
 const YESTERDAY: &str = "2026-11-21";

@@ -13,9 +13,9 @@ use lightsail_snapshot_copier::{
 };
 use proptest::prelude::*;
 
-use crate::fake_account::FakeAccount;
-use crate::generate;
 use crate::properties::{Known, config, known_in, selected};
+use test_support::account::FakeAccount;
+use test_support::generate;
 
 fn drills(account: &FakeAccount) -> &Drills {
     account.policy.drills.as_ref().unwrap()

@@ -9,7 +9,7 @@ use lightsail_snapshot_copier::{
 };
 use serde_json::{Value, json};
 
-use crate::fake_account::{copy_name, date, instance, noon, region, unreadable};
+use test_support::account::{copy_name, date, instance, noon, region, unreadable};
 
 /// All metrics of a run, while a source has a copy.
 pub const ALL: [&str; 10] = [

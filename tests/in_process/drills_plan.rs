@@ -8,7 +8,7 @@ use lightsail_snapshot_copier::{
     InstanceStatus, Inventory, Resource, ResourceId, ResourceKind, Snapshot, SnapshotState,
 };
 
-use crate::fake_account::{FakeAccount, copy, date, instance, noon, region};
+use test_support::account::{FakeAccount, copy, date, instance, noon, region};
 
 const TODAY: &str = "2026-11-22";
 const YESTERDAY: &str = "2026-11-21";
@@ -223,7 +223,7 @@ fn what_cannot_be_drilled_is_not_due() {
         .with(&db, &[TODAY])
         .there("us-east-1", available(&db, TODAY))
         .there("us-east-1", available(&web(), TODAY))
-        .with(&crate::fake_account::disk("us-west-2", "web"), &[TODAY]);
+        .with(&test_support::account::disk("us-west-2", "web"), &[TODAY]);
     assert!(due(&account).is_empty());
     // The copy of a predecessor with the same name.
     let mut account = there(available(&web(), YESTERDAY));

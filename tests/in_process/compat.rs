@@ -10,8 +10,8 @@ use lightsail_snapshot_copier::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::fake_account::{FakeAccount, disk, instance, region};
-use crate::in_process::InProcess;
+use test_support::account::{FakeAccount, disk, instance, region};
+use test_support::in_process::InProcess;
 
 const POLICY: &str = include_str!("../compat/0.1/policy.json");
 const WORLD: &str = include_str!("../compat/0.1/world.json");

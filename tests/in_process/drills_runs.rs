@@ -9,7 +9,7 @@ use lightsail_emulator::{AutoSnapshotStatus, Fault, Instance, Operation};
 use lightsail_snapshot_copier::{DRILL_STARTED_TAG, DRILLED_TAG, parse_policy};
 use serde_json::{Value, json};
 
-use crate::in_process::{InProcess, Invocation, days_ago};
+use test_support::in_process::{InProcess, Invocation, days_ago};
 
 /// One instance with a copy in us-east-1, and this in us-east-1 besides.
 fn world(members: &Value) -> Value {
@@ -573,7 +573,7 @@ async fn a_dry_run_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn two_runs_at_once_start_no_more_than_allowed() {
     let function = in_process(&json!({}), &json!({ "names": ["*"] }));
-    let time = crate::in_process::A_QUARTER_OF_AN_HOUR;
+    let time = test_support::in_process::A_QUARTER_OF_AN_HOUR;
     let (a, b) = tokio::join!(function.serve("{}", time), function.serve("{}", time));
     assert!(a.is_ok() && b.is_ok());
     assert_eq!(instances(&function).len(), 1);
@@ -632,7 +632,7 @@ async fn a_drill_passes_although_its_instance_is_already_being_deleted() {
     function
         .emulator
         .fault_next(Operation::TagResource, 2, slow);
-    let time = crate::in_process::A_QUARTER_OF_AN_HOUR;
+    let time = test_support::in_process::A_QUARTER_OF_AN_HOUR;
     let (a, b) = tokio::join!(function.serve("{}", time), function.serve("{}", time));
     assert_eq!(a.unwrap()["drills"][0]["outcome"], "passed");
     assert_eq!(b.unwrap()["drills"][0]["outcome"], "passed");

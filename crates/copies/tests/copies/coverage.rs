@@ -1,14 +1,5 @@
 //! What `restore` would restore is what the function's coverage calls available.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
-#[allow(dead_code, reason = "the policies' own tests use the rest")]
-#[path = "../../../tests/policy/fake_account.rs"]
-mod fake_account;
-#[allow(dead_code, reason = "the policies' own tests use the rest")]
-#[path = "../../../tests/policy/generate.rs"]
-mod generate;
-
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -18,8 +9,8 @@ use lightsail_snapshot_copier::{
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-
-use fake_account::FakeAccount;
+use test_support::account::FakeAccount;
+use test_support::generate;
 
 const BUNDLE: &str = "small_3_0";
 

@@ -9,7 +9,7 @@ use lightsail_snapshot_copier::{
     copy_tags, sources_to_query,
 };
 
-use crate::fake_account::{
+use test_support::account::{
     FakeAccount, copy, date, deferred_names, deleted_names, disk, instance, is_idle, made,
     made_names, point, region, tagged_names, unreadable, untagged,
 };

@@ -7,7 +7,7 @@ use lightsail_snapshot_copier::{
     RunEvent, Size, SnapshotCopy, Storage, Transfer, mail,
 };
 
-use crate::fake_account::{copy_name, date, disk, instance, region};
+use test_support::account::{copy_name, date, disk, instance, region};
 
 const DAY: &str = "2026-11-22";
 
@@ -242,7 +242,7 @@ fn each_situation_has_its_text() {
             mail.subject, mail.attention, mail.text
         );
         let path = format!(
-            "{}/tests/policy/mail/{name}.txt",
+            "{}/tests/in_process/mail/{name}.txt",
             env!("CARGO_MANIFEST_DIR")
         );
         let expected = std::fs::read_to_string(&path).unwrap_or_default();

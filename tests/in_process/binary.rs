@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use test_support::deployed::{Deployed, Outcome, TIMEOUT};
 
 use crate::BINARY;
-use crate::in_process::stay_within_a_day;
 use crate::metrics::{ALL, checked};
+use test_support::in_process::stay_within_a_day;
 
 const POLICY: &str = r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "eu-west-1"],
     "retention": { "keepLast": 1 } }"#;

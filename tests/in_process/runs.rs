@@ -8,7 +8,7 @@ use lightsail_emulator::{Call, Fault, Operation, Region, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::in_process::{InProcess, Invocation, days_ago, row, seven_hours_ago};
+use test_support::in_process::{InProcess, Invocation, days_ago, row, seven_hours_ago};
 
 /// One instance and one disk in us-west-2; of the disk, there is no automatic snapshot of today yet.
 const SHOP: &str = r#"{ "copySeconds": 60, "regions": { "us-west-2": {

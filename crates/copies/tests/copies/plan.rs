@@ -1,7 +1,5 @@
 //! Plans that no world of the emulator can show.
 
-#![allow(clippy::restriction, reason = "tests and tools may panic")]
-
 use std::collections::BTreeMap;
 
 use lightsail_copies::plan::{Action, Facts, Plan, Wish, plan};

@@ -8,7 +8,7 @@ use lightsail_emulator::{Call, Fault, Operation, Region, SnapshotState, StatusCo
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::in_process::{InProcess, Invocation, days_ago, row, seven_hours_ago};
+use test_support::in_process::{InProcess, Invocation, days_ago, row, seven_hours_ago};
 
 const A_MINUTE: Duration = Duration::from_secs(60);
 
