@@ -1,22 +1,30 @@
-//! A policy from outside: what it plans for worlds of every kind, and what its runs do to a
-//! Lightsail that they reach through the function's own front door.
+//! What needs no process of its own: the pure functions, and the handler in front of an emulator in the
+//! same process, with a paused clock.
+//!
+//! - An event's copies: [`events`], [`requests`], [`name_in_use`], [`failures`], [`deadlines`].
+//! - What a policy plans: [`plan`], [`protection`], [`coverage`], [`drills_plan`], and for generated
+//!   accounts [`properties`] and [`drills_properties`].
+//! - What its runs do: [`runs`], [`time`], [`drills_runs`].
+//! - What it says: [`metrics`], [`mail`].
+//! - What stays: [`compat`], [`guide`].
 
 #![allow(clippy::restriction, reason = "tests and tools may panic")]
 
-mod binary;
 mod compat;
 mod coverage;
+mod deadlines;
 mod drills_plan;
 mod drills_properties;
 mod drills_runs;
+mod events;
+mod failures;
 mod guide;
 mod mail;
 mod metrics;
+mod name_in_use;
 mod plan;
 mod properties;
 mod protection;
+mod requests;
 mod runs;
 mod time;
-
-/// The binary under test.
-const BINARY: &str = env!("CARGO_BIN_EXE_lightsail-snapshot-copier");

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use jsonschema::Validator;
+use lightsail_emulator::{Fault, Operation, Region, StatusCode};
 use lightsail_snapshot_copier::{
     ApiError, CopyResult, CopySource, Coverage, CoverageStatus, DeletionResult, IdleRule,
     NameOrigin, Outcome, ReadFailure, RunEvent, SnapshotCopy, TagFailure, metric_record,
 };
 use serde_json::{Value, json};
-
 use test_support::account::{copy_name, date, instance, noon, region, unreadable};
+use test_support::in_process::{InProcess, Invocation};
 
 /// All metrics of a run, while a source has a copy.
-pub const ALL: [&str; 10] = [
+const ALL: [&str; 10] = [
     "ApiThrottles",
     "CopiesStarted",
     "Deferred",
@@ -32,7 +33,7 @@ fn validator() -> Validator {
 
 /// A record's metrics by name, after everything that CloudWatch asks of a record was checked.
 #[track_caller]
-pub fn checked(record: &Value) -> BTreeMap<String, f64> {
+fn checked(record: &Value) -> BTreeMap<String, f64> {
     let errors: Vec<String> = validator()
         .iter_errors(record)
         .map(|error| format!("{}: {error}", error.instance_path()))
@@ -250,4 +251,99 @@ fn the_schema_refuses_what_cloudwatch_does_not_take() {
         !validator.is_valid(&json!({ "_aws": { "Timestamp": "now", "CloudWatchMetrics": [] } }))
     );
     assert!(!validator.is_valid(&json!({})));
+}
+
+const POLICY: &str =
+    r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "eu-west-1"] }"#;
+
+/// Two sources, and one that has no automatic snapshots; a copy takes no time.
+const WORLD: &str = r#"{ "copySeconds": 0, "regions": { "us-west-2": {
+    "instances": [ { "name": "web", "autoSnapshots": [ { "date": "today" } ] }, { "name": "off" } ],
+    "disks": [ { "name": "data", "autoSnapshots": [ { "date": "today" } ] } ] } } }"#;
+
+/// The metrics of a run that wrote one record.
+#[track_caller]
+fn written(run: &Invocation) -> BTreeMap<String, f64> {
+    let mut records = run.log.iter().filter(|line| line["_aws"] != Value::Null);
+    let record = records.next().unwrap();
+    assert_eq!(records.next(), None);
+    assert_eq!(record["FunctionName"], "local");
+    checked(record)
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_run_of_the_deployed_policy_writes_its_metrics() {
+    let function = InProcess::new(WORLD, Some(POLICY));
+    let throttled = Fault::throttled();
+    function
+        .emulator
+        .fault_next_in(Region::UsWest2, Operation::GetDisks, 2, throttled);
+    let metrics = written(&function.run().await);
+    assert_eq!(
+        (metrics["ApiThrottles"], metrics["CopiesStarted"]),
+        (2.0, 4.0)
+    );
+    let metrics = written(&function.run().await);
+    assert!(metrics.keys().map(String::as_str).eq(ALL));
+    assert_eq!(
+        (metrics["ApiThrottles"], metrics["CopiesStarted"]),
+        (0.0, 0.0)
+    );
+    assert_eq!((metrics["Runs"], metrics["SourcesUnprotected"]), (1.0, 1.0));
+    assert!(metrics["RecoveryPointAgeHours"] < 24.0);
+    // A run that fails, too.
+    let denied = Fault::error(StatusCode::FORBIDDEN, "AccessDeniedException", "no");
+    function
+        .emulator
+        .fault_next_in(Region::UsWest2, Operation::GetDisks, 1, denied);
+    let run = function.run().await;
+    assert_eq!(run.error().0, "CopyFailed");
+    assert_eq!(written(&run)["Failures"], 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_in_an_event_and_a_dry_run_write_no_metrics() {
+    for event in [
+        format!(r#"{{ "policy": {POLICY} }}"#),
+        r#"{ "dryRun": true }"#.to_owned(),
+    ] {
+        let run = InProcess::new(WORLD, Some(POLICY)).invoke(&event).await;
+        run.answer();
+        assert!(
+            run.log.iter().all(|line| line["_aws"] == Value::Null),
+            "{event}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_selects_nothing_has_metrics() {
+    let policy = r#"{ "sources": [ { "region": "us-west-2", "names": ["nobody"] } ], "destinations": ["us-east-1"] }"#;
+    let metrics = written(&InProcess::new(WORLD, Some(policy)).run().await);
+    assert_eq!(
+        (metrics["SourcesStale"], metrics["RulesSelectingNothing"]),
+        (0.0, 1.0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn drills_write_two_more_metrics() {
+    // It never ran, and its time is over.
+    let world = r#"{ "copySeconds": 0, "regions": {
+        "us-west-2": { "instances": [ { "name": "web", "autoSnapshots": [ { "date": "today" } ] } ] },
+        "us-east-1": { "instances": [ { "name": "drill-web-2026-11-22", "state": "stopped",
+            "createdAt": "2026-11-22T06:00:00Z", "tags": {
+                "snapshot-copier:drill": "us-west-2/web",
+                "snapshot-copier:drill-expires": "2026-11-22T10:00:00Z" } } ] } } }"#;
+    let policy = r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1"],
+        "drills": { "names": ["web"] } }"#;
+    let run = InProcess::new(world, Some(policy)).run().await;
+    assert_eq!(run.error().0, "DrillFailed");
+    let metrics = written(&run);
+    assert_eq!(
+        (metrics["DrillsFailed"], metrics["DrillInstances"]),
+        (1.0, 1.0)
+    );
+    // The copies are as they should be.
+    assert_eq!((metrics["Failures"], metrics["CopiesStarted"]), (0.0, 1.0));
 }

@@ -50,10 +50,15 @@ pub struct Invocation {
 impl InProcess {
     /// Takes the emulated resources in the emulator's JSON, and the deployed policy.
     pub fn new(world: &str, policy: Option<&str>) -> Self {
+        let world = World::from_json(world).unwrap_or_else(|error| panic!("{error}"));
+        Self::of(world, policy)
+    }
+
+    /// In us-east-1, with these emulated resources and the deployed policy.
+    pub fn of(world: World, policy: Option<&str>) -> Self {
         stay_within_a_day();
         let ahead = Arc::new(AtomicI64::new(0));
         let hand = Arc::clone(&ahead);
-        let world = World::from_json(world).unwrap_or_else(|error| panic!("{error}"));
         let emulator = Emulator::with_clock(world, move || {
             Timestamp::now() + SignedDuration::from_millis(hand.load(Ordering::Relaxed))
         });
@@ -85,6 +90,11 @@ impl InProcess {
     /// An invocation with this payload, as the schedule makes one.
     pub async fn invoke(&self, payload: &str) -> Invocation {
         self.invoke_for(payload, A_QUARTER_OF_AN_HOUR).await
+    }
+
+    /// An invocation with this event.
+    pub async fn send(&self, event: &Value) -> Invocation {
+        self.invoke(&event.to_string()).await
     }
 
     /// A run of the deployed policy.
@@ -148,6 +158,37 @@ impl Invocation {
             Ok(answer) => panic!("it went through: {answer:#}"),
             Err((error_type, message)) => (error_type, message),
         }
+    }
+
+    /// The only copy of the answer.
+    #[track_caller]
+    pub fn copy(&self) -> &Value {
+        let copies = self.answer()["copies"].as_array().unwrap();
+        assert_eq!(copies.len(), 1, "{copies:#?}");
+        &copies[0]
+    }
+
+    /// The fields of the only `copy_result` line for this target.
+    #[track_caller]
+    pub fn line_of(&self, target: &str) -> &Value {
+        let mut lines = self.lines("copy_result");
+        lines.retain(|line| line["fields"]["targetSnapshotName"] == target);
+        assert_eq!(lines.len(), 1, "{target}: {lines:#?}");
+        &lines[0]["fields"]
+    }
+
+    /// The fields of the `copy_result` line of a copy that failed. Checks that the function error
+    /// says the same.
+    #[track_caller]
+    pub fn failed_line(&self, target: &str) -> &Value {
+        let line = self.line_of(target);
+        assert_eq!(line["outcome"], "failed", "{line:#}");
+        let (error_type, message) = self.error();
+        assert_eq!(error_type, "CopyFailed");
+        let expected = format!("as {target}: {}: ", line["errorCode"].as_str().unwrap());
+        let mut lines = message.lines();
+        assert!(lines.any(|line| line.contains(&expected)), "{message}");
+        line
     }
 
     /// What was called, as `us-east-1 CopySnapshot`, in the order of the alphabet.
