@@ -2,20 +2,15 @@
 //! same process, with a paused clock.
 //!
 //! - An event's copies: [`events`], [`requests`], [`name_in_use`], [`failures`], [`deadlines`].
-//! - What a policy plans: [`plan`], [`protection`], [`coverage`], [`drills_plan`], and for generated
-//!   accounts [`properties`] and [`drills_properties`].
-//! - What its runs do: [`runs`], [`time`], [`drills_runs`].
+//! - What a policy plans: [`plan`], and for generated accounts [`properties`].
+//! - What its runs do: [`runs`].
 //! - What it says: [`metrics`], [`mail`].
 //! - What stays: [`compat`], [`guide`].
 
 #![allow(clippy::restriction, reason = "tests and tools may panic")]
 
 mod compat;
-mod coverage;
 mod deadlines;
-mod drills_plan;
-mod drills_properties;
-mod drills_runs;
 mod events;
 mod failures;
 mod guide;
@@ -24,7 +19,5 @@ mod metrics;
 mod name_in_use;
 mod plan;
 mod properties;
-mod protection;
 mod requests;
 mod runs;
-mod time;

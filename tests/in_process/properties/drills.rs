@@ -13,7 +13,7 @@ use lightsail_snapshot_copier::{
 };
 use proptest::prelude::*;
 
-use crate::properties::{Known, config, known_in, selected};
+use super::{Known, config, known_in, selected};
 use test_support::account::FakeAccount;
 use test_support::generate;
 

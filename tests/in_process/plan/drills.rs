@@ -1,31 +1,17 @@
 //! The plan of drills: which copies are restored, and the next step of each drill.
 
-use std::collections::BTreeMap;
-
-use jiff::SignedDuration;
 use lightsail_snapshot_copier::{
     DRILL_STARTED_TAG, DRILLED_TAG, DrillInstance, DrillPlan, DrillStep, Hardware, InstanceState,
-    InstanceStatus, Inventory, Resource, ResourceId, ResourceKind, Snapshot, SnapshotState,
+    InstanceStatus, Inventory, Resource,
 };
 
-use test_support::account::{FakeAccount, copy, date, instance, noon, region};
-
-const TODAY: &str = "2026-11-22";
-const YESTERDAY: &str = "2026-11-21";
+use super::*;
 
 fn account(drills: &str) -> FakeAccount {
     FakeAccount::empty(&format!(
         r#"{{ "sources": [ {{ "region": "us-west-2", "names": ["web*", "db"] }} ], "destinations": ["us-east-1"],
               "drills": {drills} }}"#
     ))
-}
-
-fn web() -> ResourceId {
-    instance("us-west-2", "web")
-}
-
-fn available(source: &ResourceId, day: &str) -> Snapshot {
-    copy(source, date(day), SnapshotState::Available)
 }
 
 fn drilled(source: &ResourceId, day: &str, verdict: &str) -> Snapshot {

@@ -1,39 +1,12 @@
 //! What a run reports about each source: status, reason, size and number of copies.
 
-use jiff::{SignedDuration, ToSpan};
 use lightsail_snapshot_copier::{
-    Coverage, CoverageStatus, DrillOutcome, DrillResult, Outcome, ReasonCode, ResourceId, RunEvent,
-    Size, Snapshot, SnapshotState, Verdict, coverage, storage, transfer,
+    DrillOutcome, DrillResult, Outcome, RunEvent, Size, Verdict, coverage, storage, transfer,
 };
 use serde_json::json;
-
-use test_support::account::{FakeAccount, copy, date, disk, instance, noon, region};
 use test_support::in_process::{InProcess, days_ago};
 
-const TODAY: &str = "2026-11-22";
-const YESTERDAY: &str = "2026-11-21";
-
-fn account() -> FakeAccount {
-    FakeAccount::empty(
-        r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1"] }"#,
-    )
-}
-
-fn web() -> ResourceId {
-    instance("us-west-2", "web")
-}
-
-fn available(source: &ResourceId, day: &str) -> Snapshot {
-    copy(source, date(day), SnapshotState::Available)
-}
-
-/// A snapshot that was started some hours before noon.
-fn started(snapshot: Snapshot, hours_ago: i64) -> Snapshot {
-    Snapshot {
-        created_at: Some(noon() - SignedDuration::from_hours(hours_ago)),
-        ..snapshot
-    }
-}
+use super::*;
 
 fn code(coverage: &Coverage) -> Option<ReasonCode> {
     coverage.reason.as_ref().map(|reason| reason.code)
@@ -41,7 +14,7 @@ fn code(coverage: &Coverage) -> Option<ReasonCode> {
 
 /// With `web`, created some hours before noon, and its automatic snapshots of these days.
 fn with_web_of(hours: i64, days: &[&str]) -> FakeAccount {
-    let mut account = account().with(&web(), days);
+    let mut account = account("").with(&web(), days);
     let resource = account.resources.get_mut(&web()).unwrap();
     resource.created_at = Some(noon() - SignedDuration::from_hours(hours));
     account
@@ -79,7 +52,7 @@ fn todays_copy_of_a_predecessor_keeps_the_name_and_does_not_protect() {
 #[test]
 fn automatic_snapshots_that_are_off_are_the_reason_although_old_ones_are_listed() {
     let old = "2025-11-22";
-    let mut account = account().with(&web(), &[old]);
+    let mut account = account("").with(&web(), &[old]);
     account
         .resources
         .get_mut(&web())
@@ -131,7 +104,7 @@ fn each_state_of_a_copy_has_its_reason() {
         (vec![someone.clone()], unprotected, ReasonCode::CopyFailed),
         (vec![someone, old], stale, ReasonCode::CopyFailed),
     ] {
-        let base = account().with(&web(), &[TODAY]);
+        let base = account("").with(&web(), &[TODAY]);
         let account = there.iter().cloned().fold(base, |account, snapshot| {
             account.there("us-east-1", snapshot)
         });
@@ -139,17 +112,6 @@ fn each_state_of_a_copy_has_its_reason() {
         assert_eq!(coverage.status, status, "{there:?}");
         assert_eq!(code(&coverage), Some(reason), "{there:?}");
     }
-}
-
-/// An instance and a disk that is attached to it and has no automatic snapshots.
-fn with_attached_disk() -> (FakeAccount, ResourceId) {
-    let data = disk("us-west-2", "data");
-    let mut account = account().with(&web(), &[TODAY]).with(&data, &[]);
-    let resource = account.resources.get_mut(&data).unwrap();
-    resource.automatic_snapshots = false;
-    resource.attached_to = Some("web".to_owned());
-    resource.size_gb = Some(8);
-    (account, data)
 }
 
 #[test]
@@ -161,7 +123,7 @@ fn a_disk_is_pending_only_as_long_as_its_instance_could_have_been_copied_with_it
         (3, CoverageStatus::Unprotected),
         (30, CoverageStatus::Unprotected),
     ] {
-        let (account, data) = with_attached_disk();
+        let (account, data) = with_attached_disk("");
         let account = (0..lacking).fold(account, |account, days| {
             let day = (date(TODAY) - days.days()).to_string();
             account.there("us-east-1", available(&web(), &day))
@@ -182,7 +144,7 @@ fn a_disk_is_pending_only_as_long_as_its_instance_could_have_been_copied_with_it
 
 #[test]
 fn sizes_and_numbers_of_copies_are_those_of_the_source() {
-    let account = account()
+    let account = account("")
         .with(&web(), &[TODAY])
         .there("us-east-1", available(&web(), TODAY))
         .there("us-east-1", available(&web(), YESTERDAY))
@@ -229,7 +191,7 @@ fn what_no_rule_selects_any_more_is_unselected_once_its_copies_are_too_old() {
 
 #[test]
 fn the_verdicts_of_a_run_are_in_its_coverage() {
-    let account = account()
+    let account = account("")
         .with(&web(), &[TODAY])
         .there("us-east-1", available(&web(), TODAY));
     let verdict: Verdict = "2026-11-22 passed 7m".parse().unwrap();
@@ -306,7 +268,7 @@ fn storage_is_bounded_by_the_newest_copies_and_by_all_of_them() {
     };
     let gone = instance("us-west-2", "gone");
     let unread = instance("eu-central-1", "unread");
-    let account = account()
+    let account = account("")
         .with(&web(), &[TODAY])
         .there("us-east-1", of_size(&web(), TODAY, 40))
         .there("us-east-1", of_size(&web(), YESTERDAY, 30))
@@ -332,7 +294,7 @@ fn storage_is_bounded_by_the_newest_copies_and_by_all_of_them() {
 #[test]
 fn the_transfer_of_a_dry_run_is_the_size_of_its_planned_copies() {
     let data = disk("us-west-2", "data");
-    let mut account = account()
+    let mut account = account("")
         .with(&web(), &[TODAY])
         .with(&data, &[TODAY])
         .with(&instance("us-west-2", "db"), &[TODAY]);
