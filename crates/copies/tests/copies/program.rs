@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use lightsail_emulator::{
     ACCESS_KEY_ID, Emulator, Fault, InstanceState, Operation, Port, Region, SECRET_ACCESS_KEY,
@@ -183,8 +184,12 @@ async fn fifty_servers_are_restored_in_two_runs() {
             _ => Fault::None,
         }
     });
+    let start = Instant::now();
     let first = restore(&emulator, &["--yes"]).await;
     assert_eq!(first.status, 1);
+    // Looking at the servers stops no creation, and no creation stops a look.
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
     first.says("InsufficientInstanceCapacity");
     first.says("use another --zone");
     assert!(
