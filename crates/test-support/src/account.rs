@@ -75,6 +75,21 @@ pub fn untagged(source: &ResourceId, date: Date, state: SnapshotState) -> Snapsh
     }
 }
 
+/// A resource with automatic snapshots on.
+pub fn resource(id: &ResourceId) -> Resource {
+    Resource {
+        name: id.name.clone(),
+        tags: BTreeMap::new(),
+        created_at: None,
+        automatic_snapshots: true,
+        is_windows: false,
+        ports: None,
+        size_gb: Some(40),
+        attached_to: None,
+        instance: None,
+    }
+}
+
 /// An automatic snapshot that can be restored, made at 06:00 of its day.
 pub fn point(date: Date) -> AutoSnapshot {
     AutoSnapshot {
@@ -119,8 +134,13 @@ pub struct FakeAccount {
 impl FakeAccount {
     /// An account without resources, at noon of 22 November 2026.
     pub fn empty(policy: &str) -> Self {
+        Self::of(parse_policy(policy).unwrap_or_else(|errors| panic!("{errors}")))
+    }
+
+    /// The same with a policy that was parsed.
+    pub fn of(policy: Policy) -> Self {
         Self {
-            policy: parse_policy(policy).unwrap_or_else(|mistakes| panic!("{mistakes}")),
+            policy,
             now: noon(),
             resources: BTreeMap::new(),
             points: BTreeMap::new(),
@@ -134,19 +154,8 @@ impl FakeAccount {
 
     /// With one more source, automatic snapshots on, that has these.
     pub fn with(mut self, source: &ResourceId, points: &[&str]) -> Self {
-        let resource = Resource {
-            name: source.name.clone(),
-            tags: BTreeMap::new(),
-            created_at: None,
-            automatic_snapshots: true,
-            is_windows: false,
-            ports: None,
-            size_gb: Some(40),
-            attached_to: None,
-            instance: None,
-        };
         let points = points.iter().map(|text| point(date(text))).collect();
-        self.resources.insert(source.clone(), resource);
+        self.resources.insert(source.clone(), resource(source));
         self.points.insert(source.clone(), Ok(points));
         self
     }

@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use lightsail_snapshot_copier::{
     ApiError, AutoSnapshot, DRILL_STARTED_TAG, DRILLED_TAG, DrillInstance, Drills, InstanceState,
-    InstanceStatus, MassDeletion, Policy, RECOVERY_POINT_TAG, Resource, ResourceId, ResourceKind,
-    Retention, SOURCE_TAG, Snapshot, SnapshotState, parse_policy, utc_date,
+    InstanceStatus, Policy, RECOVERY_POINT_TAG, Resource, ResourceId, ResourceKind, Retention,
+    SOURCE_TAG, Snapshot, SnapshotState, parse_policy, utc_date,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
-use crate::account::{FakeAccount, copy, region, unreadable};
+use crate::account::{FakeAccount, copy, region, resource, unreadable};
 
 pub const SOURCE_REGIONS: [&str; 2] = ["us-west-2", "eu-central-1"];
 /// One of them is a source Region too.
@@ -303,15 +303,9 @@ pub fn account() -> impl Strategy<Value = FakeAccount> {
             for (source, (tag, automatic_snapshots, content)) in sources {
                 let tags = tag.map(|value| ("backup".to_owned(), value.to_owned()));
                 let resource = Resource {
-                    name: source.name.clone(),
                     tags: tags.into_iter().collect(),
-                    created_at: None,
                     automatic_snapshots,
-                    is_windows: false,
-                    ports: None,
-                    size_gb: Some(40),
-                    attached_to: None,
-                    instance: None,
+                    ..resource(&source)
                 };
                 let of_source: Result<Vec<AutoSnapshot>, ApiError> = match content {
                     None => Err(unreadable()),
@@ -336,15 +330,13 @@ pub fn account() -> impl Strategy<Value = FakeAccount> {
             let unread_destinations = unread_destinations.into_iter().flatten();
             let destinations = DESTINATIONS.map(region).into_iter();
             FakeAccount {
-                policy,
                 now,
                 resources,
                 points,
                 unread: unread.map(|(name, kind)| (region(name), kind)).collect(),
                 snapshots: destinations.zip(snapshots).collect(),
                 unread_destinations: unread_destinations.map(region).collect(),
-                mass_deletion: MassDeletion::Allowed,
-                drill_instances: BTreeMap::new(),
+                ..FakeAccount::of(policy)
             }
         },
     )

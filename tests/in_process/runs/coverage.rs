@@ -165,7 +165,7 @@ async fn only_what_was_completely_read_is_said_to_select_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_large_fleets_answer_stays_small_and_its_log_is_whole() {
-    const SIZE: usize = 400;
+    const SIZE: usize = 250;
     let policy = EVERYTHING.replace(
         "\"destinations",
         "\"maxCopiesInProgress\": 500, \"destinations",

@@ -414,7 +414,7 @@ async fn throttled_deletions_count_as_deferred() {
         Operation::DeleteInstanceSnapshot,
         Fault::throttled(),
     );
-    let run = function.run().await;
+    let run = function.invoke_for("{}", Duration::from_secs(60)).await;
     assert_eq!(run.answer()["summary"]["deferred"], 2);
 }
 

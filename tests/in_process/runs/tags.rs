@@ -79,15 +79,13 @@ async fn a_tag_refused_while_the_copy_is_pending_is_a_warning_for_two_hours() {
     assert_eq!(metric(&run, "Failures"), 0.0);
 
     // A fault of the service counts too, once the copy has lacked its tags for two hours.
-    let mut late = copy_of_web(&days_ago(0));
-    late["tags"] = json!({});
+    let mut late = untagged_copy_of_web(&days_ago(0));
     late["createdAt"] = json!(seven_hours_ago());
     let function = with_web(&[late], "");
-    let us_east_1 = "us-east-1".parse().unwrap();
     let fault = Fault::internal();
     let emulator = &function.emulator;
-    emulator.fault_always_in(us_east_1, Operation::TagResource, fault);
-    let run = function.run().await;
+    emulator.fault_always_in(Region::UsEast1, Operation::TagResource, fault);
+    let run = function.invoke_for("{}", Duration::from_secs(60)).await;
     assert_eq!(levels(&run), ["ERROR"]);
     assert_eq!(metric(&run, "Failures"), 1.0);
     assert_eq!(run.error().0, "CopyFailed");

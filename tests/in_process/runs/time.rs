@@ -160,7 +160,7 @@ async fn sources_that_fail_or_hang_take_nobodys_place() {
             (Fault::None.after(Duration::from_secs(9)), 8),
         ] {
             let what = format!("{bad} × {operation:?} {fault:?}");
-            let fleet = Fleet::new(bad, 30);
+            let fleet = Fleet::new(bad, 12);
             let function = fleet.function();
             break_bad(&function, &[(operation, fault)]);
             run(&function, A_MINUTE).await;
@@ -182,7 +182,7 @@ async fn every_step_is_tried_once_before_any_is_tried_again() {
     ] {
         for fault in [Fault::internal(), Fault::Hang] {
             let what = format!("{first:?} {fault:?}, then {second:?} hangs");
-            let fleet = Fleet::new(16, 30);
+            let fleet = Fleet::new(16, 12);
             let function = fleet.function();
             // Half of the bad sources fail in one step, half of them in the other.
             function.emulator.on_call(move |call: &Call| {
