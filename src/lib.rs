@@ -35,7 +35,9 @@ mod run;
 pub mod logging;
 
 pub use deadline::Deadline;
-pub use event::{Event, Frequency, Job, ValidationErrors, parse as parse_event, parse_policy};
+pub use event::{
+    Event, Frequency, Glob, Job, ValidationErrors, parse as parse_event, parse_policy,
+};
 pub use handler::{Answer, Handler, InvocationError, Payload};
 pub use lightsail::{Lightsail, NewDisk, NewInstance, Until, config as sdk_config, http_client};
 pub use model::bundle::{Bundle, Bundles, Hardware, is_ipv6_only};

@@ -25,7 +25,7 @@ use aws_smithy_types::date_time::Format;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-pub use self::policy::parse_policy;
+pub use self::policy::{Glob, parse_policy};
 pub use self::validation::ValidationErrors;
 
 use self::copy_request::{CopyRequest, Defaults};

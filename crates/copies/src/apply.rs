@@ -44,7 +44,7 @@ pub async fn apply(
     Ok(restore.failures)
 }
 
-type Creating<'a> = LocalBoxFuture<'a, (Task, Result<(), ApiError>)>;
+type Creating<'a> = LocalBoxFuture<'a, (Task, Result<bool, ApiError>)>;
 type Finishing<'a> = LocalBoxFuture<'a, (String, Vec<Failure>)>;
 type Looking<'a> = LocalBoxFuture<'a, Vec<Existing>>;
 
@@ -135,12 +135,13 @@ impl<'a> Restore<'a> {
     fn created(
         &mut self,
         task: Task,
-        created: Result<(), ApiError>,
+        created: Result<bool, ApiError>,
         console: &mut Console,
     ) -> io::Result<()> {
         self.bars.create.inc(1);
         match created {
-            Ok(()) => console.step(format_args!("created {}", task.name))?,
+            Ok(true) => console.step(format_args!("created {}", task.name))?,
+            Ok(false) => console.step(format_args!("{}: another run creates it", task.name))?,
             // An earlier attempt whose answer was lost created it. Its tag will show that.
             Err(error) if error.kind == ErrorKind::NameInUse && error.may_have_happened => {}
             Err(error) => {

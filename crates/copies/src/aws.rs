@@ -1,11 +1,12 @@
 //! Clients with the caller's credentials.
 
+use std::error::Error;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_sdk_servicequotas::error::DisplayErrorContext;
+use aws_sdk_servicequotas::error::ProvideErrorMetadata;
 use lightsail_snapshot_copier::{Lightsail, Region, http_client};
 use tokio::time::Instant;
 
@@ -59,10 +60,18 @@ impl Quota {
         };
         let request = client.get_service_quota().service_code("lightsail");
         let answer = request.quota_code(INSTANCES_QUOTA).send().await;
-        let answer = answer.map_err(|error| DisplayErrorContext(error).to_string())?;
+        let answer = answer.map_err(|error| match error.message() {
+            Some(message) => message.to_owned(),
+            None => innermost(&error).to_string(),
+        })?;
         let value = answer.quota.and_then(|quota| quota.value);
         value.ok_or_else(|| "the answer has no quota".to_owned())
     }
+}
+
+/// The cause of an error, without what the SDK says around it.
+fn innermost(error: &dyn Error) -> &dyn Error {
+    error.source().map_or(error, innermost)
 }
 
 /// When a call that starts now gives up.

@@ -27,7 +27,8 @@ Examples:
 
   A server is compromised. Find a copy from before that, and restore it beside the original:
     lightsail-copies list --region us-east-1 --name WordPress-1
-    lightsail-copies restore --region us-east-1 --name WordPress-1 --as-of 2026-11-18 --suffix -clean --yes
+    lightsail-copies restore --region us-east-1 --name WordPress-1 \\
+        --as-of 2026-11-18 --suffix -clean --yes
 
 Exit status: 0 nothing failed, 1 something failed or cannot be restored, 2 wrong usage";
 
@@ -41,7 +42,7 @@ pub enum Command {
     Delete(DeleteOptions),
     /// Print the completions for a shell.
     #[command(
-        after_help = "Example: lightsail-copies completions bash > ~/.lightsail-copies; \
+        after_help = "Example:\n  lightsail-copies completions bash > ~/.lightsail-copies\n  \
         echo '. ~/.lightsail-copies' >> ~/.bashrc"
     )]
     Completions { shell: Shell },
@@ -94,8 +95,10 @@ pub struct ListOptions {
 
 /// Prints which copies it would delete. With --yes, it deletes them.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: lightsail-copies delete --region us-east-1 \
-    --source us-west-2/WordPress-1 --before 2026-10-01")]
+#[command(
+    after_help = "Example:\n  lightsail-copies delete --region us-east-1 \\\n      \
+    --source us-west-2/WordPress-1 --before 2026-10-01"
+)]
 pub struct DeleteOptions {
     /// The Region of the copies.
     #[arg(long)]

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::{env, mem};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use console::{Style, Term};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -134,21 +134,7 @@ impl Console {
         if rows.is_empty() {
             return Ok(());
         }
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(header);
-        match self.width {
-            Some(width) => table
-                .set_content_arrangement(ContentArrangement::Dynamic)
-                .set_width(width),
-            None => table.set_content_arrangement(ContentArrangement::Disabled),
-        };
-        for row in rows {
-            table.add_row(row.iter().map(|cell| clean(cell)));
-        }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        for line in table.lines() {
+        for line in table(header, &rows, self.width).lines() {
             self.line(line.trim_end())?;
         }
         Ok(())
@@ -194,6 +180,41 @@ impl Console {
     }
 }
 
+/// Cells are wrapped between words only, so that a name can be copied from the terminal.
+fn table(header: &[&str], rows: &[Vec<String>], width: Option<u16>) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(header);
+    match width {
+        Some(width) => table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width),
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
+    let mut longest: Vec<usize> = header.iter().map(|cell| cell.len()).collect();
+    for row in rows {
+        for (cell, longest) in row.iter().zip(&mut longest) {
+            let words = cell.split(' ').map(|word| word.chars().count());
+            *longest = words.max().unwrap_or_default().max(*longest);
+        }
+        table.add_row(row.iter().map(|cell| clean(cell)));
+    }
+    for (column, longest) in table.column_iter_mut().zip(longest) {
+        let width = Width::Fixed(u16::try_from(longest + 2).unwrap_or(u16::MAX));
+        column.set_padding((0, 2));
+        column.set_constraint(ColumnConstraint::LowerBoundary(width));
+    }
+    table
+}
+
+/// `1 copy`, `2 copies`.
+pub fn counted(count: usize, noun: &str) -> String {
+    match noun.strip_suffix('y') {
+        _ if count == 1 => format!("1 {noun}"),
+        Some(stem) => format!("{count} {stem}ies"),
+        None => format!("{count} {noun}s"),
+    }
+}
+
 /// Whether text is coloured. Any value of NO_COLOR but an empty one means no (https://no-color.org).
 fn has_colours(is_terminal: bool, no_color: &str, term: &str) -> bool {
     is_terminal && no_color.is_empty() && term != "dumb"
@@ -227,6 +248,15 @@ mod tests {
         assert!(!has_colours(false, "", "xterm-256color"));
         assert!(!has_colours(true, "1", "xterm-256color"));
         assert!(!has_colours(true, "", "dumb"));
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_whole_names() {
+        let name = "WordPress-1-us-west-2-2026-11-22";
+        let row = ["create", name, name, "the name belongs to another resource"];
+        let rows = [row.map(str::to_owned).to_vec()];
+        let text = table(&["ACTION", "NAME", "COPY", "NOTE"], &rows, Some(60)).to_string();
+        assert_eq!(text.matches(name).count(), 2, "{text}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use glob::Pattern;
 use jiff::Timestamp;
 use lightsail_snapshot_copier::{
-    ExistingCopy, Region, ResourceId, Restorable, by_source, last_valid_date,
+    ExistingCopy, Glob, Region, ResourceId, Restorable, by_source, last_valid_date,
 };
 
 /// A glob over the names of instances and disks, or with a slash over `region/name`.
@@ -14,11 +14,10 @@ use lightsail_snapshot_copier::{
 pub struct NameGlob(Pattern);
 
 impl FromStr for NameGlob {
-    type Err = String;
+    type Err = <Glob as FromStr>::Err;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let pattern = Pattern::new(text).map_err(|error| error.to_string())?;
-        Ok(Self(pattern))
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(|Glob(pattern)| Self(pattern))
     }
 }
 
@@ -78,6 +77,12 @@ impl<'a> RegionCopies<'a> {
         by_source
             .retain(|source, _| names.is_empty() || names.iter().any(|glob| glob.matches(source)));
         by_source
+    }
+
+    /// The globs that select nothing.
+    pub fn unmatched<'g>(&self, names: &'g [NameGlob]) -> impl Iterator<Item = &'g NameGlob> {
+        let selects = |glob: &&NameGlob| !self.selected(std::slice::from_ref(glob)).is_empty();
+        names.iter().filter(move |glob| !selects(glob))
     }
 
     /// A copy by the name of its snapshot.

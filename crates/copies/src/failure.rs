@@ -31,6 +31,14 @@ impl Failure {
     }
 }
 
+/// An error for people. The SDK lists every place where it looked for credentials.
+pub fn said(error: &ApiError) -> String {
+    match error.message.contains("no credentials") {
+        true => "no AWS credentials were found".to_owned(),
+        false => error.to_string(),
+    }
+}
+
 /// What somebody can do about a refusal. Lightsail says these things in words only.
 pub fn advice(error: &ApiError) -> Option<&'static str> {
     let message = error.message.to_lowercase();
@@ -39,6 +47,8 @@ pub fn advice(error: &ApiError) -> Option<&'static str> {
         Some(
             "another resource has the name, perhaps a static IP address or a key pair: use --suffix",
         )
+    } else if error.kind == ErrorKind::Expired {
+        Some("the credentials have expired: sign in again, or set the clock if it is wrong")
     } else if says("plan size") {
         Some(
             "the account may not use this plan yet: use a smaller one with --bundle, or ask AWS Support",

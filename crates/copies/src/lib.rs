@@ -62,7 +62,11 @@ impl From<Outcome> for ExitCode {
 /// Why a command stopped before it could do anything.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
-    #[error("{call} in {region} failed: {error}{}", advised(error))]
+    #[error(
+        "{call} in {region} failed: {}{}",
+        failure::said(error),
+        advised(error)
+    )]
     Unread {
         /// What was to be read: `the snapshots`.
         call: &'static str,
@@ -76,7 +80,7 @@ pub enum Stop {
 }
 
 fn advised(error: &ApiError) -> String {
-    failure::advice(error).map_or(String::new(), |advice| format!(". {advice}"))
+    failure::advice(error).map_or(String::new(), |advice| format!("; {advice}"))
 }
 
 /// Runs a command. `connect` is not called by one that needs no AWS.
@@ -102,6 +106,8 @@ pub async fn run(
     };
     done.unwrap_or_else(|stop| {
         console.stop(&stop.to_string());
+        // Nothing can be done if that cannot be written.
+        let _ = console.document(&serde_json::json!({ "error": stop.to_string() }));
         Outcome::Failed
     })
 }

@@ -1,7 +1,7 @@
 //! The restore of one instance or disk.
 
 use lightsail_snapshot_copier::{
-    ApiError, Existing, Lightsail, NewDisk, NewInstance, Readiness, Region, ResourceKind,
+    ApiError, ErrorKind, Existing, Lightsail, NewDisk, NewInstance, Readiness, Region, ResourceKind,
 };
 use tokio::time::Instant;
 
@@ -42,14 +42,19 @@ impl Task {
         [(RESTORED_TAG.to_owned(), self.snapshot.clone())]
     }
 
+    /// Whether this or another run restored it from the same copy.
+    fn is_own(&self, found: &Existing) -> bool {
+        let tag = found.resource.tags.get(RESTORED_TAG);
+        found.resource.name == self.name && found.kind == self.kind && tag == Some(&self.snapshot)
+    }
+
     /// Whether it and its disks can be used. Something new may be missing in the lists for seconds.
     pub fn progress(&self, found: &[Existing]) -> Result<Readiness, String> {
         let find = |name: &str| found.iter().find(|found| found.resource.name == name);
         let Some(own) = find(&self.name) else {
             return Ok(Readiness::Pending);
         };
-        let is_ours = own.resource.tags.get(RESTORED_TAG) == Some(&self.snapshot);
-        if own.kind != self.kind || !is_ours {
+        if !self.is_own(own) {
             return Err("the name belongs to another resource; use --suffix".to_owned());
         }
         if own.readiness == Readiness::Lost {
@@ -68,13 +73,13 @@ impl Task {
     }
 }
 
-/// Asks for a new instance or disk.
+/// Asks for a new instance or disk. `false`: another run has done so.
 pub async fn create(
     lightsail: &Lightsail,
     (region, zone): (Region, &str),
     action: &Action,
     task: Task,
-) -> (Task, Result<(), ApiError>) {
+) -> (Task, Result<bool, ApiError>) {
     let (name, snapshot, tags) = (&task.name, &task.snapshot, &task.tag());
     let created = match action {
         Action::CreateInstance(new) => {
@@ -101,6 +106,15 @@ pub async fn create(
             lightsail.create_disk(region, &new, patience()).await
         }
         _ => Ok(()),
+    };
+    let created = match created {
+        Err(error) if error.kind == ErrorKind::NameInUse => {
+            match existing(lightsail, region, patience()).await {
+                Ok(found) if found.iter().any(|found| task.is_own(found)) => Ok(false),
+                _ => Err(error),
+            }
+        }
+        created => created.map(|()| true),
     };
     (task, created)
 }

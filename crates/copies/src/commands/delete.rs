@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Done, snapshots, sources};
 use crate::aws::{Aws, patience};
 use crate::cli::DeleteOptions;
-use crate::console::Console;
+use crate::console::{Console, counted};
 use crate::copies::RegionCopies;
 use crate::{Outcome, Stop};
 
@@ -113,9 +113,9 @@ fn print(report: &Report, of_source: &[&ExistingCopy], console: &mut Console) ->
         console.warning(warning)?;
     }
     console.heading(format_args!(
-        "Delete {} of {} copies of {} in {}",
+        "Delete {} of {} of {} in {}",
         report.copies.len(),
-        of_source.len(),
+        counted(of_source.len(), "copy"),
         report.source,
         report.region
     ))?;
@@ -165,8 +165,8 @@ async fn carry_out(
     let is_deleted = |step: &&Step| step.outcome == DeletionOutcome::Deleted;
     let deleted = report.copies.iter().filter(is_deleted).count();
     console.line(format_args!(
-        "{deleted} of {} copies were deleted.",
-        doomed.len()
+        "Deleted {deleted} of {}.",
+        counted(doomed.len(), "copy")
     ))?;
     Ok(())
 }

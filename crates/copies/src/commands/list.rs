@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{Done, snapshots, sources};
 use crate::aws::Aws;
 use crate::cli::ListOptions;
-use crate::console::Console;
+use crate::console::{Console, counted};
 use crate::copies::RegionCopies;
 use crate::{Outcome, Stop};
 
@@ -100,7 +100,15 @@ pub async fn list(options: &ListOptions, aws: &Aws, console: &mut Console) -> Do
     };
     console.document(&listing)?;
     print(&listing, options, console)?;
-    Ok(Outcome::Done)
+    let unmatched: Vec<_> = copies.unmatched(&options.names).collect();
+    for glob in &unmatched {
+        console.stop(&format!(
+            "no copy of {} in {}",
+            glob.as_str(),
+            options.region
+        ));
+    }
+    Ok(Outcome::failed_if(!unmatched.is_empty()))
 }
 
 type Existing = BTreeMap<(Region, ResourceKind), Result<BTreeSet<String>, ApiError>>;
@@ -158,16 +166,17 @@ fn print(listing: &Listing<'_>, options: &ListOptions, console: &mut Console) ->
     console.table(&header, rows.collect())?;
     let copies = listing.sources.iter().flat_map(|source| &source.copies);
     let size: u64 = copies.clone().map(|copy| u64::from(copy.size_gb)).sum();
-    let gone = listing
-        .sources
-        .iter()
-        .filter(|source| source.exists == Existence::Gone);
+    let sources = |exists| {
+        let sources = listing.sources.iter();
+        sources.filter(|source| source.exists == exists).count()
+    };
     console.line(format_args!(
-        "{} copies of {} sources in {}, {} of which are gone; at most {size} GB",
-        copies.count(),
-        listing.sources.len(),
+        "{} of {} in {}, at most {size} GB. Servers that are gone: {}; not known: {}",
+        counted(copies.count(), "copy"),
+        counted(listing.sources.len(), "source"),
         options.region,
-        gone.count(),
+        sources(Existence::Gone),
+        sources(Existence::Unknown),
     ))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use lightsail_snapshot_copier::{Region, ResourceKind};
 
 use crate::Stop;
-use crate::console::Console;
+use crate::console::{Console, counted};
 use crate::plan::{Action, Creation, Entry, Level, Plan, bundle_price, port_tokens};
 
 pub fn print_plan(plan: &Plan, console: &mut Console) -> Result<(), Stop> {
@@ -29,8 +29,8 @@ pub fn print_plan(plan: &Plan, console: &mut Console) -> Result<(), Stop> {
         .collect();
     if !prices.is_empty() {
         console.line(format_args!(
-            "{} instances to create: {} USD a month, without disks and transfer.",
-            prices.len(),
+            "{} to create: {} USD a month, without disks and transfer.",
+            counted(prices.len(), "instance"),
             bundle_price(prices.iter().sum())
         ))?;
     }
@@ -137,8 +137,8 @@ fn print_others(plan: &Plan, console: &mut Console) -> Result<(), Stop> {
         ""
     };
     console.line(format_args!(
-        "Left alone, because no policy made them: {} snapshots: {}{more}",
-        plan.others.len(),
+        "Left alone, because no policy made them or their date is in the future: {}: {}{more}",
+        counted(plan.others.len(), "snapshot"),
         few.join(", ")
     ))?;
     Ok(())

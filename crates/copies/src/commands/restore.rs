@@ -15,7 +15,7 @@ use crate::cli::RestoreOptions;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::plan::{self, Action, Entry, Facts, Plan, Wish};
-use crate::task::existing;
+use crate::task::{Task, existing};
 use crate::{Outcome, Stop};
 
 #[derive(Serialize)]
@@ -123,6 +123,8 @@ async fn carry_out(
 ) -> Result<RunResult, Stop> {
     let (declined, mut failed) = ask_about_originals(plan, console)?;
     let wanted = |entry: &Entry| !declined.contains(&entry.name);
+    let is_todo = |entry: &Entry| wanted(entry) && Task::of(entry).is_some();
+    let has_work = plan.entries.iter().any(is_todo);
     failed.extend(apply(&aws.lightsail, plan, wanted, console).await?);
     let (lightsail, region) = (&aws.lightsail, wish.region);
     facts.existing = existing(lightsail, region, patience())
@@ -132,6 +134,9 @@ async fn carry_out(
     let restored = plan::plan(wish, facts).entries.into_iter();
     let restored: Vec<Entry> = restored.filter(is_restored).collect();
     print_restored(region, &restored, console)?;
+    if !has_work {
+        console.line("Nothing was created.")?;
+    }
     Ok(RunResult {
         restored,
         failed,

@@ -9,8 +9,12 @@ use serde::ser::SerializeMap;
 
 use super::Wish;
 
-/// What `--bundle` calls the bundle of a copy that does not say its own.
 const UNKNOWN: &str = "unknown";
+
+/// What `--bundle` calls the bundle of a copy.
+pub fn own(copy: &ExistingCopy) -> &str {
+    copy.bundle.as_deref().unwrap_or(UNKNOWN)
+}
 
 /// The bundle to restore a copy with, or why there is none.
 pub fn choose<'a>(
@@ -19,7 +23,7 @@ pub fn choose<'a>(
     copy: &ExistingCopy,
     found: &Restorable,
 ) -> Result<&'a Bundle, String> {
-    let own = copy.bundle.as_deref().unwrap_or(UNKNOWN);
+    let own = own(copy);
     let wanted = wish.bundles.get(own).map_or(own, String::as_str);
     let size_gb = found.size_gb;
     let problem = match bundles.equal(wanted, None) {
@@ -34,6 +38,11 @@ pub fn choose<'a>(
             wish.region
         ),
     };
+    let fits = |bundle: &&Bundle| bundle.hardware.disk_gb >= size_gb;
+    if wanted != own && bundles.equal(own, None).is_some_and(|own| fits(&own)) {
+        let needless = format!("{own} needs no other one, so leave out --bundle {own}={wanted}");
+        return Err(format!("{problem}; {needless}"));
+    }
     let unknown = Hardware {
         cpus: 0,
         ram_mib: 0,

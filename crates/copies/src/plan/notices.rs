@@ -2,7 +2,9 @@
 
 use lightsail_snapshot_copier::{Existing, ResourceKind};
 
-use super::{Level, Notice, Plan, Planner, ports};
+use crate::console::counted;
+
+use super::{Level, Notice, Plan, Planner, bundle, ports};
 
 /// The instances of an account whose quota cannot be read.
 const DEFAULT_QUOTA: f64 = 20.0;
@@ -18,6 +20,7 @@ pub fn notices(planner: &Planner<'_>, plan: &Plan) -> Vec<Notice> {
     let mut notices = Notices(Vec::new());
     notices.zone(planner);
     notices.names(planner);
+    notices.bundles(planner);
     notices.quota(planner, plan);
     notices.originals(planner, plan);
     notices.firewalls(planner, plan);
@@ -51,17 +54,21 @@ impl Notices {
     }
 
     fn names(&mut self, planner: &Planner<'_>) {
-        for glob in &planner.wish.names {
-            if planner
-                .copies
-                .selected(std::slice::from_ref(glob))
-                .is_empty()
-            {
-                let region = planner.wish.region;
-                self.add(
-                    Level::Stops,
-                    format!("no copy of {} in {region}", glob.as_str()),
-                );
+        for glob in planner.copies.unmatched(&planner.wish.names) {
+            let region = planner.wish.region;
+            let text = format!("no copy of {} in {region}", glob.as_str());
+            self.add(Level::Stops, text);
+        }
+    }
+
+    fn bundles(&mut self, planner: &Planner<'_>) {
+        let selected = planner.copies.selected(&planner.wish.names);
+        let copies: Vec<_> = selected.into_values().flatten().collect();
+        for (old, new) in &planner.wish.bundles {
+            if !copies.iter().any(|copy| bundle::own(copy) == old) {
+                let text =
+                    format!("--bundle {old}={new} has no effect: no copy has the bundle {old}");
+                self.add(Level::Warning, text);
             }
         }
     }
@@ -85,7 +92,11 @@ impl Notices {
         if plan.new_instances().next().is_none() || f64::from(instances.max(vcpus)) <= limit {
             return;
         }
-        let there_would_be = format!("There would be {instances} instances with {vcpus} vCPUs.");
+        let there_would_be = format!(
+            "There would be {} with {}.",
+            counted(instances as usize, "instance"),
+            counted(vcpus as usize, "vCPU")
+        );
         match quota {
             Ok(quota) => self.add(
                 Level::Error,

@@ -49,14 +49,10 @@ impl Run {
 async fn run_with(
     emulator: &Emulator,
     input: &'static str,
-    quota: Option<u32>,
+    variables: &[(&str, &str)],
     arguments: &[&str],
 ) -> Run {
     let running = emulator.clone().start().await.unwrap();
-    let quotas = match quota {
-        Some(quota) => service_quotas(quota).await,
-        None => running.url().to_owned(),
-    };
     let mut command = Command::new(env!("CARGO_BIN_EXE_lightsail-copies"));
     command
         .args(arguments)
@@ -64,13 +60,15 @@ async fn run_with(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .env("AWS_ENDPOINT_URL", running.url())
-        .env("AWS_ENDPOINT_URL_SERVICE_QUOTAS", quotas)
         .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
         .env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
         .env_remove("AWS_SESSION_TOKEN")
         .env_remove("AWS_PROFILE")
         .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("COLUMNS", "80")
+        .envs(variables.iter().copied());
     println!("$ lightsail-copies {}", arguments.join(" "));
     let done = tokio::task::spawn_blocking(move || {
         let mut child = command.spawn().unwrap();
@@ -89,7 +87,7 @@ async fn run_with(
 }
 
 async fn run(emulator: &Emulator, arguments: &[&str]) -> Run {
-    run_with(emulator, "", None, arguments).await
+    run_with(emulator, "", &[], arguments).await
 }
 
 /// Answers every request with this quota. Returns the address.
@@ -287,13 +285,15 @@ async fn a_second_server_needs_a_yes() {
     let arguments = ["restore", "--region=us-east-1", "--yes", "--suffix=-new"];
     let question = "These originals still run: us-west-2/Shop. Create second servers? [y/N]";
     for (input, status) in [("", 1), ("n\n", 0), ("\n", 0), ("yes please\n", 0)] {
-        let run = run_with(&emulator, input, None, &arguments).await;
+        let run = run_with(&emulator, input, &[], &arguments).await;
         assert_eq!(run.status, status, "{input:?}");
         run.says(question);
+        run.says("Nothing was created.");
         assert_eq!(emulator.instances(EAST), []);
     }
-    let run = run_with(&emulator, "y\n", None, &arguments).await;
+    let run = run_with(&emulator, "y\n", &[], &arguments).await;
     assert_eq!(run.status, 0);
+    assert!(!run.out.contains("Nothing was created."));
     assert_eq!(emulator.instances(EAST)[0].name, "Shop-new");
 }
 
@@ -319,13 +319,29 @@ async fn an_older_copy_is_restored_on_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_usage_and_what_is_not_there() {
     let emulator = running_original();
-    let cases: [(&[&str], i32, &str); 8] = [
+    let cases: [(&[&str], i32, &str); 12] = [
         (&["--as-of", "2026-02-30"], 2, "2026-02-30 is not a date"),
         (&["--unknown", "x"], 2, "unexpected argument '--unknown'"),
         (
             &["--name", "us-west-2/Shop-[1"],
             2,
             "invalid value 'us-west-2/Shop-[1'",
+        ),
+        (&["--name", "[^W]*"], 2, "is not supported: use *, ?"),
+        (
+            &["--name", "us-west-2/{a,b}"],
+            2,
+            "is not supported: use *, ?",
+        ),
+        (
+            &["--bundle", "nonexist=nano_3_0"],
+            0,
+            "--bundle nonexist=nano_3_0 has no effect: no copy has the bundle nonexist",
+        ),
+        (
+            &["--bundle", "small_3_0=bogus"],
+            1,
+            "small_3_0 needs no other one, so leave out --bundle small_3_0=bogus",
         ),
         (&["--suffix", "-"], 2, "end with a letter or digit"),
         (&["--bundle", "small_2_0"], 2, "expected OLD=NEW"),
@@ -349,6 +365,44 @@ async fn wrong_usage_and_what_is_not_there() {
     let zone = run(&emulator, &["restore", "--region=us-east-1a"]).await;
     assert_eq!(zone.status, 2);
     zone.says("its Region is us-east-1");
+    let list = run(&emulator, &["list", "--region=us-east-1", "--name=Shpo"]).await;
+    assert_eq!(list.status, 1);
+    list.says("no copy of Shpo in us-east-1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_do_not_work_say_what_to_do() {
+    let emulator = running_original();
+    let list = ["list", "--region=us-east-1"];
+    for (variables, message) in [
+        (
+            ("AWS_SESSION_TOKEN", "expired"),
+            "the credentials have expired: sign in again",
+        ),
+        (
+            ("AWS_SECRET_ACCESS_KEY", ""),
+            "no AWS credentials were found; sign in first",
+        ),
+    ] {
+        let run = run_with(&emulator, "", &[variables], &list).await;
+        assert_eq!(run.status, 1);
+        run.says(message);
+    }
+}
+
+/// Each creation waits, so that both runs have read the same Region before.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_restores_at_once_finish_one_server() {
+    let emulator = running_original();
+    emulator.remove_instance(Region::UsWest2, "Shop").unwrap();
+    let wait = Fault::Delay(Duration::from_secs(3), Box::new(Fault::None));
+    emulator.fault_next(Operation::CreateInstancesFromSnapshot, 2, wait);
+    let restore = || restore(&emulator, &["--yes"]);
+    let (first, second) = tokio::join!(restore(), restore());
+    assert_eq!((first.status, second.status), (0, 0));
+    let runs = format!("{}{}", first.out, second.out);
+    assert!(runs.contains("created Shop") && runs.contains("Shop: another run creates it"));
+    assert_eq!(emulator.instances(EAST).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -396,12 +450,19 @@ async fn names_tags_and_answers_are_data() {
 async fn a_quota_that_is_too_small_is_a_failure() {
     let emulator = running_original();
     let restore = ["restore", "--region=us-east-1"];
-    let small = run_with(&emulator, "", Some(1), &restore).await;
+    let with = async |emulator, url: &str| {
+        let url = ("AWS_ENDPOINT_URL_SERVICE_QUOTAS", url);
+        run_with(emulator, "", &[url], &restore).await
+    };
+    let small = with(&emulator, &service_quotas(1).await).await;
     assert_eq!(small.status, 1);
-    small.says("the quota of the account is 1. There would be 1 instances with 2 vCPUs.");
-    let large = run_with(&emulator, "", Some(2), &restore).await;
+    small.says("the quota of the account is 1. There would be 1 instance with 2 vCPUs.");
+    small.says("1 instance to create: 12 USD a month");
+    let large = with(&emulator, &service_quotas(2).await).await;
     assert_eq!(large.status, 0);
     assert!(!large.out.contains("quota"));
+    let closed = with(&fifty(), "http://127.0.0.1:1").await;
+    closed.says("the quota of the account cannot be read, and the default is 20. There would be 49 instances with 98 vCPUs. (Connection refused (os error 111))");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -421,6 +482,9 @@ async fn originals_that_cannot_be_read_are_named() {
     let list = run(&emulator, &["list", "--region=us-east-1"]).await;
     assert_eq!(list.status, 0);
     list.says("us-west-2 cannot be read, so nobody knows which of its servers are gone");
+    list.says(
+        "2 copies of 1 source in us-east-1, at most 80 GB. Servers that are gone: 0; not known: 1",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -580,10 +644,9 @@ async fn copies_are_listed_and_deleted() {
         "us-east-1": { "instanceSnapshots": [copy("Shop", "2026-11-22"), copy("Shop", "2026-11-20"),
             copy("Gone", "2026-11-19"), by_hand] } }));
     let list = run(&emulator, &["list", "--region=us-east-1"]).await;
-    assert!(
-        list.out
-            .contains("3 copies of 2 sources in us-east-1, 1 of which are gone; at most 120 GB")
-    );
+    assert!(list.out.contains(
+        "3 copies of 2 sources in us-east-1, at most 120 GB. Servers that are gone: 1; not known: 0"
+    ));
     assert!(!list.out.contains("by-hand"));
     let delete = [
         "delete",
@@ -616,21 +679,35 @@ async fn copies_are_listed_and_deleted() {
         .map(|found| found.name)
         .collect();
     assert_eq!(left, ["Gone-us-west-2-2026-11-19", "Shop-by-hand"]);
+    let none = run(&emulator, &[&rest[..], &["--json"]].concat()).await;
+    assert_eq!(none.status, 1, "there is no copy any more");
+    let document: Value = serde_json::from_str(&none.out).unwrap();
     assert_eq!(
-        run(&emulator, rest).await.status,
-        1,
-        "there is no copy any more"
+        document,
+        json!({ "error": "no copy of us-west-2/Shop in us-east-1" })
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn help_and_completions_need_no_account() {
     let emulator = world(json!({}));
-    let help = run(&emulator, &["restore", "--help"]).await;
-    assert_eq!(help.status, 0);
-    assert!(
-        help.out.contains("A Region is lost.") && help.out.contains("A server is compromised.")
-    );
+    // The last line of an example, which stays in one piece.
+    for (command, example) in [
+        ("restore", "    --as-of 2026-11-18 --suffix -clean --yes"),
+        (
+            "list",
+            "lightsail-copies list --region us-east-1 --name 'WordPress-*'",
+        ),
+        (
+            "delete",
+            "    --source us-west-2/WordPress-1 --before 2026-10-01",
+        ),
+        ("completions", "  echo '. ~/.lightsail-copies' >> ~/.bashrc"),
+    ] {
+        let help = run(&emulator, &[command, "--help"]).await;
+        assert_eq!(help.status, 0);
+        help.says(example);
+    }
     for shell in ["bash", "zsh", "fish"] {
         let completions = run(&emulator, &["completions", shell]).await;
         assert_eq!(completions.status, 0);
