@@ -27,6 +27,8 @@ pub fn parse_json(json: &[u8], what: &str, errors: &mut ValidationErrors) -> Opt
         errors.add(Path::Root, message);
         return None;
     }
+    // Some editors begin a file with a byte order mark, which JSON does not have.
+    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let mut values = 0;
     let read = Reader(&mut values).deserialize(&mut deserializer);

@@ -142,7 +142,7 @@ impl FromJson for Retention {
     }
 }
 
-/// A shell glob over names.
+/// A shell glob over names. The only rule of what a glob is.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Glob(pub Pattern);
 
@@ -160,10 +160,33 @@ impl FromStr for Glob {
                 Excerpt(text)
             )));
         }
+        if has_empty_range(text) {
+            return Err(InvalidValue(format!(
+                "{:?} has a range that contains nothing: begin it with the earlier character",
+                Excerpt(text)
+            )));
+        }
+        if text.is_empty() {
+            return Err(InvalidValue("empty: it matches no name".to_owned()));
+        }
         Pattern::new(text).map(Self).map_err(|error| {
             InvalidValue(format!("{:?} is not a shell glob: {error}", Excerpt(text)))
         })
     }
+}
+
+/// Whether a range of a class goes backwards: `[z-a]`.
+fn has_empty_range(glob: &str) -> bool {
+    let classes = glob
+        .split('[')
+        .skip(1)
+        .filter_map(|rest| rest.split_once(']'));
+    classes
+        .map(|(class, _)| class.chars().collect())
+        .any(|class: Vec<_>| {
+            let mut ranges = class.windows(3);
+            ranges.any(|range| matches!(range, [from, '-', to] if from > to))
+        })
 }
 
 impl FromStr for ResourceKind {
@@ -622,6 +645,14 @@ mod tests {
             (
                 rule(r#""region": "us-west-2", "names": ["[[:digit:]]"]"#),
                 r#"sources[1].names[0]: "[[:digit:]]" is not supported: "#,
+            ),
+            (
+                rule(r#""region": "us-west-2", "names": [""]"#),
+                "sources[1].names[0]: empty: it matches no name",
+            ),
+            (
+                rule(r#""region": "us-west-2", "names": ["a-[0-2z-a]"]"#),
+                r#"sources[1].names[0]: "a-[0-2z-a]" has a range that contains nothing: "#,
             ),
             (
                 rule(r#""region": "us-west-2", "names": ["a", "a"]"#),

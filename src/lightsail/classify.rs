@@ -203,10 +203,7 @@ pub fn no_time(operation: &str, region: Region) -> ApiError {
 
 /// No answer came. `kind` says whether the deadline or the attempt's own timeout ended it.
 pub fn unanswered(waited: Duration, kind: ErrorKind) -> ApiError {
-    let message = format!(
-        "Lightsail did not answer within {:.1} s",
-        waited.as_secs_f64()
-    );
+    let message = format!("Lightsail did not answer within {waited:.0?}");
     ApiError {
         may_have_happened: true,
         ..ApiError::new(kind, "Timeout", message)
@@ -626,7 +623,9 @@ mod tests {
         assert!(!refused(400, "ThrottlingException", "").may_have_happened);
         assert!(!refused(400, "InvalidInputException", "").may_have_happened);
         assert!(!no_time("CopySnapshot", region()).may_have_happened);
-        assert!(unanswered(Duration::from_secs(1), ErrorKind::NoTime).may_have_happened);
+        let unanswered = unanswered(Duration::from_millis(40), ErrorKind::NoTime);
+        assert!(unanswered.may_have_happened);
+        assert_eq!(unanswered.message, "Lightsail did not answer within 40ms");
     }
 
     /// Names of every kind of error.

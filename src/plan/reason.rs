@@ -33,7 +33,14 @@ impl Planner<'_> {
         } else if in_progress.next().is_some() {
             pending(ReasonCode::CopyInProgress, "the first copy is in progress")
         } else if self.starts_first_copy(source, results) {
-            pending(ReasonCode::CopyInProgress, "this run starts the first copy")
+            let is_planned = results
+                .iter()
+                .any(|(_, result)| result.outcome == Outcome::Planned);
+            let text = match is_planned {
+                true => "a run would start the first copy",
+                false => "this run starts the first copy",
+            };
+            pending(ReasonCode::CopyInProgress, text)
         } else if self.waits_for_first_snapshot(source) {
             let text = "the source is new and has no automatic snapshot yet";
             pending(ReasonCode::NoAutoSnapshotYet, text)
@@ -128,7 +135,11 @@ impl Planner<'_> {
             (Outcome::Started | Outcome::Planned, _) if has_failed(own) => {
                 return Some(last_copy_errored());
             }
-            (Outcome::Started | Outcome::Planned, _) => {
+            (Outcome::Planned, _) => {
+                let text = format!("a run would start the copy of {date}");
+                (ReasonCode::CopyInProgress, text)
+            }
+            (Outcome::Started, _) => {
                 let text = format!("this run starts the copy of {date}");
                 (ReasonCode::CopyInProgress, text)
             }
