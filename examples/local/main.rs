@@ -25,6 +25,7 @@ use local_lambda::Ending;
 
 mod machine;
 mod samples;
+#[macro_use]
 mod show;
 mod week;
 
@@ -32,6 +33,8 @@ type Error = Box<dyn std::error::Error>;
 
 /// The deployed policy, which a schedule runs.
 const DEPLOYED_POLICY: &str = include_str!("policy.json");
+
+const USAGE: &str = "usage: cargo run --example local [-- --all | FILE…]";
 
 /// The function's timeout in Lambda.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -42,7 +45,7 @@ async fn main() -> ExitCode {
     match run(&arguments).await {
         Ok(0) => ExitCode::SUCCESS,
         Ok(failed) => {
-            println!("\n{failed} of the events failed.");
+            say!("\n{failed} of the events failed.");
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -54,11 +57,23 @@ async fn main() -> ExitCode {
 
 /// Shows what the arguments ask for, and returns how many events failed.
 async fn run(arguments: &[String]) -> Result<usize, Error> {
+    match arguments {
+        [help] if help == "--help" => {
+            say!("{USAGE}");
+            return Ok(0);
+        }
+        [all] if all == "--all" => {}
+        files => {
+            if let Some(option) = files.iter().find(|file| file.starts_with('-')) {
+                return Err(format!("cannot use {option} here; {USAGE}").into());
+            }
+        }
+    }
     let binary = machine::build()?;
     match arguments {
         [] => {
             week::run(&binary).await?;
-            println!("\nEvents, log lines and answers: cargo run --example local -- --all");
+            say!("\nEvents, log lines and answers: cargo run --example local -- --all");
             Ok(0)
         }
         [all] if all == "--all" => {

@@ -1,7 +1,8 @@
 //! Prints the output.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::{fmt, process};
 
 use lightsail_emulator::{Emulator, Region, Snapshot, SnapshotState};
 use local_lambda::Ending;
@@ -10,51 +11,73 @@ use serde_json::Value;
 use crate::machine::Lightsail;
 use crate::samples::Sample;
 
+/// `println!`, which ends the program when nobody reads any more: `… | head`.
+macro_rules! say {
+    ($($argument:tt)*) => {
+        $crate::show::write_line(format_args!($($argument)*))
+    };
+}
+
+pub fn write_line(line: fmt::Arguments<'_>) {
+    if writeln!(io::stdout(), "{line}").is_err() {
+        process::exit(1);
+    }
+}
+
+/// Text of an event without the control characters that a terminal would obey.
+fn clean(text: &str) -> String {
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_unicode().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
 /// The maximum length of JSON on one line.
 const LINE: usize = 100;
 
 pub fn machine(binary: &Path, lightsail: &Lightsail) {
     heading("The function and Lightsail, on this machine");
-    println!("  function   {}", binary.display());
-    println!(
+    say!("  function   {}", binary.display());
+    say!(
         "  Lightsail  {} (emulated, with a demo world)",
         lightsail.running.url()
     );
-    println!("  Region     us-east-1, the default destination");
+    say!("  Region     us-east-1, the default destination");
 }
 
 pub fn sample(number: usize, of: usize, sample: &Sample) {
     heading(&format!("{number}/{of}  {}", sample.name));
-    println!("  {}\n", sample.about);
-    println!("  event");
+    say!("  {}\n", sample.about);
+    say!("  event");
     match serde_json::from_slice(&sample.payload) {
         Ok(event) => print_json(&event),
-        Err(_) => println!("    {}", String::from_utf8_lossy(&sample.payload)),
+        Err(_) => say!("    {}", clean(&String::from_utf8_lossy(&sample.payload))),
     }
-    println!("  log");
+    say!("  log");
 }
 
 /// One line of the function's log.
 pub fn log_line(line: &str) {
-    println!("    {}", faint(line));
+    say!("    {}", faint(&clean(line)));
 }
 
 pub fn ending(ending: &Ending) {
     match ending {
         Ending::Answer(answer) => {
-            println!("  answer");
+            say!("  answer");
             print_json(answer);
         }
         Ending::Error {
             error_type,
             error_message,
         } => {
-            println!("  function error {error_type}");
+            say!("  function error {error_type}");
             for line in error_message.lines() {
-                println!("    {line}");
+                say!("    {}", clean(line));
             }
         }
-        other => println!("  no answer: {other:?}"),
+        other => say!("  no answer: {other:?}"),
     }
 }
 
@@ -66,7 +89,7 @@ pub fn copies(emulator: &Emulator) {
         if copies.is_empty() {
             continue;
         }
-        println!("  {}", bold(region.as_str()));
+        say!("  {}", bold(region.as_str()));
         for copy in copies {
             let state = match copy.state {
                 SnapshotState::Available => "available",
@@ -76,9 +99,10 @@ pub fn copies(emulator: &Emulator) {
             };
             let from = copy.from.name.as_deref().unwrap_or("?");
             let from_region = copy.from_region().map_or("?", Region::as_str);
-            println!(
+            say!(
                 "    {:<44} {state:<10} {:?} {from} in {from_region}",
-                copy.name, copy.kind,
+                copy.name,
+                copy.kind,
             );
         }
     }
@@ -92,12 +116,12 @@ pub fn copies_in(emulator: &Emulator, region: Region) -> Vec<Snapshot> {
 }
 
 pub fn heading(text: &str) {
-    println!("\n{}\n", bold(text));
+    say!("\n{}\n", bold(text));
 }
 
 pub fn print_json(value: &Value) {
     for line in json(value, 0).lines() {
-        println!("    {line}");
+        say!("    {}", clean(line));
     }
 }
 

@@ -44,7 +44,7 @@ pub async fn run(binary: &Path) -> Result<(), Error> {
     });
     show::heading("A week of nightly runs of a policy");
     show::print_json(&policy);
-    println!(
+    say!(
         "\n  Forgotten-1 has automatic snapshots switched off. Copies of {BROKEN} start and do not answer.\n  \
          Each night: what the run did, and for each source its coverage and the dates of its copies."
     );
@@ -133,7 +133,7 @@ fn print_day(night: Date, lines: &[Value], emulator: &Emulator) {
         let results = of_event(lines, event);
         results.filter(|line| line["outcome"] == outcome).count()
     };
-    println!(
+    say!(
         "\n  {night}  started {}, deleted {}",
         count("copy_result", "started"),
         count("delete_result", "deleted")
@@ -147,7 +147,7 @@ fn print_day(night: Date, lines: &[Value], emulator: &Emulator) {
             .filter_map(|copy| copy.name.get(copy.name.len().checked_sub(5)?..))
             .collect();
         notes.extend(coverage["reason"].as_str());
-        println!(
+        say!(
             "    {name:<12} {:<12} {}",
             text(coverage, "status"),
             notes.join("  "),
@@ -160,7 +160,7 @@ fn print_day(night: Date, lines: &[Value], emulator: &Emulator) {
             text(drill, "outcome"),
             text(drill, "errorMessage"),
         );
-        println!("    {}", result.trim_end());
+        say!("    {}", result.trim_end());
     }
 }
 
