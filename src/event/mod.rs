@@ -363,6 +363,11 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_no_part_of_the_event() {
+        assert_eq!(read(b"\xef\xbb\xbf{}"), Ok(Event::default()));
+    }
+
+    #[test]
     fn an_envelope_like_a_schedule_is_a_custom_event() {
         let detail = json!({ "sourceRegion": "us-west-2", "sourceSnapshotName": "s1" });
         for (detail_type, source) in [("Scheduled Event", "com.example"), ("Copy", "aws.events")] {

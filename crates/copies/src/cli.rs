@@ -61,7 +61,7 @@ pub struct RestoreOptions {
     /// the source Region: 'us-west-2/WordPress-*'.
     #[arg(long = "name", value_name = "GLOB")]
     pub names: Vec<NameGlob>,
-    /// Use the newest copy of this date (YYYY-MM-DD) or earlier.
+    /// Use the newest copy of this date (YYYY-MM-DD, UTC) or earlier.
     #[arg(long, value_name = "DATE")]
     pub as_of: Option<RestoreDate>,
     /// Create everything in this Availability Zone. Default: the first one of the Region.
@@ -106,7 +106,7 @@ pub struct DeleteOptions {
     /// The instance or disk, with its Region: us-west-2/WordPress-1.
     #[arg(long, value_name = "REGION/NAME")]
     pub source: SourceTag,
-    /// Delete only copies of recovery points before this date (YYYY-MM-DD).
+    /// Delete only copies of recovery points before this date (YYYY-MM-DD, UTC).
     #[arg(long, value_name = "DATE")]
     pub before: Option<RestoreDate>,
     /// Delete what the plan says. Without it, nothing is changed.

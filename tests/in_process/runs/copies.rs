@@ -22,6 +22,9 @@ fn lists_and(calls: &[&str]) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn the_first_run_copies_and_tags() {
     let function = InProcess::new(SHOP, Some(EVERYTHING));
+    let dry_run = function.invoke(r#"{ "dryRun": true }"#).await;
+    let reason = ["a run would start the first copy"];
+    assert_eq!(dry_run.rows("coverage", &["reason"]), [reason; 4]);
     let run = function.run().await;
     let (today, yesterday) = (days_ago(0), days_ago(1));
     assert_eq!(
