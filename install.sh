@@ -160,8 +160,9 @@ deploy() { # NAME=VALUE...: the template with these parameters. The others keep 
     if ! aws cloudformation deploy --stack-name "$STACK" --template-file template.yaml --capabilities CAPABILITY_IAM \
         --no-fail-on-empty-changeset --parameter-overrides "$@" > deploy.log 2>&1; then
         cat deploy.log >&2
-        aws cloudformation describe-stack-events --stack-name "$STACK" --max-items 20 --output text --query \
-            "StackEvents[?ends_with(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]" >&2 || true
+        aws cloudformation describe-stack-events --stack-name "$STACK" --max-items 20 --output json |
+            jq -r '.StackEvents[] | select((.ResourceStatus | endswith("FAILED")) and .ResourceStatusReason)
+                | "\(.LogicalResourceId): \(.ResourceStatusReason)"' >&2 || true
         fail "the deployment failed"
     fi
 }
@@ -277,7 +278,11 @@ read_parameters() { # NAME=VALUE...: $parameters are those of template.yaml afte
     done
     before=$(jq '[.Parameters[] | {(.ParameterKey): .ParameterValue}] | add' <<< "$stack")
     parameters=$(jq -n --argjson a "$declared" --argjson b "$before" --argjson c "$changed" '$a + $b + $c')
-    policy=$(policy "$parameters") || fail "PolicyJson is not JSON"
+    local wrong
+    wrong=$(jq -r '[to_entries[] | select((.key | test("^Keep|Hours$")) and (.value | test("^[0-9]{1,5}$") | not)).key]
+        | first // empty' <<< "$parameters")
+    [ -z "$wrong" ] || fail "$wrong must be a number"
+    policy=$(policy "$parameters" 2> /dev/null) || fail "PolicyJson or DrillChecks is not JSON"
 }
 
 preview() { # shows what the deployed function would do with $policy. Fails if it cannot judge it
@@ -290,7 +295,6 @@ preview() { # shows what the deployed function would do with $policy. Fails if i
 # --- Commands
 
 set_parameters() {
-    [ $# -gt 0 ] || fail "set needs NAME=VALUE"
     need_stack
     deployed_template
     read_parameters "$@"
@@ -307,7 +311,7 @@ set_parameters() {
 
 show_preview() {
     read_stack
-    [ -n "$stack" ] || fail "there is no stack $STACK in $REGION yet. Deploy it with State=DISABLED, then look at the dry run."
+    [ -n "$stack" ] || fail "there is no stack $STACK in $REGION yet. bash install.sh shows the first run before it starts."
     if [ -n "${TEMPLATE:-}" ]; then cp "$TEMPLATE" template.yaml; else deployed_template; fi
     read_parameters "$@"
     preview
@@ -487,20 +491,30 @@ restore() { # OPTION...: the exit status is that of lightsail-copies
     "./$file" restore "$@"
 }
 
+check() { # COMMAND ARGUMENT...: ends the script for wrong usage, before any question or call
+    case $1/$# in
+        -h/* | --help/* | help/*) usage && exit ;;
+        set/1) fail "set needs NAME=VALUE" ;;
+        install/1 | show/1 | status/1 | remove/1 | set/* | preview/* | restore/*) ;;
+        *) usage >&2 && exit 2 ;;
+    esac
+    [[ $STACK =~ ^[A-Za-z][A-Za-z0-9-]*$ ]] || fail "STACK=$STACK is no name of a stack: letters, digits and hyphens"
+    case ${ARCHITECTURE:-arm64} in
+        arm64 | x86_64) ;;
+        *) fail "ARCHITECTURE=$ARCHITECTURE is neither arm64 nor x86_64" ;;
+    esac
+    case $1/$ADDRESS in install/@* | restore/@*) fail "this is the source. Use the install.sh of a release." ;; esac
+}
+
 main() {
     local tool command=${1:-install}
     [ $# = 0 ] || shift
-    case $command in
-        -h | --help | help)
-            usage
-            return
-            ;;
-    esac
+    check "$command" "$@"
     for tool in aws curl jq sha256sum; do
         command -v "$tool" > /dev/null || fail "$tool is missing. AWS CloudShell has it."
     done
     REGION=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}
-    [ -n "$REGION" ] || fail "the AWS CLI has no Region: export AWS_REGION=us-east-1"
+    [ -n "$REGION" ] || [ "$command" = restore ] || fail "the AWS CLI has no Region: export AWS_REGION=us-east-1"
     export AWS_REGION=$REGION AWS_DEFAULT_REGION=$REGION AWS_PAGER=
     work=$(mktemp -d)
     trap leave EXIT
@@ -522,10 +536,6 @@ main() {
         status) status ;;
         remove) remove ;;
         restore) restore "$@" ;;
-        *)
-            usage >&2
-            exit 2
-            ;;
     esac
 }
 

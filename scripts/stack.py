@@ -89,9 +89,13 @@ def _listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def eventually(found, what, seconds=30):
+# Seconds to wait for what comes within a second on an idle machine.
+PATIENCE = 300
+
+
+def eventually(found, what):
     """The first true value of a function."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if value := found():
             return value
@@ -110,7 +114,7 @@ def program(command, port, log, **environment):
             yield f"http://localhost:{port}"
         finally:
             os.killpg(process.pid, signal.SIGTERM)  # with the functions that it started
-            process.wait(timeout=20)
+            process.wait(timeout=PATIENCE)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import subprocess
 import boto3
 import pytest
 from conftest import TODAY
-from stack import ARCHITECTURE, DESTINATION, ROOT, SOURCE, STACK, deploy, describe, eventually, make_release, outputs, parameters, snapshots
+from stack import ARCHITECTURE, DESTINATION, PATIENCE, ROOT, SOURCE, STACK, deploy, describe, eventually, make_release, outputs, parameters, snapshots
 
 ANSWERS = [SOURCE, "", "ops@example.com", "", "n", "y", "n"]
 
@@ -57,7 +57,7 @@ def hang_up(release, *arguments, answers=(), prompt):
         assert read, said
         said += read
     os.killpg(program.pid, signal.SIGHUP)
-    assert program.wait(60) == 129, said
+    assert program.wait(PATIENCE) == 129, said
 
 
 def buckets():
@@ -186,6 +186,10 @@ def test_the_shown_policy_is_the_deployed_one(installed):
 def test_a_name_that_the_template_lacks_is_refused(installed):
     assert "no parameter KeepDialy" in install(installed, "set", "KeepDaily=7", "KeepDialy=7", code=1)
     assert "KeepDaily=VALUE" in install(installed, "set", "KeepDaily", code=1)
+    for wrong in ["KeepDaily=abc", "KeepDaily=", "MaxRecoveryPointAgeHours=-1"]:
+        for command in ["set", "preview"]:
+            assert install(installed, command, wrong, code=1) == f"install.sh: {wrong.split('=')[0]} must be a number\n"
+    assert "PolicyJson or DrillChecks is not JSON" in install(installed, "set", "PolicyJson={", code=1)
     assert "another processor" in install(installed, "set", "Architecture=x86_64", code=1)
     assert parameters()["KeepDaily"] == "14"
     assert "KeepDaily=14" in install(installed, "show")
@@ -195,6 +199,8 @@ def test_what_is_no_policy_is_changed_without_a_question(installed):
     assert "PAUSED" in install(installed, "set", "State=DISABLED")
     assert "PAUSED" in install(installed, "set", "Report=daily", "HeartbeatUrl=https://heartbeat.example.com/1")
     assert (parameters()["State"], parameters()["Report"]) == ("DISABLED", "daily")
+    said = install(installed, "set", "Report=monthly", code=1)
+    assert said.endswith("the deployment failed\n") and "None" not in said.splitlines()
 
 
 def test_an_upgrade_keeps_parameters_and_a_no_keeps_the_code(installed, tmp_path):
@@ -241,7 +247,8 @@ def with_command(tmp_path):
 
 
 def test_restore_runs_the_command_of_the_release(with_command):
-    said = install(with_command.parent, "restore", "--region", "us-east-1", "--name", "Shop *", answers=["y"], code=3)
+    arguments = ["restore", "--region", "us-east-1", "--name", "Shop *"]
+    said = install(with_command.parent, *arguments, answers=["y"], code=3, AWS_DEFAULT_REGION="")
     assert said == "arguments: restore --region us-east-1 --name Shop *\ny\n"
 
 
@@ -265,5 +272,24 @@ def test_status_shows_what_is_wrong(installed):
 
 def test_usage(release):
     assert "status" in install(release, "--help")
-    assert "usage" in install(release, "stauts", code=2)
     assert "no stack" in install(release, "status", code=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "said"),
+    [
+        (["stauts"], {}, 2, "usage"),
+        (["--version"], {"AWS_DEFAULT_REGION": ""}, 2, "usage"),
+        (["install", "junk"], {}, 2, "usage"),
+        (["remove", "junk"], {}, 2, "usage"),
+        (["set"], {"AWS_DEFAULT_REGION": ""}, 1, "set needs NAME=VALUE"),
+        (["status"], {"AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/dev/null"}, 1, "the AWS CLI has no Region"),
+        ([], {"STACK": "bad name"}, 1, "STACK=bad name is no name of a stack"),
+        ([], {"ARCHITECTURE": "foo"}, 1, "ARCHITECTURE=foo is neither"),
+        ([], {"ADDRESS": "@ADDRESS@"}, 1, "Use the install.sh of a release"),
+        (["restore"], {"ADDRESS": "@ADDRESS@"}, 1, "Use the install.sh of a release"),
+        (["preview"], {}, 1, "bash install.sh shows the first run before it starts"),
+    ],
+)
+def test_wrong_usage_is_said_before_any_question(release, arguments, environment, code, said):
+    assert said in install(release, *arguments, code=code, **environment)

@@ -12,7 +12,7 @@ import time
 import boto3
 import pytest
 from conftest import TODAY
-from stack import DESTINATION, ROOT, SOURCE, STACK, deploy, describe, eventually, invoke, outputs, snapshots
+from stack import DESTINATION, PATIENCE, ROOT, SOURCE, STACK, deploy, describe, eventually, invoke, outputs, snapshots
 
 # They share a stack.
 pytestmark = pytest.mark.xdist_group("stack")
@@ -111,7 +111,7 @@ def test_the_report_reaches_the_topic(mail):
 def test_a_run_calls_the_heartbeat_and_a_dry_run_does_not(stack):
     with socket.create_server(("127.0.0.1", 0)) as server:
         deploy(**FIRST, HeartbeatUrl=f"https://127.0.0.1:{server.getsockname()[1]}/ping")
-        server.settimeout(30)
+        server.settimeout(PATIENCE)
         answers = []
         running = threading.Thread(target=lambda: answers.append(invoke({})))
         running.start()
