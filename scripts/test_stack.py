@@ -32,13 +32,15 @@ def log(group):
 
 
 def fire(name):
-    """What Scheduler does at the time of a schedule."""
+    """What Scheduler does at the time of a schedule, by one that fires once. Once ministack has looked at a schedule, a
+    change makes it fire no earlier."""
     client = boto3.client("scheduler")
     (found,) = [s["Name"] for s in client.list_schedules()["Schedules"] if f"-{name}-" in s["Name"]]
     schedule = client.get_schedule(Name=found)
     target = schedule["Target"]
     target["Input"] = target["Input"].replace("<aws.scheduler.scheduled-time>", f"{TODAY}T07:00:00Z")
-    client.update_schedule(Name=found, ScheduleExpression="at(2026-01-01T00:00:00)", FlexibleTimeWindow={"Mode": "OFF"}, Target=target)
+    once = {"ScheduleExpression": "at(2026-01-01T00:00:00)", "ActionAfterCompletion": "DELETE", "FlexibleTimeWindow": {"Mode": "OFF"}}
+    client.create_schedule(Name=f"{name}-now", Target=target, **once)
     return schedule
 
 
