@@ -389,7 +389,7 @@ async fn a_drill_instance_is_never_a_source_even_without_drills() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_matches_no_instance_is_warned_of() {
+async fn a_drill_name_that_matches_no_instance_is_a_warning() {
     let function = in_process(&json!({}), &json!({ "names": ["web", "wbe-*"] }));
     let run = function.run().await;
     let lines = run.lines("selects_nothing");
