@@ -42,9 +42,10 @@ fn retention_keeps_what_restic_forget_keeps() {
 
     let mut compared = 0;
     let mut differently_kept = BTreeSet::new();
-    for combination in combinations(&mut random) {
-        let kept_by_restic = repository.forget(&combination);
-        let ours = retention(&combination);
+    let combinations = combinations(&mut random);
+    let kept = two_at_a_time(&combinations, |combination| repository.forget(combination));
+    for (combination, kept_by_restic) in combinations.iter().zip(kept) {
+        let ours = retention(combination);
         for (history, newest_first) in &histories {
             let dates: Vec<Date> = newest_first.iter().map(|time| utc_date(*time)).collect();
             let keeps = ours.keeps(&dates);
@@ -53,7 +54,7 @@ fn retention_keeps_what_restic_forget_keeps() {
                 let restic_keeps = kept.contains(time);
                 let is_oldest = index + 1 == newest_first.len();
                 let expected = if is_oldest && version < (0, 16) {
-                    restic_keeps || has_too_few_periods(&combination, &dates)
+                    restic_keeps || has_too_few_periods(combination, &dates)
                 } else {
                     restic_keeps
                 };
@@ -177,6 +178,19 @@ fn utc_date(time: Timestamp) -> Date {
     time.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
+/// The results of a function, in order. Two calls at a time, because deriving the key from the password
+/// is slow.
+fn two_at_a_time<T: Sync, R: Send>(inputs: &[T], call: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let (some, others) = inputs.split_at(inputs.len() / 2);
+    let call_all = |inputs: &[T]| inputs.iter().map(&call).collect::<Vec<R>>();
+    thread::scope(|scope| {
+        let others = scope.spawn(|| call_all(others));
+        let mut results = call_all(some);
+        results.extend(others.join().unwrap());
+        results
+    })
+}
+
 /// A restic repository in its own folder. Dropping it removes the folder.
 struct Repository {
     folder: PathBuf,
@@ -193,28 +207,27 @@ impl Repository {
         repository
     }
 
-    /// Makes all backups, two at a time, because deriving the key from the password is slow.
     fn back_up(&self, histories: &BTreeMap<String, Vec<Timestamp>>) {
         let of_history = |(host, times): (&String, &Vec<Timestamp>)| -> Vec<(String, Timestamp)> {
             times.iter().map(|time| (host.clone(), *time)).collect()
         };
         let backups: Vec<_> = histories.iter().flat_map(of_history).collect();
-        let (some, others) = backups.split_at(backups.len() / 2);
-        thread::scope(|scope| {
-            for share in [some, others] {
-                scope.spawn(move || {
-                    for (host, time) in share {
-                        let time = time.strftime("%Y-%m-%d %H:%M:%S").to_string();
-                        self.run(&["backup", "--host", host, "--time", &time, "file"]);
-                    }
-                });
-            }
+        two_at_a_time(&backups, |(host, time)| {
+            let time = time.strftime("%Y-%m-%d %H:%M:%S").to_string();
+            self.run(&["backup", "--host", host, "--time", &time, "file"]);
         });
     }
 
     /// The backups of each history that `restic forget` would keep.
     fn forget(&self, combination: &Combination) -> BTreeMap<String, BTreeSet<Timestamp>> {
-        let mut arguments = vec!["forget", "--dry-run", "--json", "--group-by", "host"];
+        let mut arguments = vec![
+            "forget",
+            "--dry-run",
+            "--no-lock",
+            "--json",
+            "--group-by",
+            "host",
+        ];
         let counts: Vec<String> = combination.iter().map(|(_, n)| n.to_string()).collect();
         for ((rule, _), count) in combination.iter().zip(&counts) {
             arguments.extend([rule, count.as_str()]);

@@ -47,8 +47,8 @@ async fn with_idle_connections() -> (Deployed, Gateway, Running) {
     (deployed, gateway, running)
 }
 
-#[tokio::test]
-async fn connections_lost_during_a_long_freeze_cause_no_retries() {
+/// Connections that are lost during a long freeze.
+async fn lose_in_a_freeze() {
     let (mut deployed, gateway, _running) = with_idle_connections().await;
     deployed.function.freeze().await;
     gateway.forget();
@@ -62,17 +62,21 @@ async fn connections_lost_during_a_long_freeze_cause_no_retries() {
     deployed.still_serves().await;
 }
 
+/// Connections that are lost between two invocations without a freeze.
+async fn lose_without_a_freeze(number: usize) {
+    let (mut deployed, gateway, _running) = with_idle_connections().await;
+    gateway.forget();
+    let event = copies("after", number).to_string();
+    let invocation = deployed.function.invoke(event, FUNCTION_TIMEOUT).await;
+    assert_eq!(invocation.answer()["summary"]["started"], number);
+    // With a single copy, the second attempt opens a new connection: the other idle ones have been
+    // discarded by then.
+    assert_eq!(attempts(&invocation), 2 * number as u64);
+}
+
+/// All of them wait, so they run at once.
 #[tokio::test]
-async fn connections_lost_without_a_freeze_cause_one_retry_per_call() {
-    let cases = [8, 1].map(|number| async move {
-        let (mut deployed, gateway, _running) = with_idle_connections().await;
-        gateway.forget();
-        let event = copies("after", number).to_string();
-        let invocation = deployed.function.invoke(event, FUNCTION_TIMEOUT).await;
-        assert_eq!(invocation.answer()["summary"]["started"], number);
-        // With a single copy, the second attempt opens a new connection: the other idle ones have
-        // been discarded by then.
-        assert_eq!(attempts(&invocation), 2 * number as u64);
-    });
-    join_all(cases).await;
+async fn lost_connections_cause_no_retries_after_a_freeze_and_else_one_per_call() {
+    let without_a_freeze = [8, 1].map(lose_without_a_freeze);
+    tokio::join!(lose_in_a_freeze(), join_all(without_a_freeze));
 }

@@ -215,24 +215,3 @@ async fn a_failed_heartbeat_is_a_warning_without_its_url() {
         assert!(!log.contains("secret"), "{log}");
     }
 }
-
-#[tokio::test]
-async fn other_reports_are_refused() {
-    let mut deployed = deployed(&[]).await;
-    for (event, expected) in [
-        (
-            json!({ "report": "hourly" }),
-            "report: expected weekly or daily",
-        ),
-        (json!({ "report": "daily", "copies": [] }), "copies"),
-        (
-            json!({ "report": "daily", "allowMassDeletion": true }),
-            "allowMassDeletion",
-        ),
-    ] {
-        let invocation = deployed.send(&event).await;
-        let (error_type, message) = invocation.error();
-        assert_eq!(error_type, "InvalidEvent");
-        assert!(message.contains(expected), "{event}: {message}");
-    }
-}

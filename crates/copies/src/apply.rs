@@ -11,8 +11,8 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use indicatif::ProgressBar;
-use lightsail_snapshot_copier::{ApiError, ErrorKind, Lightsail, Readiness, Region};
-use tokio::time::{Instant, sleep_until};
+use lightsail_snapshot_copier::{ApiError, ErrorKind, Existing, Lightsail, Readiness, Region};
+use tokio::time::{Instant, sleep};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -37,7 +37,7 @@ pub async fn apply(
         tokio::select! {
             Some((task, created)) = restore.creating.next() => restore.created(task, created, console)?,
             Some((name, failed)) = restore.finishing.next() => restore.finished(&name, failed, console)?,
-            () = sleep_until(restore.next_look), if !restore.waiting.is_empty() => restore.look(console).await?,
+            found = &mut restore.looking, if !restore.waiting.is_empty() => restore.looked(&found, console)?,
         }
     }
     console.clear_bars()?;
@@ -46,6 +46,7 @@ pub async fn apply(
 
 type Creating<'a> = LocalBoxFuture<'a, (Task, Result<(), ApiError>)>;
 type Finishing<'a> = LocalBoxFuture<'a, (String, Vec<Failure>)>;
+type Looking<'a> = LocalBoxFuture<'a, Vec<Existing>>;
 
 struct Restore<'a> {
     lightsail: &'a Lightsail,
@@ -54,10 +55,21 @@ struct Restore<'a> {
     waiting: BTreeMap<String, Task>,
     finishing: FuturesUnordered<Finishing<'a>>,
     failures: Vec<Failure>,
-    next_look: Instant,
+    /// The next look at the servers. It goes on beside the creations, because all of them share the
+    /// places among the calls of a Region.
+    looking: Looking<'a>,
     pause: Duration,
     deadline: Instant,
     bars: Bars,
+}
+
+/// The instances and disks of a Region after a pause; none if they cannot be read.
+fn look(lightsail: &Lightsail, region: Region, pause: Duration) -> Looking<'_> {
+    let found = async move {
+        sleep(pause).await;
+        existing(lightsail, region, Instant::now() + LAST_PAUSE * 6).await
+    };
+    found.map(Result::unwrap_or_default).boxed_local()
 }
 
 struct Bars {
@@ -101,7 +113,7 @@ impl<'a> Restore<'a> {
             waiting,
             finishing: FuturesUnordered::new(),
             failures: Vec::new(),
-            next_look: now,
+            looking: look(lightsail, plan.region, Duration::ZERO),
             pause: FIRST_PAUSE,
             deadline: now + BOOT_PATIENCE,
         }
@@ -143,14 +155,12 @@ impl<'a> Restore<'a> {
         Ok(())
     }
 
-    /// Looks which servers run.
-    async fn look(&mut self, console: &mut Console) -> io::Result<()> {
-        let found = existing(self.lightsail, self.region, Instant::now() + LAST_PAUSE * 6).await;
-        let found = found.unwrap_or_default();
+    /// Goes on with the servers that run, and plans the next look.
+    fn looked(&mut self, found: &[Existing], console: &mut Console) -> io::Result<()> {
         let is_late = Instant::now() >= self.deadline;
         let mut left = BTreeMap::new();
         for (name, task) in std::mem::take(&mut self.waiting) {
-            match task.progress(&found) {
+            match task.progress(found) {
                 Ok(Readiness::Ready) => {
                     self.bars.boot.inc(1);
                     let finish = finish(self.lightsail, self.region, task);
@@ -167,7 +177,7 @@ impl<'a> Restore<'a> {
             }
         }
         self.waiting = left;
-        self.next_look = Instant::now() + self.pause;
+        self.looking = look(self.lightsail, self.region, self.pause);
         self.pause = LAST_PAUSE.min(self.pause + FIRST_PAUSE);
         Ok(())
     }

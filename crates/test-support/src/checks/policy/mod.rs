@@ -1,4 +1,4 @@
-//! Policies: each is refused with all its mistakes, or parsed and used to plan in a small account.
+//! Policies: each is refused with all its errors, or parsed and used to plan in a small account.
 //!
 //! An input is one line that describes the account, then the policy in JSON.
 
@@ -13,8 +13,9 @@ use lightsail_snapshot_copier::{
     parse_policy, plan, rules_selecting_nothing, sources_to_query,
 };
 
-use self::account::{FakeAccount, is_foreign, noon};
-use super::event::check_mistakes;
+use self::account::{account, after, is_foreign};
+use super::event::check_errors;
+use crate::account::{FakeAccount, noon};
 use crate::retention_model::keeps;
 
 /// Parses any bytes as a policy. Plans with it if it is valid.
@@ -22,17 +23,17 @@ pub fn check(input: &[u8]) {
     let Some(end) = input.iter().position(|byte| *byte == b'\n') else {
         return;
     };
-    let (account, json) = input.split_at(end);
+    let (bytes, json) = input.split_at(end);
     let Ok(json) = std::str::from_utf8(&json[1..]) else {
         return;
     };
     let policy = parse_policy(json);
     assert_eq!(policy, parse_policy(json));
     match policy {
-        Err(mistakes) => check_mistakes(&mistakes),
+        Err(errors) => check_errors(&errors),
         Ok(policy) => {
             check_policy(&policy);
-            check_plans(&policy, &FakeAccount::of(&policy, account));
+            check_plans(&policy, &account(&policy, bytes));
         }
     }
 }
@@ -80,17 +81,16 @@ fn check_drill(check: &Check) {
 }
 
 fn check_plans(policy: &Policy, account: &FakeAccount) {
-    let planned = plan(policy, &account.observed, noon(), MassDeletion::Allowed);
-    let again = plan(policy, &account.observed, noon(), MassDeletion::Allowed);
-    assert_eq!(planned, again);
-    let selected: BTreeSet<&ResourceId> = account
-        .observed
+    let observed = account.observed();
+    let planned = plan(policy, &observed, noon(), MassDeletion::Allowed);
+    assert_eq!(planned, account.plan());
+    let selected: BTreeSet<&ResourceId> = observed
         .resources
         .iter()
         .filter(|(id, resource)| policy.selects(id.region, id.kind, &id.name, &resource.tags))
         .map(|(id, _)| id)
         .collect();
-    for source in sources_to_query(policy, &account.observed, noon()) {
+    for source in sources_to_query(policy, &observed, noon()) {
         assert!(selected.contains(&source));
     }
     let names = policy
@@ -99,10 +99,10 @@ fn check_plans(policy: &Policy, account: &FakeAccount) {
         .map_or(0, |drills| drills.names.len());
     let rules = policy.sources.iter();
     let parts = rules.map(|rule| rule.regions.len() + rule.names.as_ref().map_or(0, Vec::len));
-    let idle = rules_selecting_nothing(policy, &account.observed);
+    let idle = rules_selecting_nothing(policy, &observed);
     assert!(idle.len() <= parts.sum::<usize>() + names);
     // There is one coverage entry for each source and destination.
-    let coverage = coverage(policy, &account.observed, noon(), &[]);
+    let coverage = coverage(policy, &observed, noon(), &[]);
     let (unselected, covered): (Vec<_>, Vec<_>) = coverage
         .iter()
         .partition(|entry| entry.status == CoverageStatus::Unselected);
@@ -123,7 +123,7 @@ fn check_plans(policy: &Policy, account: &FakeAccount) {
             assert!(selected.contains(&wanted.source));
             assert_eq!(wanted.copy.destination, *region);
         }
-        let snapshots = account.snapshots.get(region).map_or(&[][..], Vec::as_slice);
+        let snapshots = account.snapshots_in(*region);
         let deleted = steps
             .deletions
             .iter()
@@ -131,7 +131,7 @@ fn check_plans(policy: &Policy, account: &FakeAccount) {
             .collect();
         check_deletions(policy.retention.as_ref(), snapshots, &deleted);
     }
-    check_next_plan(policy, account, &planned);
+    check_next_plan(account, &planned);
 }
 
 /// A deleted copy has the name of a policy's copy and both tags. It is not the newest available copy of its source, and if it is
@@ -189,8 +189,8 @@ fn date_of(snapshot: &Snapshot) -> Option<Date> {
 }
 
 /// The next plan deletes nothing, and does not copy again what this one deleted.
-fn check_next_plan(policy: &Policy, account: &FakeAccount, first: &Plan) {
-    let second = plan(policy, &account.after(first), noon(), MassDeletion::Allowed);
+fn check_next_plan(account: &FakeAccount, first: &Plan) {
+    let second = after(account, first).plan();
     for (region, steps) in &second.destinations {
         assert_eq!(steps.deletions, []);
         for wanted in &steps.copies {

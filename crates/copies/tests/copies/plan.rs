@@ -1,0 +1,114 @@
+//! Plans that no world of the emulator can show.
+
+use std::collections::BTreeMap;
+
+use lightsail_copies::plan::{Action, Facts, Plan, Wish, plan};
+use lightsail_snapshot_copier::{
+    Bundle, Bundles, ContainedDisk, Hardware, ResourceKind, Restorable, Snapshot, SnapshotState,
+};
+
+fn bundle(id: &str, disk_gb: u32) -> Bundle {
+    Bundle {
+        id: id.to_owned(),
+        hardware: Hardware {
+            cpus: 2,
+            ram_mib: 1024,
+            disk_gb,
+            is_windows: false,
+            ipv4_addresses: 1,
+        },
+        price_cents: disk_gb * 20,
+        is_active: true,
+    }
+}
+
+/// The copy of a server, and the disk that it contains.
+fn copy(name: &str, bundle: Option<&str>, disk: Option<&str>) -> Restorable {
+    let contained = |name: &str| ContainedDisk {
+        name: Some(name.to_owned()),
+        path: "/dev/xvdf".to_owned(),
+        size_gb: 8,
+    };
+    Restorable {
+        snapshot: Snapshot {
+            name: format!("{name}-us-west-2-2026-11-22"),
+            tags: BTreeMap::new(),
+            kind: ResourceKind::Instance,
+            state: SnapshotState::Available,
+            created_at: None,
+            from: Some(name.to_owned()),
+            from_region: None,
+            attached_disks: Vec::new(),
+            bundle: bundle.map(str::to_owned),
+            size_gb: 40,
+        },
+        size_gb: 40,
+        disks: disk.map(contained).into_iter().collect(),
+    }
+}
+
+fn planned(snapshots: Vec<Restorable>, replaced: &[(&str, &str)]) -> Plan {
+    let replaced = replaced.iter();
+    let wish = Wish {
+        region: "us-east-1".parse().unwrap(),
+        names: Vec::new(),
+        as_of: None,
+        zone: None,
+        suffix: String::new(),
+        bundles: replaced
+            .map(|(old, new)| ((*old).to_owned(), (*new).to_owned()))
+            .collect(),
+    };
+    let facts = Facts {
+        snapshots,
+        existing: Vec::new(),
+        bundles: Bundles::from(vec![bundle("nano_3_0", 20), bundle("micro_3_0", 40)]),
+        zones: vec!["us-east-1a".to_owned()],
+        originals: BTreeMap::new(),
+        quota: None,
+        now: "2026-11-27T12:00:00Z".parse().unwrap(),
+    };
+    plan(&wish, &facts)
+}
+
+fn problem(action: &Action) -> &str {
+    match action {
+        Action::Blocked { problem } => problem,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_copy_without_a_bundle_blocks_nothing_but_itself() {
+    let snapshots = || vec![copy("db", None, None), copy("web", Some("micro_3_0"), None)];
+    let plan = planned(snapshots(), &[]);
+    assert_eq!(
+        problem(&plan.entries[0].action),
+        "Lightsail does not say the bundle of its copy; the nearest larger one is micro_3_0 (8 USD a month): --bundle unknown=micro_3_0"
+    );
+    assert!(matches!(plan.entries[1].action, Action::CreateInstance(_)));
+    let plan = planned(snapshots(), &[("unknown", "micro_3_0")]);
+    assert!(!plan.has_errors(), "{plan:?}");
+}
+
+#[test]
+fn a_bundle_with_a_smaller_disk_is_no_choice() {
+    let plan = planned(vec![copy("web", Some("nano_3_0"), None)], &[]);
+    assert_eq!(
+        problem(&plan.entries[0].action),
+        "bundle nano_3_0 has a disk of 20 GB, and the copy one of 40 GB; the nearest larger one is micro_3_0 (8 USD a month): --bundle nano_3_0=micro_3_0"
+    );
+}
+
+#[test]
+fn a_disk_has_a_name_of_its_own() {
+    let shared = |name| copy(name, Some("micro_3_0"), Some("Data"));
+    let plan = planned(vec![shared("db"), shared("web")], &[]);
+    for entry in &plan.entries {
+        let problem = problem(&entry.action);
+        assert!(
+            problem.starts_with("several sources need the name Data"),
+            "{problem}"
+        );
+    }
+}

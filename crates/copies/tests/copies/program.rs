@@ -1,0 +1,640 @@
+//! The program against the emulator.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lightsail_emulator::{
+    ACCESS_KEY_ID, Emulator, Fault, InstanceState, Operation, Port, Region, SECRET_ACCESS_KEY,
+    StatusCode, World,
+};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+const EAST: Region = Region::UsEast1;
+const SERVERS: usize = 50;
+
+/// A copy of an instance in us-west-2.
+fn copy(name: &str, date: &str) -> Value {
+    json!({ "name": format!("{name}-us-west-2-{date}"), "fromInstanceName": name, "tags": {
+        "snapshot-copier:source": format!("us-west-2/{name}"),
+        "snapshot-copier:recovery-point": date,
+        "snapshot-copier:ports": "tcp:22@lightsail-connect tcp:80 tcp:443" } })
+}
+
+fn world(regions: Value) -> Emulator {
+    let world = json!({ "startSeconds": 1, "regions": regions });
+    Emulator::new(World::from_json(&world.to_string()).unwrap())
+}
+
+struct Run {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+impl Run {
+    #[track_caller]
+    fn says(&self, text: &str) {
+        assert!(
+            self.out.contains(text) || self.err.contains(text),
+            "{text:?}"
+        );
+    }
+}
+
+/// Runs the program without a terminal. Every AWS service is the emulator, so that nothing leaves
+/// this machine.
+async fn run_with(
+    emulator: &Emulator,
+    input: &'static str,
+    quota: Option<u32>,
+    arguments: &[&str],
+) -> Run {
+    let running = emulator.clone().start().await.unwrap();
+    let quotas = match quota {
+        Some(quota) => service_quotas(quota).await,
+        None => running.url().to_owned(),
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lightsail-copies"));
+    command
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .env("AWS_ENDPOINT_URL", running.url())
+        .env("AWS_ENDPOINT_URL_SERVICE_QUOTAS", quotas)
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+        .env_remove("AWS_SESSION_TOKEN")
+        .env_remove("AWS_PROFILE")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    println!("$ lightsail-copies {}", arguments.join(" "));
+    let done = tokio::task::spawn_blocking(move || {
+        let mut child = command.spawn().unwrap();
+        // The program may end without reading it.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    });
+    let done = done.await.unwrap();
+    let run = Run {
+        status: done.status.code().unwrap(),
+        out: String::from_utf8(done.stdout).unwrap(),
+        err: String::from_utf8(done.stderr).unwrap(),
+    };
+    println!("{}{}exit status {}\n", run.out, run.err, run.status);
+    run
+}
+
+async fn run(emulator: &Emulator, arguments: &[&str]) -> Run {
+    run_with(emulator, "", None, arguments).await
+}
+
+/// Answers every request with this quota. Returns the address.
+async fn service_quotas(quota: u32) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut request = [0; 8192];
+            let _ = connection.read(&mut request).await;
+            let body =
+                json!({ "Quota": { "QuotaCode": "L-4259AF9B", "Value": quota } }).to_string();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = connection.write_all(answer.as_bytes()).await;
+        }
+    });
+    format!("http://{address}")
+}
+
+async fn restore(emulator: &Emulator, arguments: &[&str]) -> Run {
+    run(
+        emulator,
+        &[&["restore", "--region=us-east-1"], arguments].concat(),
+    )
+    .await
+}
+
+/// The lines of a table that have this cell first.
+fn rows<'a>(text: &'a str, action: &str) -> Vec<&'a str> {
+    let is_row = |line: &&str| line.split_whitespace().next() == Some(action);
+    text.lines().filter(is_row).collect()
+}
+
+/// Fifty copies of servers in us-west-2. Two servers exist already, and the bundle of one is retired.
+fn fifty() -> Emulator {
+    let snapshots = (1..=SERVERS).map(|number| {
+        let mut copy = copy(&format!("Shop-{number:02}"), "2026-11-22");
+        copy["fromBundleId"] = json!(if number == 7 {
+            "small_2_0"
+        } else {
+            "small_3_0"
+        });
+        let disk = json!([{ "name": "Data-09", "path": "/dev/xvdf", "sizeInGb": 64 }]);
+        copy["fromAttachedDisks"] = if number == 9 { disk } else { json!([]) };
+        copy
+    });
+    let disk = json!({ "name": "Solo-us-west-2-2026-11-22", "fromDiskName": "Solo", "sizeInGb": 32,
+        "tags": { "snapshot-copier:source": "us-west-2/Solo",
+                  "snapshot-copier:recovery-point": "2026-11-22" } });
+    world(json!({ "us-east-1": {
+        "instances": [{ "name": "Shop-01" }, { "name": "Shop-02" }],
+        "instanceSnapshots": snapshots.collect::<Vec<_>>(), "diskSnapshots": [disk] } }))
+}
+
+fn refusal(message: &str) -> Fault {
+    Fault::error(
+        StatusCode::BAD_REQUEST,
+        "OperationFailureException",
+        message,
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_servers_are_restored_in_two_runs() {
+    let emulator = fifty();
+    let plan = restore(&emulator, &[]).await;
+    assert_eq!(plan.status, 1, "one bundle is not available");
+    let problem = "us-west-2/Shop-07: bundle small_2_0 is not available in us-east-1";
+    assert!(plan.out.find(problem).unwrap() < plan.out.find("Plan for us-east-1").unwrap());
+    plan.says("--bundle small_2_0=small_3_0");
+    plan.says("47 instances to create: 564 USD a month");
+    assert_eq!(rows(&plan.out, "create").len(), 48);
+    assert_eq!(rows(&plan.out, "skip").len(), 2);
+    assert_eq!(emulator.instances(EAST).len(), 2);
+
+    // The call of one creation and the firewall of another server fail.
+    let (mut creations, mut firewalls) = (0, 0);
+    emulator.on_call(move |call| {
+        match call.operation {
+            Operation::CreateInstancesFromSnapshot => creations += 1,
+            Operation::PutInstancePublicPorts => firewalls += 1,
+            _ => return Fault::None,
+        }
+        match call.operation {
+            Operation::CreateInstancesFromSnapshot if creations == 25 => {
+                Fault::insufficient_capacity()
+            }
+            Operation::PutInstancePublicPorts if firewalls == 30 => refusal("Try later."),
+            _ => Fault::None,
+        }
+    });
+    let start = Instant::now();
+    let first = restore(&emulator, &["--yes"]).await;
+    assert_eq!(first.status, 1);
+    // Looking at the servers stops no creation, and no creation stops a look.
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    first.says("InsufficientInstanceCapacity");
+    first.says("use another --zone");
+    assert!(
+        first
+            .err
+            .contains("its firewall was not set, run this again")
+    );
+    assert_eq!(rows(&first.out, "created").len(), 47);
+    assert_eq!(rows(&first.out, "ready").len(), 46);
+    assert_eq!(emulator.instances(EAST).len(), 2 + 46);
+
+    // The owner closes a firewall.
+    emulator.set_ports(EAST, "Shop-03", Vec::new()).unwrap();
+    emulator.take_calls();
+    let second = restore(&emulator, &["--yes", "--bundle=small_2_0=small_3_0"]).await;
+    assert_eq!(second.status, 0);
+    assert!(
+        second
+            .out
+            .contains("aws lightsail attach-disk --region us-east-1 --disk-name Solo")
+    );
+    let calls = emulator.take_calls();
+    let count = |operation| {
+        calls
+            .iter()
+            .filter(|call| call.operation == operation)
+            .count()
+    };
+    assert_eq!(count(Operation::CreateInstancesFromSnapshot), 2);
+    assert_eq!(count(Operation::PutInstancePublicPorts), 3);
+    assert_eq!(count(Operation::CreateDiskFromSnapshot), 0);
+    assert_all_restored(&emulator);
+
+    let third = restore(&emulator, &["--yes"]).await;
+    assert_eq!(third.status, 0);
+    assert_eq!(rows(&third.out, "done").len(), 49);
+    let calls = emulator.take_calls();
+    assert!(
+        calls
+            .iter()
+            .all(|call| call.operation.as_str().starts_with("Get"))
+    );
+}
+
+fn assert_all_restored(emulator: &Emulator) {
+    let instances = emulator.instances(EAST);
+    assert_eq!(instances.len(), SERVERS);
+    for instance in &instances {
+        assert_eq!(instance.state, InstanceState::Running);
+        let tag = instance.tags.get("snapshot-copier:restored");
+        if ["Shop-01", "Shop-02"].contains(&&*instance.name) {
+            assert_eq!(tag, None);
+            continue;
+        }
+        assert_eq!(
+            tag,
+            Some(&format!("{}-us-west-2-2026-11-22", instance.name))
+        );
+        assert_eq!(instance.tags["snapshot-copier:ports-set"], "true");
+        if instance.name == "Shop-03" {
+            assert_eq!(instance.ports, []);
+            continue;
+        }
+        let mut ports = instance.ports.clone();
+        ports.sort_by_key(|port| port.from_port);
+        let ssh = Port {
+            cidrs: Vec::new(),
+            ipv6_cidrs: Vec::new(),
+            cidr_list_aliases: vec!["lightsail-connect".to_owned()],
+            ..Port::tcp(22)
+        };
+        assert_eq!(ports, [ssh, Port::tcp(80), Port::tcp(443)]);
+    }
+    let disks = emulator.disks(EAST);
+    let attached = |disk: &lightsail_emulator::Disk| (disk.name.clone(), disk.attached_to.clone());
+    let expected = [
+        ("Data-09".to_owned(), Some("Shop-09".to_owned())),
+        ("Solo".to_owned(), None),
+    ];
+    assert_eq!(disks.iter().map(attached).collect::<Vec<_>>(), expected);
+    let is_tagged = |tags: &lightsail_emulator::Tags| tags.contains_key("snapshot-copier:restored");
+    assert!(disks.iter().all(|disk| is_tagged(&disk.tags)));
+}
+
+/// A copy of one server, whose original runs.
+fn running_original() -> Emulator {
+    world(json!({
+        "us-west-2": { "instances": [{ "name": "Shop" }] },
+        "us-east-1": { "instanceSnapshots": [copy("Shop", "2026-11-22"), copy("Shop", "2026-11-20")] } }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_needs_a_yes() {
+    let emulator = running_original();
+    let arguments = ["restore", "--region=us-east-1", "--yes", "--suffix=-new"];
+    let question = "These originals still run: us-west-2/Shop. Create second servers? [y/N]";
+    for (input, status) in [("", 1), ("n\n", 0), ("\n", 0), ("yes please\n", 0)] {
+        let run = run_with(&emulator, input, None, &arguments).await;
+        assert_eq!(run.status, status, "{input:?}");
+        run.says(question);
+        assert_eq!(emulator.instances(EAST), []);
+    }
+    let run = run_with(&emulator, "y\n", None, &arguments).await;
+    assert_eq!(run.status, 0);
+    assert_eq!(emulator.instances(EAST)[0].name, "Shop-new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_copy_is_restored_on_request() {
+    let emulator = running_original();
+    emulator.remove_instance(Region::UsWest2, "Shop").unwrap();
+    let clean = ["--yes", "--as-of=2026-11-21", "--suffix=-clean"];
+    assert_eq!(restore(&emulator, &clean).await.status, 0);
+    let found = &emulator.instances(EAST)[0];
+    assert_eq!(found.name, "Shop-clean");
+    assert_eq!(
+        found.tags["snapshot-copier:restored"],
+        "Shop-us-west-2-2026-11-20"
+    );
+    let newer = restore(&emulator, &["--as-of=2026-11-22", "--suffix=-clean"]).await;
+    assert_eq!(newer.status, 1);
+    let problem =
+        "Shop-clean was made from Shop-us-west-2-2026-11-20, not from Shop-us-west-2-2026-11-22";
+    newer.says(problem);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_usage_and_what_is_not_there() {
+    let emulator = running_original();
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["--as-of", "2026-02-30"], 2, "2026-02-30 is not a date"),
+        (&["--unknown", "x"], 2, "unexpected argument '--unknown'"),
+        (
+            &["--name", "us-west-2/Shop-[1"],
+            2,
+            "invalid value 'us-west-2/Shop-[1'",
+        ),
+        (&["--suffix", "-"], 2, "end with a letter or digit"),
+        (&["--bundle", "small_2_0"], 2, "expected OLD=NEW"),
+        (&["--name", "Nothing"], 1, "no copy of Nothing in us-east-1"),
+        (
+            &["--as-of", "2026-11-01"],
+            1,
+            "no copy of 2026-11-01 or earlier; the oldest one is of 2026-11-20",
+        ),
+        (
+            &["--zone", "us-east-1x"],
+            1,
+            "us-east-1x is not an available zone of us-east-1: us-east-1a",
+        ),
+    ];
+    for (arguments, status, message) in cases {
+        let run = restore(&emulator, arguments).await;
+        assert_eq!(run.status, status, "{arguments:?}");
+        assert!((run.out + &run.err).contains(message), "{arguments:?}");
+    }
+    let zone = run(&emulator, &["restore", "--region=us-east-1a"]).await;
+    assert_eq!(zone.status, 2);
+    zone.says("its Region is us-east-1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_tags_and_answers_are_data() {
+    let file = "file:///etc/passwd";
+    let mut garbled = copy("web", "2026-11-22");
+    garbled["tags"]["snapshot-copier:recovery-point"] = json!("2026-11-27 never");
+    let mut console = copy("web", "2026-11-23");
+    console["name"] = json!("evil-1");
+    console["fromInstanceName"] = json!("evil");
+    let mut star = copy("web", "2026-11-24");
+    star["tags"]["snapshot-copier:source"] = json!("*/web");
+    let mut firewall = copy("db", "2026-11-20");
+    firewall["tags"]["snapshot-copier:ports"] = json!("tcp:22 $(id)\u{1b}[2J");
+    let passwd = json!({ "name": "file_3A__2F__2F__2F_etc_2F_passwd-us-west-2-2026-11-20", "fromInstanceName": file, "tags": {
+        "snapshot-copier:source": format!("us-west-2/{file}"), "snapshot-copier:recovery-point": "2026-11-20" } });
+    let emulator = world(json!({ "us-east-1": { "instanceSnapshots": [
+        copy("web", "2026-11-20"), garbled, console, star, firewall, passwd ] } }));
+
+    let plan = restore(&emulator, &[]).await;
+    assert_eq!(plan.status, 1, "one name is not valid");
+    let created = rows(&plan.out, "create");
+    assert_eq!(created.len(), 2);
+    assert!(
+        created[1].contains("web-us-west-2-2026-11-20"),
+        "{created:?}"
+    );
+    plan.says("us-west-2/file:///etc/passwd: Lightsail accepts no such name");
+    plan.says("db: its firewall is unknown, because its tag cannot be read");
+    plan.says("3 snapshots: evil-1 (of evil)");
+    for text in [&plan.out, &plan.err] {
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
+    }
+    let done = restore(&emulator, &["--yes"]).await;
+    assert_eq!(done.status, 1);
+    let names: Vec<_> = emulator
+        .instances(EAST)
+        .iter()
+        .map(|found| found.name.clone())
+        .collect();
+    assert_eq!(names, ["db", "web"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quota_that_is_too_small_is_a_failure() {
+    let emulator = running_original();
+    let restore = ["restore", "--region=us-east-1"];
+    let small = run_with(&emulator, "", Some(1), &restore).await;
+    assert_eq!(small.status, 1);
+    small.says("the quota of the account is 1. There would be 1 instances with 2 vCPUs.");
+    let large = run_with(&emulator, "", Some(2), &restore).await;
+    assert_eq!(large.status, 0);
+    assert!(!large.out.contains("quota"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn originals_that_cannot_be_read_are_named() {
+    let emulator = running_original();
+    emulator.on_call(|call| match call.region {
+        Region::UsWest2 => Fault::error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "ServiceException",
+            "Down.",
+        ),
+        _ => Fault::None,
+    });
+    let plan = restore(&emulator, &[]).await;
+    assert_eq!(plan.status, 0);
+    plan.says("us-west-2 cannot be read, so nobody knows whether the originals still run");
+    let list = run(&emulator, &["list", "--region=us-east-1"]).await;
+    assert_eq!(list.status, 0);
+    list.says("us-west-2 cannot be read, so nobody knows which of its servers are gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_of_the_account_say_what_to_do() {
+    let emulator = running_original();
+    emulator.remove_instance(Region::UsWest2, "Shop").unwrap();
+    for (refusal_text, advice) in [
+        (
+            "Sorry, your account can not create an instance using this Lightsail plan size.",
+            "may not use this plan yet",
+        ),
+        (
+            "Sorry, your AWS account is pending verification. Please try again later",
+            "AWS verifies the account",
+        ),
+        (
+            "Sorry, you've reached your maximum limit of Lightsail Instances : 2.",
+            "ask for a higher quota",
+        ),
+        (
+            "Some names are already in use: Shop",
+            "perhaps a static IP address or a key pair",
+        ),
+    ] {
+        let fault = Fault::error(
+            StatusCode::BAD_REQUEST,
+            "InvalidInputException",
+            refusal_text,
+        );
+        emulator.fault_next(Operation::CreateInstancesFromSnapshot, 1, fault);
+        let run = restore(&emulator, &["--yes"]).await;
+        assert_eq!(run.status, 1);
+        assert!(run.err.contains(refusal_text) && run.err.contains(advice));
+    }
+}
+
+/// The bundles of Sydney have other ids, and a server without IPv4 gets an address of IPv6.
+#[tokio::test(flavor = "multi_thread")]
+async fn bundles_are_those_of_the_region_with_the_same_hardware() {
+    let of = |name: &str, bundle: &str| {
+        let mut copy = copy(name, "2026-11-22");
+        copy["fromBundleId"] = json!(bundle);
+        copy
+    };
+    let emulator = world(json!({ "ap-southeast-2": { "instanceSnapshots": [
+        of("web", "small_3_0"), of("bare", "small_ipv6_3_0"), of("old", "small_2_0") ] } }));
+    let arguments = ["restore", "--region=ap-southeast-2", "--yes"];
+    let run = run(&emulator, &arguments).await;
+    assert_eq!(run.status, 1, "one bundle has no equal");
+    run.says("in place of small_3_0");
+    run.says("the nearest larger one is small_3_2 (12 USD a month): --bundle small_2_0=small_3_2");
+    let instances = emulator.instances(Region::ApSoutheast2);
+    let bundles: Vec<_> = instances
+        .iter()
+        .map(|found| (&*found.name, &*found.bundle_id))
+        .collect();
+    assert_eq!(bundles, [("bare", "small_ipv6_3_2"), ("web", "small_3_2")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_creates_one_server() {
+    let emulator = running_original();
+    emulator.remove_instance(Region::UsWest2, "Shop").unwrap();
+    emulator.fault_next(Operation::CreateInstancesFromSnapshot, 1, Fault::LoseAnswer);
+    let run = restore(&emulator, &["--yes"]).await;
+    assert_eq!(run.status, 0);
+    run.says("ready Shop");
+    let instances = emulator.instances(EAST);
+    assert_eq!(instances.len(), 1);
+    assert_eq!(instances[0].tags["snapshot-copier:ports-set"], "true");
+}
+
+/// Sources in two Regions have the name, and the firewall of the first restore fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_is_not_taken_for_another_one() {
+    const WEST: &str = "--name=us-west-2/WordPress-1";
+    let ireland = json!({ "name": "WordPress-1-eu-west-1-2026-11-22", "fromInstanceName": "WordPress-1",
+        "tags": { "snapshot-copier:source": "eu-west-1/WordPress-1",
+                  "snapshot-copier:recovery-point": "2026-11-22" } });
+    let emulator = world(json!({ "us-east-1": { "instanceSnapshots": [
+        copy("WordPress-1", "2026-11-18"), copy("WordPress-1", "2026-11-22"), ireland ] } }));
+    emulator.fault_next(Operation::PutInstancePublicPorts, 1, refusal("Try later."));
+    let first = restore(&emulator, &[WEST, "--as-of=2026-11-18", "--yes"]).await;
+    assert_eq!(first.status, 1, "the firewall was refused");
+    emulator.take_calls();
+    for (arguments, problem) in [
+        (
+            &["--name=WordPress-1"][..],
+            "several sources need the name WordPress-1; restore one at a time",
+        ),
+        (
+            &["--name=eu-west-1/WordPress-1", "--yes"],
+            "the name WordPress-1 is taken by the restore of us-west-2/WordPress-1; use --suffix",
+        ),
+        (
+            &[WEST, "--as-of=2026-11-22", "--yes"],
+            "WordPress-1 was made from WordPress-1-us-west-2-2026-11-18",
+        ),
+    ] {
+        let run = restore(&emulator, arguments).await;
+        assert_eq!(run.status, 1);
+        run.says(problem);
+    }
+    let calls = emulator.take_calls();
+    assert!(
+        calls
+            .iter()
+            .all(|call| call.operation.as_str().starts_with("Get"))
+    );
+
+    let second = restore(&emulator, &[WEST, "--yes"]).await;
+    assert_eq!(second.status, 0, "a newer copy does not stop the restore");
+    assert!(
+        second
+            .out
+            .contains("to do: ports; a newer copy is of 2026-11-22")
+    );
+    let instances = emulator.instances(EAST);
+    assert_eq!(instances.len(), 1);
+    assert_eq!(instances[0].tags["snapshot-copier:ports-set"], "true");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_is_one_document() {
+    let emulator = running_original();
+    emulator.remove_instance(Region::UsWest2, "Shop").unwrap();
+    let json = |run: &Run| serde_json::from_str::<Value>(&run.out).unwrap();
+    let plan = json(&restore(&emulator, &["--json"]).await);
+    assert_eq!(plan["resources"][0]["action"], "createInstance");
+    assert_eq!(plan["resources"][0]["bundleId"], "small_3_0");
+    assert_eq!(plan["resources"][0]["price"], 12.0);
+    assert_eq!(
+        plan["resources"][0]["ports"],
+        "tcp:22@lightsail-connect tcp:80 tcp:443"
+    );
+    assert_eq!(plan["result"], Value::Null);
+    let done = json(&restore(&emulator, &["--json", "--yes"]).await);
+    assert_eq!(done["result"]["restored"][0]["state"], "running");
+    assert_eq!(
+        done["result"]["restored"][0]["publicAddress"],
+        "198.51.100.10"
+    );
+    let list = json(&run(&emulator, &["list", "--region=us-east-1", "--json"]).await);
+    assert_eq!(list["sources"][0]["exists"], "gone");
+    assert_eq!(
+        list["sources"][0]["copies"][1]["recoveryPoint"],
+        "2026-11-20"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_are_listed_and_deleted() {
+    let mut by_hand = copy("Shop", "2026-11-22");
+    by_hand["name"] = json!("Shop-by-hand");
+    let emulator = world(json!({
+        "us-west-2": { "instances": [{ "name": "Shop" }] },
+        "us-east-1": { "instanceSnapshots": [copy("Shop", "2026-11-22"), copy("Shop", "2026-11-20"),
+            copy("Gone", "2026-11-19"), by_hand] } }));
+    let list = run(&emulator, &["list", "--region=us-east-1"]).await;
+    assert!(
+        list.out
+            .contains("3 copies of 2 sources in us-east-1, 1 of which are gone; at most 120 GB")
+    );
+    assert!(!list.out.contains("by-hand"));
+    let delete = [
+        "delete",
+        "--region=us-east-1",
+        "--source=us-west-2/Shop",
+        "--before=2026-11-22",
+    ];
+    let plan = run(&emulator, &delete).await;
+    assert_eq!((plan.status, emulator.snapshots(EAST).len()), (0, 4));
+    let done = run(&emulator, &[&delete[..], &["--yes"]].concat()).await;
+    assert_eq!(done.status, 0);
+    done.says("deleted Shop-us-west-2-2026-11-20");
+    assert_eq!(emulator.snapshots(EAST).len(), 3);
+
+    let rest = &[
+        "delete",
+        "--region=us-east-1",
+        "--source=us-west-2/Shop",
+        "--yes",
+    ];
+    emulator.fault_next(Operation::DeleteInstanceSnapshot, 1, refusal("Try later."));
+    let refused = run(&emulator, rest).await;
+    assert_eq!(refused.status, 1);
+    refused.says("nothing of us-west-2/Shop could be restored after that. It still exists.");
+    refused.says("failed: Shop-us-west-2-2026-11-22: OperationFailureException");
+    assert_eq!(run(&emulator, rest).await.status, 0);
+    let left: Vec<_> = emulator
+        .snapshots(EAST)
+        .into_iter()
+        .map(|found| found.name)
+        .collect();
+    assert_eq!(left, ["Gone-us-west-2-2026-11-19", "Shop-by-hand"]);
+    assert_eq!(
+        run(&emulator, rest).await.status,
+        1,
+        "there is no copy any more"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_and_completions_need_no_account() {
+    let emulator = world(json!({}));
+    let help = run(&emulator, &["restore", "--help"]).await;
+    assert_eq!(help.status, 0);
+    assert!(
+        help.out.contains("A Region is lost.") && help.out.contains("A server is compromised.")
+    );
+    for shell in ["bash", "zsh", "fish"] {
+        let completions = run(&emulator, &["completions", shell]).await;
+        assert_eq!(completions.status, 0);
+        assert!(completions.out.contains("--as-of") || completions.out.contains("as-of"));
+    }
+    assert!(emulator.take_calls().is_empty());
+}
