@@ -37,7 +37,9 @@ pub mod logging;
 pub use deadline::Deadline;
 pub use event::{Event, Frequency, Job, ValidationErrors, parse as parse_event, parse_policy};
 pub use handler::{Answer, Handler, InvocationError, Payload};
-pub use lightsail::{Lightsail, NewDisk, NewInstance, Until, config as sdk_config, http_client};
+pub use lightsail::{
+    Call, Lightsail, NewInstance, Until, config as sdk_config, http_client, sdk_tags, whole,
+};
 pub use model::bundle::{Bundle, Bundles, Hardware, is_ipv6_only};
 pub use model::copy::{CopySource, NameOrigin, SnapshotCopy};
 pub use model::coverage::{Coverage, CoverageStatus, Reason, ReasonCode};
@@ -47,7 +49,7 @@ pub use model::event::{
     DrillResult, Event as RunEvent, FirewallNotStored, IdleRule, IgnoredCopy, Outcome, ReadFailure,
     TagFailure,
 };
-pub use model::failure::{ApiError, ErrorKind};
+pub use model::failure::{ApiError, Code, ErrorKind, Shortage};
 pub use model::firewall::{PortRule, ports_tags, read_ports};
 pub use model::operation::{Location, Operation, Time};
 pub use model::policy::{Policy, SourceRule};
@@ -56,7 +58,6 @@ pub use model::resource::{
     AutoSnapshot, InstanceState, InstanceStatus, Resource, ResourceId, ResourceKind, Snapshot,
     SnapshotState,
 };
-pub use model::restore::{ContainedDisk, Existing, Readiness, Restorable};
 pub use model::restore_date::{RestoreDate, utc_date};
 pub use model::retention::Retention;
 pub use model::snapshot_name::SnapshotName;

@@ -116,7 +116,7 @@ impl CopyResult {
     /// A failed copy.
     pub fn failed(copy: SnapshotCopy, error: ApiError) -> Self {
         Self {
-            operations: error.operations.clone(),
+            operations: error.details.operations.clone(),
             error: Some(error),
             ..Self::new(copy, Outcome::Failed)
         }

@@ -11,7 +11,6 @@ pub mod operation;
 pub mod policy;
 pub mod region;
 pub mod resource;
-pub mod restore;
 pub mod restore_date;
 pub mod retention;
 pub mod snapshot_name;

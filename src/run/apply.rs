@@ -14,7 +14,7 @@ use super::starts::Starts;
 use super::tags::Tags;
 use crate::model::copy::SnapshotCopy;
 use crate::model::event::{CopyResult, Event, Outcome};
-use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::failure::{ApiError, Code, ErrorKind};
 use crate::plan::{CopyStep, DestinationPlan, MissingTags, PlannedDeletion};
 
 /// Applies the plan of one destination, and records each step when it ends. A dry run changes nothing.
@@ -132,11 +132,11 @@ fn to_start(copy: SnapshotCopy, position: usize, step: CopyStep) -> Result<Start
         CopyStep::Pending => CopyResult::new(copy, Outcome::Pending),
         CopyStep::Wait { reason, .. } => deferred(
             copy,
-            ApiError::new(ErrorKind::NotYet, "CopyErrored", reason),
+            ApiError::new(ErrorKind::NotYet, Code::CopyErrored, reason),
         ),
         CopyStep::NameInUse(owner) => {
             let message = format!("{} in {} is {owner}", copy.target, copy.destination);
-            CopyResult::failed(copy, ApiError::found("NameInUse", message))
+            CopyResult::failed(copy, ApiError::found(Code::NameInUse, message))
         }
     }))
 }

@@ -12,10 +12,9 @@ mod generate;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use lightsail_copies::lightsail::{ContainedDisk, Restorable};
 use lightsail_copies::plan::{Action, Facts, Plan, Wish, plan};
-use lightsail_snapshot_copier::{
-    Bundle, Bundles, ContainedDisk, CoverageStatus, Hardware, Region, Restorable, Snapshot,
-};
+use lightsail_snapshot_copier::{Bundle, Bundles, CoverageStatus, Hardware, Region, Snapshot};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 

@@ -27,7 +27,7 @@ use super::planner::Planner;
 use crate::model::bundle::is_ipv6_only;
 use crate::model::drill::Drills;
 use crate::model::event::DrillOutcome;
-use crate::model::failure::ApiError;
+use crate::model::failure::{ApiError, Code};
 use crate::model::resource::{InstanceState, ResourceId, ResourceKind, SnapshotState};
 use crate::model::restore_date::utc_date;
 use crate::model::snapshot_name::SnapshotName;
@@ -158,12 +158,12 @@ impl Planner<'_> {
         let found = |outcome, code, message| Some(Conclusion::found(outcome, code, message));
         let obstacle = if !copy.attached_disks.is_empty() {
             let message = "the copy contains attached disks, which would stay behind";
-            found(DrillOutcome::NotDrillable, "AttachedDisks", message)
+            found(DrillOutcome::NotDrillable, Code::AttachedDisks, message)
         } else if is_ipv6_only(&bundle) || hardware.is_some_and(|it| it.ipv4_addresses == 0) {
             Some(no_address())
         } else if self.inventory.resources.contains_key(&named) {
             let message = "the name belongs to an instance that no drill created";
-            found(DrillOutcome::Failed, "NameInUse", message)
+            found(DrillOutcome::Failed, Code::NameInUse, message)
         } else {
             None
         };
@@ -191,7 +191,7 @@ impl Planner<'_> {
                 Conclusion {
                     // By now, another instance may have the name.
                     deletes_instance: false,
-                    ..self.failure(started, "NoInstance", message)
+                    ..self.failure(started, Code::NoInstance, message)
                 }
             };
             PlannedDrill::of_copy(copy, DrillStep::Conclude(conclusion))
@@ -246,14 +246,14 @@ impl Planner<'_> {
             },
             _ if has_ended => {
                 let message = format!("the instance does not run after {minutes} min");
-                DrillStep::Conclude(self.failure(created, "NotRunning", message))
+                DrillStep::Conclude(self.failure(created, Code::NotRunning, message))
             }
             _ => DrillStep::Conclude(Conclusion::new(DrillOutcome::Waiting, None)),
         }
     }
 
     /// The verdict that a copy failed.
-    fn failure(&self, since: Timestamp, code: &str, message: String) -> Conclusion {
+    fn failure(&self, since: Timestamp, code: Code, message: String) -> Conclusion {
         let error = ApiError::found(code, message);
         Conclusion::verdict(utc_date(self.now), self.minutes_since(since), Some(error))
     }

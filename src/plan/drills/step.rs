@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use super::instance::{DRILL_STARTED_TAG, DRILLED_TAG, DrillInstance, instance_name};
 use crate::model::bundle::Hardware;
 use crate::model::event::{CheckResult, DrillOutcome};
-use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::failure::{ApiError, Code, ErrorKind};
 use crate::model::resource::ResourceId;
 use crate::model::verdict::{Verdict, VerdictOutcome};
 use crate::plan::existing_copy::ExistingCopy;
@@ -114,8 +114,8 @@ impl Conclusion {
     }
 
     /// The same, with an error that the function found itself.
-    pub fn found(outcome: DrillOutcome, code: &str, message: impl Into<String>) -> Self {
-        Self::new(outcome, Some(ApiError::found(code, message.into())))
+    pub fn found(outcome: DrillOutcome, code: Code, message: impl Into<String>) -> Self {
+        Self::new(outcome, Some(ApiError::found(code, message)))
     }
 
     /// The verdict on a copy, which failed if there is an error.
@@ -161,13 +161,13 @@ impl Conclusion {
         });
         let no_time = || {
             let message = "no time was left to check the instance".to_owned();
-            ApiError::new(ErrorKind::NoTime, "Timeout", message)
+            ApiError::new(ErrorKind::NoTime, Code::Timeout, message)
         };
         match failed {
             Some(failed) if failed.is_empty() => Self::verdict(today, minutes, None),
             Some(failed) if is_last => {
                 let message = format!("after {minutes} min: {}", failed.join("; "));
-                let error = ApiError::found("ChecksFailed", message);
+                let error = ApiError::found(Code::ChecksFailed, message);
                 Self::verdict(today, minutes, Some(error))
             }
             None if is_last => Self {
@@ -202,7 +202,7 @@ impl Conclusion {
 pub fn deletion(instance: &DrillInstance, is_overdue: bool) -> Conclusion {
     let conclusion = if is_overdue {
         let message = "the instance should be gone and still exists; delete it by hand";
-        Conclusion::found(DrillOutcome::Failed, "DrillInstanceRemains", message)
+        Conclusion::found(DrillOutcome::Failed, Code::DrillInstanceRemains, message)
     } else {
         Conclusion::new(DrillOutcome::Waiting, None)
     };
@@ -223,7 +223,7 @@ pub fn cancellation(is_own: bool, has_mark: bool) -> Conclusion {
         // The mark of another policy's drill is left to that policy.
         clears_mark: is_own && has_mark,
         deletes_instance: true,
-        ..Conclusion::found(DrillOutcome::Inconclusive, "DrillCancelled", message)
+        ..Conclusion::found(DrillOutcome::Inconclusive, Code::DrillCancelled, message)
     }
 }
 
