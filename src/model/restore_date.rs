@@ -15,11 +15,7 @@ impl FromStr for RestoreDate {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let digits_and_hyphens = text.char_indices().all(|(index, c)| match index {
-            4 | 7 => c == '-',
-            _ => c.is_ascii_digit(),
-        });
-        if text.len() != 10 || !digits_and_hyphens {
+        if !has_form(text, "0000-00-00") {
             return Err(InvalidValue(format!(
                 "expected a date as YYYY-MM-DD, found {:?}",
                 Excerpt(text)
@@ -30,6 +26,39 @@ impl FromStr for RestoreDate {
             Err(_) => Err(InvalidValue(format!("{text} is not a date"))),
         }
     }
+}
+
+/// Whether a text is the same as the form, but for its digits and the case of its letters.
+fn has_form(text: &str, form: &str) -> bool {
+    let is_like = |(byte, form): (u8, u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte.eq_ignore_ascii_case(&form),
+    };
+    text.len() == form.len() && text.bytes().zip(form.bytes()).all(is_like)
+}
+
+/// Parses RFC 3339. `jiff` accepts other forms as well, such as `20261122T060000Z`.
+///
+/// # Errors
+///
+/// The text has another form, or is no time.
+pub fn rfc_3339(text: &str) -> Result<Timestamp, InvalidValue> {
+    let is_right = || {
+        let (time, rest) = text.split_at_checked("0000-00-00T00:00:00".len())?;
+        let fraction = rest.strip_prefix('.').unwrap_or("0");
+        let zone = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+        let offset = zone.strip_prefix(['+', '-']);
+        let has_zone = has_form(zone, "Z") || offset.is_some_and(|it| has_form(it, "00:00"));
+        let has_fraction = fraction.starts_with(|c: char| c.is_ascii_digit());
+        Some(has_form(time, "0000-00-00T00:00:00") && has_fraction && has_zone)
+    };
+    let time = is_right().filter(|is_right| *is_right);
+    time.and_then(|_| text.parse().ok()).ok_or_else(|| {
+        InvalidValue(format!(
+            "expected a time as 2026-11-22T06:00:00Z (RFC 3339), found {:?}",
+            Excerpt(text)
+        ))
+    })
 }
 
 /// The UTC day of an instant. Lightsail dates automatic snapshots by UTC days.
