@@ -81,3 +81,16 @@ pub fn last_verdict(copies: &[&ExistingCopy], last_date: Date) -> Option<Verdict
 pub fn valid_verdict(copy: &ExistingCopy, last_date: Date) -> Option<Verdict> {
     copy.drilled.filter(|verdict| verdict.date <= last_date)
 }
+
+/// Whether a copy has the verdict of a drill that was started at `started`.
+pub fn has_verdict_since(copy: &ExistingCopy, started: Timestamp, now: Timestamp) -> bool {
+    valid_verdict(copy, last_valid_date(now))
+        .is_some_and(|verdict| verdict.date >= utc_date(started))
+}
+
+/// When a copy's drill was started that has no verdict yet.
+pub fn undecided(copy: &ExistingCopy, now: Timestamp) -> Option<Timestamp> {
+    copy.drill_started.filter(|started| {
+        utc_date(*started) <= last_valid_date(now) && !has_verdict_since(copy, *started, now)
+    })
+}

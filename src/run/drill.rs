@@ -20,8 +20,8 @@ use crate::model::region::Region;
 use crate::model::resource::ResourceKind;
 use crate::model::restore_date::utc_date;
 use crate::plan::{
-    Conclusion, DrillInstance, DrillPlan, DrillStep, PlannedDrill, Refusal, choose_bundle,
-    drill_tags, not_created, not_marked, started_tag,
+    Conclusion, DrillInstance, DrillPlan, DrillStep, ExistingCopy, PlannedDrill, Refusal,
+    choose_bundle, drill_tags, not_created, not_marked, started_tag,
 };
 
 /// How often one run checks an instance that does not pass.
@@ -107,13 +107,17 @@ impl DrillRun<'_> {
         last
     }
 
-    /// Writes on the copy how the drill ended, deletes its instance, and reports it.
+    /// Writes on the copy how the drill ended, unless another run has gone on with it. Then deletes its
+    /// instance, and reports it.
     async fn conclude(
         &self,
         drill: &PlannedDrill,
         mut conclusion: Conclusion,
         checks: Vec<CheckResult>,
     ) {
+        if conclusion.may_undo() && self.is_taken_over(drill).await {
+            conclusion = conclusion.taken_over();
+        }
         let recorded = self.record(drill, &conclusion.tags()).await;
         let verdict = conclusion.verdict.filter(|_| recorded == Ok(true));
         if let Err(error) = recorded {
@@ -235,10 +239,17 @@ impl DrillRun<'_> {
         if existing.iter().any(is_same) || existing.len() >= self.policy.at_once {
             return Ok(None);
         }
+        if self.is_taken_over(drill).await {
+            return Ok(None);
+        }
         let snapshot = drill.snapshot.as_deref().unwrap_or_default();
         let mark = [started_tag(now)];
         let marked = self.lightsail.tag(region, snapshot, &mark, self.half());
         marked.await.map_err(not_marked)?;
+        // Of two runs that mark a copy at once, the later mark counts.
+        if self.is_taken_over(drill).await {
+            return Ok(None);
+        }
         let new = NewInstance {
             name: &drill.instance,
             snapshot,
@@ -252,6 +263,18 @@ impl DrillRun<'_> {
             Ok(()) => Ok(Some(Conclusion::new(DrillOutcome::Started, None))),
             Err(error) => not_created(error),
         }
+    }
+
+    /// Whether another run has gone on with a drill since this one has read its copy. If nobody can
+    /// tell, none has.
+    async fn is_taken_over(&self, drill: &PlannedDrill) -> bool {
+        let Some(name) = drill.snapshot.as_ref().filter(|_| drill.has_copy) else {
+            return false;
+        };
+        let found = self.lightsail.find_snapshot(self.region, name, self.half());
+        let copy = found.await.ok().flatten();
+        let copy = copy.and_then(|copy| ExistingCopy::recognise(&copy, self.region));
+        copy.is_some_and(|copy| drill.is_taken_over(&copy, self.now))
     }
 
     /// The drill instances that exist at the moment.

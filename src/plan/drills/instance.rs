@@ -23,9 +23,9 @@ pub fn instance_name(source: &ResourceId, date: Date) -> String {
     format!("drill-{}-{date}", source.name)
 }
 
-/// The tag of a copy of which a drill starts at `now`.
+/// The tag of a copy of which a drill starts at `now`. Milliseconds tell apart runs that start together.
 pub fn started_tag(now: Timestamp) -> (String, String) {
-    (DRILL_STARTED_TAG.to_owned(), format!("{now:.0}"))
+    (DRILL_STARTED_TAG.to_owned(), format!("{now:.3}"))
 }
 
 /// The tags of the instance of a drill that starts at `now`.

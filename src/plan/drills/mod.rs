@@ -21,8 +21,9 @@ pub use self::step::{Conclusion, DrillStep, PlannedDrill};
 use self::instance::instance_name;
 use self::start::no_address;
 use self::step::{cancellation, deletion};
-use super::existing_copy::ExistingCopy;
-use super::history::{last_valid_date, last_verdict, newest_available, valid_verdict};
+use super::history::{
+    has_verdict_since, last_valid_date, last_verdict, newest_available, undecided,
+};
 use super::planner::Planner;
 use crate::model::bundle::is_ipv6_only;
 use crate::model::drill::Drills;
@@ -169,18 +170,14 @@ impl Planner<'_> {
         };
         let start = DrillStep::Start { bundle, hardware };
         let step = obstacle.map_or(start, DrillStep::Conclude);
-        Some(PlannedDrill::of_copy(copy, step))
+        Some(PlannedDrill::of_copy(copy, None, step))
     }
 
     /// The drills of a source that were started and have neither an instance nor a verdict.
     fn without_instance(&self, drills: &Drills, source: &ResourceId) -> Vec<PlannedDrill> {
         let copies = self.own_copies(source).iter();
-        let started = copies.filter_map(|copy| Some((copy, copy.drill_started?)));
-        let undecided = started.filter(|(copy, started)| {
-            utc_date(*started) <= last_valid_date(self.now)
-                && !self.has_verdict_since(copy, *started)
-        });
-        let steps = undecided.map(|(copy, started)| {
+        let started = copies.filter_map(|copy| Some((copy, undecided(copy, self.now)?)));
+        let steps = started.map(|(copy, started)| {
             let conclusion = if self.now.duration_since(started) < drills.max_time() {
                 Conclusion::new(DrillOutcome::Waiting, None)
             } else {
@@ -194,7 +191,7 @@ impl Planner<'_> {
                     ..self.failure(started, Code::NoInstance, message)
                 }
             };
-            PlannedDrill::of_copy(copy, DrillStep::Conclude(conclusion))
+            PlannedDrill::of_copy(copy, Some(started), DrillStep::Conclude(conclusion))
         });
         steps.collect()
     }
@@ -216,7 +213,7 @@ impl Planner<'_> {
         let copy = available.find(|copy| copy.date == instance.date);
         let created_at = instance.created_at.unwrap_or(self.now);
         let step = if instance.is_ending()
-            || copy.is_some_and(|copy| self.has_verdict_since(copy, created_at))
+            || copy.is_some_and(|copy| has_verdict_since(copy, created_at, self.now))
         {
             DrillStep::Conclude(deletion(instance, self.now >= later(ends_at)))
         } else if is_own && is_wanted {
@@ -231,6 +228,7 @@ impl Planner<'_> {
             snapshot: name.ok().map(|name| name.to_string()),
             has_copy: copy.is_some(),
             instance: instance.name.clone(),
+            started: Some(created_at),
             step,
         })
     }
@@ -256,11 +254,6 @@ impl Planner<'_> {
     fn failure(&self, since: Timestamp, code: Code, message: String) -> Conclusion {
         let error = ApiError::found(code, message);
         Conclusion::verdict(utc_date(self.now), self.minutes_since(since), Some(error))
-    }
-
-    fn has_verdict_since(&self, copy: &ExistingCopy, time: Timestamp) -> bool {
-        valid_verdict(copy, last_valid_date(self.now))
-            .is_some_and(|verdict| verdict.date >= utc_date(time))
     }
 
     fn minutes_since(&self, time: Timestamp) -> u64 {

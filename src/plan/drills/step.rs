@@ -1,5 +1,6 @@
 //! The next step of a drill, and what it comes to.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::instance::{DRILL_STARTED_TAG, DRILLED_TAG, DrillInstance, instance_name};
@@ -9,6 +10,7 @@ use crate::model::failure::{ApiError, Code, ErrorKind};
 use crate::model::resource::ResourceId;
 use crate::model::verdict::{Verdict, VerdictOutcome};
 use crate::plan::existing_copy::ExistingCopy;
+use crate::plan::history::{has_verdict_since, undecided};
 
 /// A drill and its next step.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +23,8 @@ pub struct PlannedDrill {
     pub has_copy: bool,
     /// The name of the drill instance.
     pub instance: String,
+    /// When the drill was started. `None`: this run starts it.
+    pub started: Option<Timestamp>,
     pub step: DrillStep,
 }
 
@@ -64,13 +68,24 @@ pub struct Conclusion {
 
 impl PlannedDrill {
     /// A drill of an existing copy.
-    pub fn of_copy(copy: &ExistingCopy, step: DrillStep) -> Self {
+    pub fn of_copy(copy: &ExistingCopy, started: Option<Timestamp>, step: DrillStep) -> Self {
         Self {
             source: copy.source.clone(),
             snapshot: Some(copy.name.clone()),
             has_copy: true,
             instance: instance_name(&copy.source, copy.date),
+            started,
             step,
+        }
+    }
+
+    /// Whether another run has started the drill or recorded its verdict, by its copy as it is now.
+    /// `now` is the time of this run, and so its mark.
+    pub fn is_taken_over(&self, copy: &ExistingCopy, now: Timestamp) -> bool {
+        match self.started {
+            Some(started) => has_verdict_since(copy, started, now),
+            None => undecided(copy, now)
+                .is_some_and(|mark| mark.as_millisecond() != now.as_millisecond()),
         }
     }
 
@@ -134,6 +149,19 @@ impl Conclusion {
             clears_mark: true,
             deletes_instance: true,
             ..Self::new(drill, error)
+        }
+    }
+
+    /// Whether its tags would undo what another run wrote: a mark, or that the drill passed.
+    pub fn may_undo(&self) -> bool {
+        self.clears_mark && self.outcome != DrillOutcome::Passed
+    }
+
+    /// What remains of it if another run has gone on with the drill.
+    pub fn taken_over(self) -> Self {
+        Self {
+            deletes_instance: self.deletes_instance,
+            ..Self::new(DrillOutcome::Waiting, None)
         }
     }
 
@@ -231,6 +259,8 @@ pub fn cancellation(is_own: bool, has_mark: bool) -> Conclusion {
 mod tests {
     use super::*;
     use crate::model::drill::Check;
+    use crate::model::resource::{ResourceKind, Snapshot, SnapshotState};
+    use crate::plan::drills::started_tag;
 
     const TODAY: Date = Date::constant(2026, 11, 24);
 
@@ -275,6 +305,38 @@ mod tests {
         let failed = Conclusion::from_checks(Some(&failed), 7, true, TODAY);
         let message = failed.error.unwrap().message;
         assert_eq!(message, "after 7 min: port 80: no connection");
+    }
+
+    #[test]
+    fn milliseconds_tell_apart_the_marks_of_two_runs() {
+        let now: Timestamp = "2026-11-24T06:00:00.123456Z".parse().unwrap();
+        let (_, mark) = started_tag(now);
+        assert_eq!(mark, "2026-11-24T06:00:00.123Z");
+        let tags = [
+            ("snapshot-copier:source", "us-west-2/web"),
+            ("snapshot-copier:recovery-point", "2026-11-23"),
+            ("snapshot-copier:drill-started", &mark),
+        ];
+        let copy = Snapshot {
+            name: "web-us-west-2-2026-11-23".to_owned(),
+            tags: tags
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+            kind: ResourceKind::Instance,
+            state: SnapshotState::Available,
+            from: None,
+            created_at: None,
+            from_region: None,
+            attached_disks: Vec::new(),
+            bundle: None,
+            size_gb: 20,
+        };
+        let copy = ExistingCopy::recognise(&copy, "us-east-1".parse().unwrap()).unwrap();
+        let conclusion = Conclusion::new(DrillOutcome::Waiting, None);
+        let drill = PlannedDrill::of_copy(&copy, None, DrillStep::Conclude(conclusion));
+        assert!(!drill.is_taken_over(&copy, now));
+        let next = now + jiff::SignedDuration::from_millis(1);
+        assert!(drill.is_taken_over(&copy, next));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is checked after each run.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lightsail_emulator::{Emulator, InstanceState, Region};
@@ -54,15 +55,15 @@ impl Care {
 }
 
 impl Drills {
-    /// Begins to watch a run. Returns its number.
-    pub(in super::super) fn start_run(&mut self, policy: &Policy) -> u64 {
+    /// Begins to watch a run that starts so long after now. Returns its number.
+    pub(in super::super) fn start_run(&mut self, policy: &Policy, after: Duration) -> u64 {
         self.next_run += 1;
         let names = policy.drills.as_ref().map(|drills| drills.names.clone());
         if names.is_some() && !self.runs.is_empty() {
             self.counts.count("two runs with drills at once");
         }
         let run = Run {
-            started_at: self.clock.now(),
+            started_at: self.clock.now() + after,
             names,
             faulted: BTreeSet::new(),
             starting: BTreeSet::new(),

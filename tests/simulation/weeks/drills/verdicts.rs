@@ -6,7 +6,7 @@ use lightsail_snapshot_copier::{DRILL_STARTED_TAG, DRILLED_TAG, Verdict, Verdict
 
 use super::faults::verdict_of;
 use super::{Drill, Drills, copy_name};
-use crate::copies::{day, tagged};
+use crate::copies::{copy_of, day};
 
 impl Drills {
     /// A verdict is true, and on the copy that the instance was made from.
@@ -114,7 +114,7 @@ fn by_mark(
 
 /// The name of the instance of a copy's drill.
 fn instance_name(copy: &Snapshot) -> Option<String> {
-    let (source, date) = tagged(copy)?;
+    let (source, date) = copy_of(copy)?;
     let (_, name) = source.split_once('/')?;
     Some(format!("drill-{name}-{date}"))
 }
