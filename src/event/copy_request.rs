@@ -12,8 +12,8 @@ use jiff::civil::Date;
 use super::input::{Object, SOME};
 use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
 use crate::model::region::Region;
-use crate::model::restore_date::RestoreDate;
 use crate::model::snapshot_name::SnapshotName;
+use crate::model::time::RestoreDate;
 
 /// The most copies that an event may ask for. Each destination counts.
 pub const MAX_COPIES: usize = 10_000;

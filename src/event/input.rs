@@ -122,7 +122,6 @@ impl<'a> Input<'a> {
         Some(elements.collect())
     }
 
-    /// A list without duplicates.
     pub fn distinct<T: Clone + Eq + Hash>(
         self,
         length: RangeInclusive<usize>,
@@ -163,7 +162,6 @@ impl<'a> Input<'a> {
     }
 }
 
-/// An object while it is read.
 pub struct Object<'a> {
     pub path: Path<'a>,
     pub errors: &'a mut ValidationErrors,
@@ -235,7 +233,6 @@ impl Object<'_> {
         })
     }
 
-    /// A field that must be there.
     pub fn required<T>(
         &mut self,
         name: &'static str,

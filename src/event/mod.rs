@@ -31,13 +31,12 @@ use self::policy::policy;
 use crate::model::copy::SnapshotCopy;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::model::restore_date::rfc_3339;
+use crate::model::time::rfc_3339;
 use crate::model::{Excerpt, InvalidValue};
 
 /// The work of one invocation. Default: a run of the deployed policy.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Event {
-    /// What to do.
     pub job: Job,
     /// Whether to report what would be done, and to change nothing.
     pub dry_run: bool,
@@ -45,21 +44,15 @@ pub struct Event {
     pub allow_mass_deletion: bool,
 }
 
-/// What an event asks for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Job {
-    /// These copies, in this order.
     Copies(Vec<SnapshotCopy>),
-    /// A run of this policy.
     Policy(Box<Policy>),
-    /// A run of the deployed policy.
     #[default]
     DeployedPolicy,
-    /// A mail about the deployed policy.
     Report(Frequency),
 }
 
-/// How often a report is mailed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frequency {
     Daily,

@@ -16,22 +16,18 @@ use crate::model::operation::Operation;
 use crate::model::region::Region;
 use crate::model::resource::{AutoSnapshot, ResourceKind, Snapshot};
 
-/// An instance to create from a snapshot.
 pub struct NewInstance<'a> {
     /// Unique in the Region.
     pub name: &'a str,
-    /// The snapshot's name.
     pub snapshot: &'a str,
     pub zone: &'a str,
     pub bundle: &'a Bundle,
     /// The device of each attached disk in the snapshot, and the name that the new disk gets.
     pub disks: &'a [(String, String)],
-    /// Keys and values.
     pub tags: &'a [(String, String)],
 }
 
 impl Lightsail {
-    /// Starts a copy in its destination.
     pub async fn copy_snapshot(
         &self,
         copy: &SnapshotCopy,
@@ -57,7 +53,6 @@ impl Lightsail {
         call.accepted(answer.await?.operations)
     }
 
-    /// The automatic snapshots of an instance or disk.
     pub async fn auto_snapshots(
         &self,
         region: Region,

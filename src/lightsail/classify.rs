@@ -12,7 +12,6 @@ use serde_json::value::RawValue;
 
 use super::retry::Call;
 use crate::model::failure::{ApiError, Code, ErrorDetails, ErrorKind, Shortage};
-use crate::model::operation::Operation;
 
 /// A wrong clock, or expired credentials. `InvalidSignatureException` can also mean that; its
 /// message tells.
@@ -69,7 +68,7 @@ fn speaks_of(words: &[&str], name: &str, said: &str) -> bool {
     })
 }
 
-fn shortage(name: &str, said: &str) -> Option<Shortage> {
+pub(super) fn shortage(name: &str, said: &str) -> Option<Shortage> {
     let said = said.to_ascii_lowercase();
     let speaks_of = |words| speaks_of(words, name, &said);
     if speaks_of(CAPACITY) {
@@ -80,13 +79,12 @@ fn shortage(name: &str, said: &str) -> Option<Shortage> {
 }
 
 impl Call {
-    fn error(self, kind: ErrorKind, code: impl Into<Code>, message: String) -> ApiError {
+    pub(super) fn error(self, kind: ErrorKind, code: impl Into<Code>, message: String) -> ApiError {
         let mut error = ApiError::new(kind, code, message);
         error.details.operation = self.operation;
         error
     }
 
-    /// The SDK's error of this call.
     pub(super) fn failed<E>(self, error: &SdkError<E, HttpResponse>) -> ApiError
     where
         E: Error + 'static,
@@ -212,14 +210,6 @@ impl Call {
         }
     }
 
-    /// A readable answer that may come from somebody else. The call may have happened or not.
-    pub(super) fn not_lightsail(self, message: String) -> ApiError {
-        ApiError {
-            may_have_happened: true,
-            ..self.error(ErrorKind::NoAnswer, Code::ConnectionFailure, message)
-        }
-    }
-
     /// The deadline left no time for the call.
     pub(super) fn no_time(self) -> ApiError {
         let message = format!(
@@ -236,72 +226,6 @@ impl Call {
         ApiError {
             may_have_happened: true,
             ..self.error(kind, Code::Timeout, message)
-        }
-    }
-
-    /// The Operations of a call that changes something. The SDK reads an answer without content, or
-    /// somebody else's JSON, as one without operations. Neither means that the call was accepted.
-    ///
-    /// # Errors
-    ///
-    /// There are none, or one of them has status `Failed`.
-    pub fn accepted<T: Into<Operation>>(
-        self,
-        operations: Option<Vec<T>>,
-    ) -> Result<Vec<Operation>, ApiError> {
-        let operations = self.present(operations, "operations")?;
-        let operations: Vec<Operation> = operations.into_iter().map(Into::into).collect();
-        let is_failed = |operation: &&Operation| operation.status.as_deref() == Some("Failed");
-        let Some(failed) = operations.iter().find(is_failed) else {
-            return Ok(operations);
-        };
-        let own_code = failed.error_code.as_deref();
-        // A failed copy has the same code as one that is found in state `error` later.
-        let code = match self.operation {
-            "CopySnapshot" => Code::CopyErrored,
-            _ => own_code.unwrap_or("OperationFailureException").into(),
-        };
-        let message = format!(
-            "Lightsail accepted {} and reports that it failed: {}: {}",
-            self.operation,
-            own_code.unwrap_or("no code"),
-            failed.error_details.as_deref().unwrap_or("no details")
-        );
-        let shortage = shortage(code.as_ref(), &message);
-        let mut error = self.error(ErrorKind::Refused, code, message);
-        error.details.shortage = shortage;
-        error.details.operations = operations;
-        Err(error)
-    }
-
-    /// The resource that was asked for. Lightsail reports a missing one as `NotFoundException`.
-    pub(super) fn found<T>(self, resource: Option<T>) -> Result<T, ApiError> {
-        self.present(resource, "resource")
-    }
-
-    fn present<T>(self, member: Option<T>, what: &str) -> Result<T, ApiError> {
-        let operation = self.operation;
-        member.ok_or_else(|| {
-            self.not_lightsail(format!(
-                "the answer to {operation} has no {what}; it may not be from Lightsail"
-            ))
-        })
-    }
-
-    /// The elements of a list. Lightsail may answer `{}` for an empty list, and every answer of it has
-    /// a request id. Without one, `{}` may come from a proxy, and would make all sources or copies
-    /// vanish.
-    pub fn listed<T>(
-        self,
-        list: Option<Vec<T>>,
-        request_id: Option<&str>,
-    ) -> Result<Vec<T>, ApiError> {
-        match list {
-            None if request_id.is_none() => Err(self.not_lightsail(format!(
-                "the answer to {} has no list and no request id; it is not from Lightsail",
-                self.operation
-            ))),
-            list => Ok(list.unwrap_or_default()),
         }
     }
 }
@@ -356,6 +280,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::model::operation::Operation;
 
     fn call(operation: &'static str) -> Call {
         Call::new(operation, "us-east-1".parse().unwrap(), Instant::now())

@@ -12,11 +12,11 @@ use jiff::{Timestamp, Unit};
 
 use crate::model::bundle::{Bundle, Hardware, is_ipv6_only};
 use crate::model::firewall::{PortRule, ports_tags};
-use crate::model::operation::{Location, Operation, Time};
+use crate::model::operation::{Location, Operation};
 use crate::model::resource::{
     AutoSnapshot, InstanceState, InstanceStatus, Resource, ResourceKind, Snapshot, SnapshotState,
 };
-use crate::model::restore_date::RestoreDate;
+use crate::model::time::{RestoreDate, Time};
 
 impl From<Instance> for Resource {
     fn from(instance: Instance) -> Self {
@@ -224,12 +224,10 @@ fn tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The sum of some disks' sizes.
 fn size_gb(sizes: impl IntoIterator<Item = Option<i32>>) -> u32 {
     sizes.into_iter().map(whole).fold(0, u32::saturating_add)
 }
 
-/// Keys and values as the SDK's tags.
 pub fn sdk_tags(tags: &[(String, String)]) -> Vec<Tag> {
     let tags = tags.iter();
     tags.map(|(key, value)| Tag::builder().key(key).value(value).build())

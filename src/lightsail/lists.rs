@@ -14,9 +14,10 @@ use super::convert::bundle;
 use super::retry::{Call, Until};
 use crate::model::bundle::Bundles;
 use crate::model::failure::{ApiError, existing};
-use crate::model::operation::{Operation, Time};
+use crate::model::operation::Operation;
 use crate::model::region::Region;
 use crate::model::resource::{Resource, ResourceKind};
+use crate::model::time::Time;
 
 /// One page of a list, and the token of the next one.
 struct Page<T>(Option<Vec<T>>, Option<String>);
@@ -41,7 +42,6 @@ pages!(
 );
 
 impl Lightsail {
-    /// All instances of a Region.
     pub async fn instances<T: From<sdk::Instance>>(
         &self,
         region: Region,
@@ -57,7 +57,6 @@ impl Lightsail {
         read.await.map(|()| all)
     }
 
-    /// All disks of a Region.
     pub async fn disks<T: From<sdk::Disk>>(
         &self,
         region: Region,
@@ -73,7 +72,6 @@ impl Lightsail {
         read.await.map(|()| all)
     }
 
-    /// All instances or disks of a Region.
     pub async fn resources(
         &self,
         region: Region,

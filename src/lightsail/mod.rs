@@ -1,8 +1,9 @@
 //! Lightsail in every Region: one method for each use of an API operation.
 //!
 //! Nothing else knows the SDK's client. `calls` and `lists` have the methods, `retry` makes their attempts,
-//! `classify` and `convert` turn errors and answers into the model's.
+//! `classify`, `answer` and `convert` turn errors and answers into the model's.
 
+mod answer;
 mod calls;
 mod classify;
 mod client;

@@ -35,7 +35,6 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// retried until the deadline.
 const UNANSWERED_ATTEMPTS: u32 = 5;
 
-/// One call of the API.
 #[derive(Debug, Clone, Copy)]
 pub struct Call {
     /// The operation's name in the API.
@@ -54,7 +53,6 @@ impl Call {
     }
 }
 
-/// When a call gives up.
 #[derive(Debug, Clone, Copy)]
 pub struct Until {
     deadline: Instant,
@@ -175,7 +173,6 @@ impl Lightsail {
         }
     }
 
-    /// Makes one attempt of a call.
     async fn attempt<T, E, F>(&self, call: Call, send: impl Fn(&Client) -> F) -> Result<T, ApiError>
     where
         E: Error + 'static,

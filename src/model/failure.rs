@@ -23,7 +23,6 @@ pub struct ApiError {
     pub details: Box<ErrorDetails>,
 }
 
-/// What else is known of a failed call.
 #[skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -87,7 +86,6 @@ fn retryable<S: Serializer>(kind: &ErrorKind, serializer: S) -> Result<S::Ok, S:
 /// The kinds of failure that the function handles differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Too many requests.
     Throttled,
     /// HTTP 5xx.
     ServiceFault,

@@ -21,7 +21,6 @@ pub enum SourceFacts {
         /// `None` if it is gone.
         kind: Option<ResourceKind>,
     },
-    /// A manual snapshot.
     Manual {
         /// `None` if it is gone.
         snapshot: Option<Box<Snapshot>>,
@@ -31,7 +30,6 @@ pub enum SourceFacts {
     },
 }
 
-/// The state of a copy that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CopyState {
     Available,

@@ -84,7 +84,6 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Makes one attempt of each step.
     async fn attempt_all(&mut self) {
         self.starts.attempt_all().await;
         self.follow_copies();
@@ -127,7 +126,7 @@ impl Work<'_> {
 fn to_start(copy: SnapshotCopy, position: usize, step: CopyStep) -> Result<Start, Box<CopyResult>> {
     Err(Box::new(match step {
         CopyStep::Start => return Ok(Start::new(copy, position, None)),
-        CopyStep::Replace(failed) => return Ok(Start::new(copy, position, Some(*failed))),
+        CopyStep::Replace(failed) => return Ok(Start::new(copy, position, Some(failed))),
         CopyStep::Exists => CopyResult::new(copy, Outcome::Exists),
         CopyStep::Pending => CopyResult::new(copy, Outcome::Pending),
         CopyStep::Wait { reason, .. } => deferred(
@@ -149,7 +148,7 @@ fn preview(to: &Destination<'_>, starts: Vec<Start>, slots: usize) -> BTreeSet<S
         let result = if planned.len() < slots {
             planned.insert(start.copy.target.to_string());
             if let Some(failed) = start.failed {
-                to.record_planned_deletion(failed);
+                to.record_planned_deletion(*failed);
             }
             CopyResult::new(start.copy, Outcome::Planned)
         } else {

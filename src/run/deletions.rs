@@ -89,7 +89,6 @@ impl Destination<'_> {
         deleted.await.map(Some)
     }
 
-    /// Records what a deletion did.
     pub fn record_deletion(&self, copy: ExistingCopy, deleted: &Result<Deleted, ApiError>) {
         let (outcome, operations, error) = match deleted {
             Ok(None) => return,

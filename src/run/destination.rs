@@ -19,7 +19,6 @@ pub struct RunContext<'a> {
     pub recorder: &'a Recorder<'a>,
 }
 
-/// A destination.
 pub struct Destination<'a> {
     pub run: &'a RunContext<'a>,
     pub region: Region,

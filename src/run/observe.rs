@@ -99,7 +99,6 @@ async fn read_resources(
     join_all(lists).await
 }
 
-/// Reads all snapshots of a destination.
 async fn read_destination(
     lightsail: &Lightsail,
     region: Region,

@@ -2,7 +2,7 @@
 
 use super::step::Conclusion;
 use crate::model::bundle::{Bundle, Bundles, Hardware};
-use crate::model::event::DrillOutcome;
+use crate::model::drill::DrillOutcome;
 use crate::model::failure::{ApiError, Code, ErrorKind, Shortage};
 use crate::model::region::Region;
 
@@ -35,7 +35,6 @@ pub fn no_address() -> Conclusion {
     Conclusion::found(DrillOutcome::NotDrillable, Code::NoIpv4Address, message)
 }
 
-/// Why a drill does not start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
     pub conclusion: Box<Conclusion>,

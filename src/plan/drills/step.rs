@@ -5,40 +5,30 @@ use jiff::civil::Date;
 
 use super::instance::{DRILL_STARTED_TAG, DRILLED_TAG, DrillInstance, instance_name};
 use crate::model::bundle::Hardware;
-use crate::model::event::{CheckResult, DrillOutcome};
+use crate::model::drill::{CheckResult, DrillOutcome, Verdict, VerdictOutcome};
 use crate::model::failure::{ApiError, Code, ErrorKind};
 use crate::model::resource::ResourceId;
-use crate::model::verdict::{Verdict, VerdictOutcome};
-use crate::plan::existing_copy::ExistingCopy;
-use crate::plan::history::{has_verdict_since, undecided};
+use crate::plan::existing_copy::{ExistingCopy, has_verdict_since, undecided};
 
-/// A drill and its next step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedDrill {
-    /// The instance whose copy is restored.
     pub source: ResourceId,
-    /// The copy's name.
     pub snapshot: Option<String>,
     /// Whether the copy exists. A newer copy may reuse the name; this drill says nothing about it.
     pub has_copy: bool,
-    /// The name of the drill instance.
     pub instance: String,
     /// When the drill was started. `None`: this run starts it.
     pub started: Option<Timestamp>,
     pub step: DrillStep,
 }
 
-/// What to do about a drill.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DrillStep {
-    /// Create the instance.
     Start {
         /// The bundle of the instance that the copy was made from.
         bundle: String,
-        /// The hardware of the source.
         hardware: Option<Hardware>,
     },
-    /// Run the checks.
     Check {
         /// The instance's public IPv4 address.
         address: Option<String>,
@@ -67,7 +57,6 @@ pub struct Conclusion {
 }
 
 impl PlannedDrill {
-    /// A drill of an existing copy.
     pub fn of_copy(copy: &ExistingCopy, started: Option<Timestamp>, step: DrillStep) -> Self {
         Self {
             source: copy.source.clone(),

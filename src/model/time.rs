@@ -1,9 +1,11 @@
-//! Dates as CopySnapshot takes them.
+//! Dates and times as text.
 
+use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
+use serde::{Serialize, Serializer};
 
 use super::{Excerpt, InvalidValue};
 
@@ -66,6 +68,22 @@ pub fn utc_date(time: Timestamp) -> Date {
     time.to_zoned(TimeZone::UTC).date()
 }
 
+/// An instant, reported in RFC 3339 (UTC) with milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time(pub Timestamp);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.0)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +121,12 @@ mod tests {
         let day = |time: &str| utc_date(time.parse().unwrap()).to_string();
         assert_eq!(day("2026-11-22T23:59:59.999Z"), "2026-11-22");
         assert_eq!(day("2026-11-23T00:30:00+01:00"), "2026-11-22");
+    }
+
+    #[test]
+    fn times_always_have_milliseconds() {
+        let time = Time(Timestamp::from_second(1_569_613_365).unwrap());
+        let json = serde_json::to_value(time).unwrap();
+        assert_eq!(json, "2019-09-27T19:42:45.000Z");
     }
 }
