@@ -11,14 +11,12 @@ use super::check::check;
 use super::recorder::Recorder;
 use crate::lightsail::{Lightsail, NewInstance};
 use crate::model::bundle::Bundles;
-use crate::model::drill::Drills;
-use crate::model::event::{
-    CheckResult, DrillInstances, DrillOutcome, DrillResult, Event, TagFailure,
-};
+use crate::model::drill::{CheckResult, DrillOutcome, DrillResult, Drills};
+use crate::model::event::{DrillInstances, Event, TagFailure};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 use crate::model::resource::ResourceKind;
-use crate::model::restore_date::utc_date;
+use crate::model::time::utc_date;
 use crate::plan::{
     Conclusion, DrillInstance, DrillPlan, DrillStep, ExistingCopy, PlannedDrill, Refusal,
     choose_bundle, drill_tags, not_created, not_marked, started_tag,
@@ -27,7 +25,6 @@ use crate::plan::{
 /// How often one run checks an instance that does not pass.
 const ROUNDS: u32 = 3;
 
-/// The pause between two rounds of checks.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// The time that checks leave to record the verdict and to delete the instance, of at least twice as
@@ -126,7 +123,7 @@ impl DrillRun<'_> {
         if conclusion.deletes_instance {
             conclusion = self.delete(drill, conclusion).await;
         }
-        self.recorder.record(Event::DrillResult(DrillResult {
+        let result = DrillResult {
             source: drill.source.clone(),
             destination: self.region,
             snapshot: drill.snapshot.clone(),
@@ -136,7 +133,8 @@ impl DrillRun<'_> {
             checks,
             verdict,
             error: conclusion.error,
-        }));
+        };
+        self.recorder.record(Event::DrillResult(Box::new(result)));
     }
 
     /// Sets tags of a drill's copy. Returns whether it did: the copy may be gone.
@@ -277,7 +275,6 @@ impl DrillRun<'_> {
         copy.is_some_and(|copy| drill.is_taken_over(&copy, self.now))
     }
 
-    /// The drill instances that exist at the moment.
     async fn drill_instances(&self) -> Result<Vec<DrillInstance>, ApiError> {
         let kind = ResourceKind::Instance;
         let instances = self.lightsail.resources(self.region, kind, self.deadline);

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use crate::lightsail::Restorable;
 use glob::Pattern;
 use jiff::Timestamp;
-use lightsail_snapshot_copier::{
-    ExistingCopy, Region, ResourceId, Restorable, by_source, last_valid_date,
-};
+use lightsail_snapshot_copier::{ExistingCopy, Region, ResourceId, by_source, last_valid_date};
 
 /// A glob over the names of instances and disks, or with a slash over `region/name`.
 #[derive(Debug, Clone)]

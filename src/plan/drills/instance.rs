@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::drill::Drills;
 use crate::model::resource::{InstanceState, InstanceStatus, Resource, ResourceId, ResourceKind};
-use crate::model::restore_date::RestoreDate;
 use crate::model::tags::SourceTag;
+use crate::model::time::RestoreDate;
 
 /// The tag of a drill instance's source: `{region}/{resource}`.
 pub const DRILL_TAG: &str = "snapshot-copier:drill";
@@ -42,9 +42,7 @@ pub fn drill_tags(source: &ResourceId, drills: &Drills, now: Timestamp) -> [(Str
 /// makes from a snapshot of a drill instance can inherit the tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DrillInstance {
-    /// The instance whose copy is restored.
     pub source: ResourceId,
-    /// The date of the copy's recovery point.
     pub date: Date,
     pub name: String,
     pub created_at: Option<Timestamp>,
@@ -75,7 +73,6 @@ impl DrillInstance {
         })
     }
 
-    /// Whether it is being deleted.
     pub fn is_ending(&self) -> bool {
         self.status.state == InstanceState::Ending
     }

@@ -21,17 +21,16 @@ pub use self::step::{Conclusion, DrillStep, PlannedDrill};
 use self::instance::instance_name;
 use self::start::no_address;
 use self::step::{cancellation, deletion};
-use super::history::{
+use super::Planner;
+use super::existing_copy::{
     has_verdict_since, last_valid_date, last_verdict, newest_available, undecided,
 };
-use super::planner::Planner;
 use crate::model::bundle::is_ipv6_only;
-use crate::model::drill::Drills;
-use crate::model::event::DrillOutcome;
-use crate::model::failure::ApiError;
+use crate::model::drill::{DrillOutcome, Drills};
+use crate::model::failure::{ApiError, Code};
 use crate::model::resource::{InstanceState, ResourceId, ResourceKind, SnapshotState};
-use crate::model::restore_date::utc_date;
 use crate::model::snapshot_name::SnapshotName;
+use crate::model::time::utc_date;
 
 /// The longest `maxHours` of a policy. The limit for drills of other policies.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
@@ -40,7 +39,6 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 /// deletes it, and two hours for Lightsail to do so.
 const DELETION_TIME: SignedDuration = SignedDuration::from_hours(26);
 
-/// What to do about drills in one destination.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DrillPlan {
     /// The drills that have ended: a verdict or a deletion is due.
@@ -159,12 +157,12 @@ impl Planner<'_> {
         let found = |outcome, code, message| Some(Conclusion::found(outcome, code, message));
         let obstacle = if !copy.attached_disks.is_empty() {
             let message = "the copy contains attached disks, which would stay behind";
-            found(DrillOutcome::NotDrillable, "AttachedDisks", message)
+            found(DrillOutcome::NotDrillable, Code::AttachedDisks, message)
         } else if is_ipv6_only(&bundle) || hardware.is_some_and(|it| it.ipv4_addresses == 0) {
             Some(no_address())
         } else if self.inventory.resources.contains_key(&named) {
             let message = "the name belongs to an instance that no drill created";
-            found(DrillOutcome::Failed, "NameInUse", message)
+            found(DrillOutcome::Failed, Code::NameInUse, message)
         } else {
             None
         };
@@ -188,7 +186,7 @@ impl Planner<'_> {
                 Conclusion {
                     // By now, another instance may have the name.
                     deletes_instance: false,
-                    ..self.failure(started, "NoInstance", message)
+                    ..self.failure(started, Code::NoInstance, message)
                 }
             };
             PlannedDrill::of_copy(copy, Some(started), DrillStep::Conclude(conclusion))
@@ -233,7 +231,6 @@ impl Planner<'_> {
         })
     }
 
-    /// The step of a drill without a verdict.
     fn trial(&self, instance: &DrillInstance, created: Timestamp, has_ended: bool) -> DrillStep {
         let minutes = self.minutes_since(created);
         match instance.status.state {
@@ -244,14 +241,13 @@ impl Planner<'_> {
             },
             _ if has_ended => {
                 let message = format!("the instance does not run after {minutes} min");
-                DrillStep::Conclude(self.failure(created, "NotRunning", message))
+                DrillStep::Conclude(self.failure(created, Code::NotRunning, message))
             }
             _ => DrillStep::Conclude(Conclusion::new(DrillOutcome::Waiting, None)),
         }
     }
 
-    /// The verdict that a copy failed.
-    fn failure(&self, since: Timestamp, code: &str, message: String) -> Conclusion {
+    fn failure(&self, since: Timestamp, code: Code, message: String) -> Conclusion {
         let error = ApiError::found(code, message);
         Conclusion::verdict(utc_date(self.now), self.minutes_since(since), Some(error))
     }

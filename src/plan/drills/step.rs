@@ -5,40 +5,30 @@ use jiff::civil::Date;
 
 use super::instance::{DRILL_STARTED_TAG, DRILLED_TAG, DrillInstance, instance_name};
 use crate::model::bundle::Hardware;
-use crate::model::event::{CheckResult, DrillOutcome};
-use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::drill::{CheckResult, DrillOutcome, Verdict, VerdictOutcome};
+use crate::model::failure::{ApiError, Code, ErrorKind};
 use crate::model::resource::ResourceId;
-use crate::model::verdict::{Verdict, VerdictOutcome};
-use crate::plan::existing_copy::ExistingCopy;
-use crate::plan::history::{has_verdict_since, undecided};
+use crate::plan::existing_copy::{ExistingCopy, has_verdict_since, undecided};
 
-/// A drill and its next step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedDrill {
-    /// The instance whose copy is restored.
     pub source: ResourceId,
-    /// The copy's name.
     pub snapshot: Option<String>,
     /// Whether the copy exists. A newer copy may reuse the name; this drill says nothing about it.
     pub has_copy: bool,
-    /// The name of the drill instance.
     pub instance: String,
     /// When the drill was started. `None`: this run starts it.
     pub started: Option<Timestamp>,
     pub step: DrillStep,
 }
 
-/// What to do about a drill.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DrillStep {
-    /// Create the instance.
     Start {
         /// The bundle of the instance that the copy was made from.
         bundle: String,
-        /// The hardware of the source.
         hardware: Option<Hardware>,
     },
-    /// Run the checks.
     Check {
         /// The instance's public IPv4 address.
         address: Option<String>,
@@ -67,7 +57,6 @@ pub struct Conclusion {
 }
 
 impl PlannedDrill {
-    /// A drill of an existing copy.
     pub fn of_copy(copy: &ExistingCopy, started: Option<Timestamp>, step: DrillStep) -> Self {
         Self {
             source: copy.source.clone(),
@@ -129,8 +118,8 @@ impl Conclusion {
     }
 
     /// The same, with an error that the function found itself.
-    pub fn found(outcome: DrillOutcome, code: &str, message: impl Into<String>) -> Self {
-        Self::new(outcome, Some(ApiError::found(code, message.into())))
+    pub fn found(outcome: DrillOutcome, code: Code, message: impl Into<String>) -> Self {
+        Self::new(outcome, Some(ApiError::found(code, message)))
     }
 
     /// The verdict on a copy, which failed if there is an error.
@@ -189,13 +178,13 @@ impl Conclusion {
         });
         let no_time = || {
             let message = "no time was left to check the instance".to_owned();
-            ApiError::new(ErrorKind::NoTime, "Timeout", message)
+            ApiError::new(ErrorKind::NoTime, Code::Timeout, message)
         };
         match failed {
             Some(failed) if failed.is_empty() => Self::verdict(today, minutes, None),
             Some(failed) if is_last => {
                 let message = format!("after {minutes} min: {}", failed.join("; "));
-                let error = ApiError::found("ChecksFailed", message);
+                let error = ApiError::found(Code::ChecksFailed, message);
                 Self::verdict(today, minutes, Some(error))
             }
             None if is_last => Self {
@@ -230,7 +219,7 @@ impl Conclusion {
 pub fn deletion(instance: &DrillInstance, is_overdue: bool) -> Conclusion {
     let conclusion = if is_overdue {
         let message = "the instance should be gone and still exists; delete it by hand";
-        Conclusion::found(DrillOutcome::Failed, "DrillInstanceRemains", message)
+        Conclusion::found(DrillOutcome::Failed, Code::DrillInstanceRemains, message)
     } else {
         Conclusion::new(DrillOutcome::Waiting, None)
     };
@@ -251,7 +240,7 @@ pub fn cancellation(is_own: bool, has_mark: bool) -> Conclusion {
         // The mark of another policy's drill is left to that policy.
         clears_mark: is_own && has_mark,
         deletes_instance: true,
-        ..Conclusion::found(DrillOutcome::Inconclusive, "DrillCancelled", message)
+        ..Conclusion::found(DrillOutcome::Inconclusive, Code::DrillCancelled, message)
     }
 }
 

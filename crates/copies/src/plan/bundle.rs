@@ -1,13 +1,12 @@
 //! The bundle of a restored instance.
 
-use lightsail_snapshot_copier::{
-    Bundle, Bundles, ExistingCopy, Hardware, Restorable, is_ipv6_only,
-};
+use lightsail_snapshot_copier::{Bundle, Bundles, ExistingCopy, Hardware, is_ipv6_only};
 
 use serde::Serializer;
 use serde::ser::SerializeMap;
 
 use super::Wish;
+use crate::lightsail::Restorable;
 
 /// What `--bundle` calls the bundle of a copy that does not say its own.
 const UNKNOWN: &str = "unknown";

@@ -135,7 +135,7 @@ impl Drills {
     }
 
     fn count_result(&mut self, result: &DrillResult) {
-        let code = result.error.as_ref().map(|error| error.code.as_str());
+        let code = result.error.as_ref().map(|error| error.code.as_ref());
         let message = result.error.as_ref().map_or("", |error| &error.message);
         let situation = match (result.outcome, code) {
             (DrillOutcome::Started, _) => "drills started",
@@ -227,7 +227,7 @@ fn check_results(region: Region, run: &Run, results: &Results) -> Result<(), Str
 /// A run reports a drill as its verdict says, unless the instance could not be deleted.
 fn check_outcome(result: Option<&DrillResult>, verdict: VerdictOutcome) -> Result<(), String> {
     let result = result.ok_or("it is not reported")?;
-    let code = result.error.as_ref().map(|error| error.code.as_str());
+    let code = result.error.as_ref().map(|error| error.code.as_ref());
     let fits = match verdict {
         VerdictOutcome::Failed => result.outcome == DrillOutcome::Failed,
         VerdictOutcome::Passed if result.outcome == DrillOutcome::Failed => {
