@@ -35,8 +35,10 @@ impl Drills {
         let Some(snapshot) = snapshot else {
             return Ok(());
         };
-        let is_without_instance = drill.as_ref().is_none_or(|drill| !drill.exists)
-            && by_mark(&snapshot, verdict, started_at, max_hours);
+        // Another run may have deleted it after this run's list was asked for, and before the answer.
+        let instances = emulator.instances(call.region);
+        let exists = instances.iter().any(|it| Some(it.name.as_str()) == name);
+        let is_without_instance = !exists && by_mark(&snapshot, verdict, started_at, max_hours);
         if !is_without_instance {
             by_instance.map_err(|problem| {
                 format!("records {text:?} on {copy} at {started_at}: {problem}")
