@@ -7,7 +7,6 @@ use tokio::time::Instant;
 /// When the phases of an invocation end. A phase that ends early leaves its time to the next ones.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
-    /// The lists of a policy run.
     pub lists: Share,
     /// The end of drills whose time is over.
     pub ended_drills: Instant,
@@ -21,7 +20,6 @@ pub struct Deadline {
     pub owner_wait: Duration,
     pub tags: Instant,
     pub deletions: Instant,
-    /// Everything.
     pub all: Instant,
 }
 
@@ -30,7 +28,6 @@ pub struct Deadline {
 pub struct Share {
     /// The end of retries: they take no time from the first attempts of later phases.
     pub retries: Instant,
-    /// The end of first attempts.
     pub end: Instant,
 }
 

@@ -15,7 +15,7 @@ use crate::logging::Log;
 use crate::model::event::Event as RunEvent;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::model::restore_date::utc_date;
+use crate::model::time::utc_date;
 use crate::notify::Notify;
 use crate::plan::MassDeletion;
 use crate::report::{self, Mail, Response};
@@ -28,13 +28,10 @@ const REPORT_TIME: Duration = Duration::from_micros(100);
 /// How long it may take to send a report.
 const TIME_TO_SEND: Duration = Duration::from_secs(10);
 
-/// What an invocation answers.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
-    /// To copies and policy runs.
     Run(Box<Response>),
-    /// To a job that asks for a report.
     Report { report: ReportAnswer },
 }
 
@@ -42,7 +39,6 @@ pub enum Answer {
 pub struct ReportAnswer {
     #[serde(flatten)]
     mail: Mail,
-    /// Whether it was sent to the topic.
     sent: bool,
 }
 
@@ -58,7 +54,6 @@ impl Answer {
 /// Serves invocations. Its fields stay the same from one to the next.
 #[derive(Debug)]
 pub struct Handler {
-    /// Lightsail in every Region.
     pub lightsail: Lightsail,
     /// The Region that the function runs in. `None` if Lightsail does not have it.
     pub region: Option<Region>,
@@ -66,16 +61,13 @@ pub struct Handler {
     pub function_name: String,
     /// The deployed policy, or its errors. `None` if none is deployed.
     pub policy: Option<Result<Policy, ValidationErrors>>,
-    /// Where log lines and metrics go.
     pub log: Log,
-    /// Mails and heartbeats.
     pub notify: Notify,
 }
 
 /// Why an invocation ends in a function error. The variant's name is the `errorType`.
 #[derive(Debug, thiserror::Error, IntoStaticStr)]
 pub enum InvocationError {
-    /// The payload has errors. Nothing was called.
     #[error("{0}")]
     InvalidEvent(ValidationErrors),
     /// The event needs the deployed policy, and that has errors.
@@ -87,16 +79,13 @@ pub enum InvocationError {
     /// A copy or deletion failed, or a Region could not be read. Everything else was done.
     #[error("{0}")]
     CopyFailed(String),
-    /// A drill failed, and nothing else.
     #[error("{0}")]
     DrillFailed(String),
-    /// The report could not be sent.
     #[error("{0}")]
     ReportFailed(String),
 }
 
 impl InvocationError {
-    /// Lambda's `errorType`.
     pub fn error_type(&self) -> &'static str {
         self.into()
     }
@@ -127,7 +116,6 @@ impl Payload {
         invocation
     }
 
-    /// Reads the event.
     fn event(self, region: Option<Region>) -> Result<Event, ValidationErrors> {
         match self.0 {
             Some(text) => event::parse(text.as_bytes(), Timestamp::now(), region),

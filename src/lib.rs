@@ -36,35 +36,36 @@ pub mod logging;
 
 pub use deadline::Deadline;
 pub use event::{
-    Event, Frequency, Glob, Job, ValidationErrors, parse as parse_event, parse_policy,
+    Event, Frequency, Job, ValidationErrors, glob as parse_glob, parse as parse_event, parse_policy,
 };
 pub use handler::{Answer, Handler, InvocationError, Payload};
-pub use lightsail::{Lightsail, NewDisk, NewInstance, Until, config as sdk_config, http_client};
+pub use lightsail::{
+    Call, Lightsail, NewInstance, Until, config as sdk_config, http_client, sdk_tags, whole,
+};
 pub use model::bundle::{Bundle, Bundles, Hardware, is_ipv6_only};
 pub use model::copy::{CopySource, NameOrigin, SnapshotCopy};
 pub use model::coverage::{Coverage, CoverageStatus, Reason, ReasonCode};
-pub use model::drill::{Check, Drills, HttpCheck};
-pub use model::event::{
-    CheckResult, CopyResult, DeletionResult, DestinationStorage, DrillInstances, DrillOutcome,
-    DrillResult, Event as RunEvent, FirewallNotStored, IdleRule, IgnoredCopy, Outcome, ReadFailure,
-    TagFailure,
+pub use model::drill::{
+    Check, CheckResult, DrillOutcome, DrillResult, Drills, HttpCheck, Verdict, VerdictOutcome,
 };
-pub use model::failure::{ApiError, ErrorKind};
+pub use model::event::{
+    CopyResult, DeletionResult, DestinationStorage, DrillInstances, Event as RunEvent,
+    FirewallNotStored, IdleRule, IgnoredCopy, Outcome, ReadFailure, TagFailure,
+};
+pub use model::event::{Size, Storage, Transfer};
+pub use model::failure::{ApiError, Code, ErrorKind, Shortage};
 pub use model::firewall::{PortRule, ports_tags, read_ports};
-pub use model::operation::{Location, Operation, Time};
+pub use model::operation::{Location, Operation};
 pub use model::policy::{Policy, SourceRule};
 pub use model::region::Region;
 pub use model::resource::{
     AutoSnapshot, InstanceState, InstanceStatus, Resource, ResourceId, ResourceKind, Snapshot,
     SnapshotState,
 };
-pub use model::restore::{ContainedDisk, Existing, Readiness, Restorable};
-pub use model::restore_date::{RestoreDate, utc_date};
 pub use model::retention::Retention;
 pub use model::snapshot_name::SnapshotName;
-pub use model::storage::{Size, Storage, Transfer};
 pub use model::tags::{CopyTags, RECOVERY_POINT_TAG, SOURCE_TAG, SourceTag, copy_tags};
-pub use model::verdict::{Verdict, VerdictOutcome};
+pub use model::time::{RestoreDate, Time, utc_date};
 pub use notify::Notify;
 pub use plan::{
     Conclusion, CopyStep, DRILL_EXPIRES_TAG, DRILL_STARTED_TAG, DRILL_TAG, DRILLED_TAG,

@@ -50,7 +50,6 @@ pub fn level(lambda: Option<&str>, rust_log: Option<&str>) -> LevelFilter {
         .unwrap_or(LevelFilter::from_level(Level::INFO))
 }
 
-/// The function's own log lines.
 pub struct Log {
     level: LevelFilter,
     write: Box<dyn Fn(&str) + Send + Sync>,
@@ -65,7 +64,6 @@ impl Log {
         })
     }
 
-    /// Passes lines of `level` and above to `write`.
     pub fn new(level: LevelFilter, write: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self {
             level,
@@ -73,7 +71,6 @@ impl Log {
         }
     }
 
-    /// Whether lines of this level are written.
     pub fn writes(&self, level: Level) -> bool {
         level <= self.level
     }

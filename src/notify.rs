@@ -14,10 +14,8 @@ use tokio::time::timeout;
 use crate::lightsail::TLS_PROVIDER;
 use crate::report::Mail;
 
-/// How long the heartbeat may take.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// Where reports and heartbeats go.
 #[derive(Debug)]
 pub struct Notify {
     /// The settings of the client of SNS, which is built when a report is sent.
@@ -29,7 +27,6 @@ pub struct Notify {
 }
 
 impl Notify {
-    /// Notifies nobody.
     pub fn nobody() -> Self {
         Self {
             config: SdkConfig::builder().build(),

@@ -1,29 +1,22 @@
-//! Copy requests: the fields of [CopySnapshot], and the destinations.
-//!
-//! A request says what to copy and where to. It becomes one [`SnapshotCopy`], and so one call of
-//! CopySnapshot, for each destination.
+//! Copy requests: the fields of [CopySnapshot], and the destinations. A request becomes one
+//! [`SnapshotCopy`], and so one call of CopySnapshot, for each destination.
 //!
 //! [CopySnapshot]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CopySnapshot.html
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde_json::Value;
 
-use super::validation::{FromJson, Object, Path, ValidationErrors};
-use super::values::Distinct;
+use super::input::{Object, SOME};
 use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
 use crate::model::region::Region;
-use crate::model::restore_date::RestoreDate;
 use crate::model::snapshot_name::SnapshotName;
+use crate::model::time::RestoreDate;
 
-/// A copy request, before defaults fill in its name and destination.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CopyRequest {
-    source_region: Region,
-    source: CopySource,
-    target: Option<SnapshotName>,
-    destinations: Vec<Region>,
-}
+/// The most copies that an event may ask for. Each destination counts.
+pub const MAX_COPIES: usize = 10_000;
 
 /// What fills in the fields that a request leaves out.
 #[derive(Debug, Clone, Copy)]
@@ -34,144 +27,146 @@ pub struct Defaults {
     pub region: Option<Region>,
 }
 
-impl FromJson for CopyRequest {
-    /// Reads a request that has no other fields.
-    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
-        let mut object = Object::new(value, path, errors)?;
-        let request = Self::read(&mut object);
-        object.finish();
-        request
-    }
+/// The copies of an event's requests, in their order.
+pub struct Copies {
+    defaults: Defaults,
+    pub all: Vec<SnapshotCopy>,
+    /// The number of copies, also if there are too many.
+    pub count: usize,
+    /// The paths of the requests by what they ask for.
+    taken: HashMap<(Region, SnapshotName), String>,
 }
 
-impl CopyRequest {
-    /// Reads the request's fields. The caller reads or refuses the others.
-    pub fn read(object: &mut Object<'_, '_>) -> Option<Self> {
-        let errors_before = object.errors.len();
-        let source_region = object.required("sourceRegion");
-        let source = read_source(object);
-        let target = object.optional("targetSnapshotName");
-        if object.has("destinationRegion") && object.has("destinationRegions") {
-            object.error(
-                "destinationRegions",
-                "give either destinationRegion or destinationRegions, not both",
-            );
+impl Copies {
+    pub fn new(defaults: Defaults) -> Self {
+        Self {
+            defaults,
+            all: Vec::new(),
+            count: 0,
+            taken: HashMap::new(),
         }
-        let one = object
-            .optional("destinationRegion")
-            .map(|region| vec![region]);
-        let many = object
-            .optional("destinationRegions")
-            .map(|Distinct(regions)| regions);
+    }
+
+    /// Reads a request. The caller reads or refuses the object's other fields.
+    pub fn read(&mut self, object: &mut Object<'_>) -> Option<()> {
+        let errors_before = object.errors.len();
+        let source_region = object.required("sourceRegion", |it| it.parsed());
+        let source = read_source(object);
+        let requested = object.optional("targetSnapshotName", |it| it.parsed());
+        if object.has("destinationRegion") && object.has("destinationRegions") {
+            let message = "give either destinationRegion or destinationRegions, not both";
+            object.error("destinationRegions", message);
+        }
+        let one = object.optional("destinationRegion", |it| it.parsed());
+        let many = object.optional("destinationRegions", |it| {
+            it.distinct(SOME, |it| it.parsed())
+        });
         if object.errors.len() > errors_before {
             return None;
         }
-        Some(Self {
-            source_region: source_region?,
-            source: source?,
-            target,
-            destinations: one.or(many).unwrap_or_default(),
-        })
-    }
-
-    /// The number of its copies.
-    pub fn count(&self) -> usize {
-        self.destinations.len().max(1)
-    }
-
-    /// The request's copies, one for each destination. Errors go against `path`, where the request
-    /// stands.
-    pub fn copies(
-        &self,
-        defaults: Defaults,
-        path: Path<'_>,
-        errors: &mut ValidationErrors,
-    ) -> Vec<SnapshotCopy> {
-        let Some(target) = self.target(defaults.time, path, errors) else {
-            return Vec::new();
-        };
-        let destinations = match (self.destinations.as_slice(), defaults.region) {
-            ([], Some(region)) => vec![region],
-            ([], None) => {
-                let message = "required, because Lightsail does not have the Region that this function runs in";
-                errors.add(Path::Field(&path, "destinationRegion"), message);
-                return Vec::new();
-            }
-            (given, _) => given.to_vec(),
-        };
-        let is_source =
-            matches!(&self.source, CopySource::Manual { snapshot } if snapshot == target.as_str());
-        if is_source && destinations.contains(&self.source_region) {
-            let message =
-                "the copy would be the source itself; give another name or another Region";
-            errors.add(Path::Field(&path, "targetSnapshotName"), message);
-            return Vec::new();
+        let destinations = one.map(|region| vec![region]).or(many).unwrap_or_default();
+        self.count += destinations.len().max(1);
+        if self.count > MAX_COPIES {
+            return None;
         }
-        let name_origin = match self.target {
-            Some(_) => NameOrigin::Requested {
-                event_time: defaults.time,
-            },
+        self.add(object, source_region?, source?, requested, destinations)
+    }
+
+    /// Adds a request's copies, one for each destination.
+    fn add(
+        &mut self,
+        object: &mut Object<'_>,
+        source_region: Region,
+        source: CopySource,
+        requested: Option<SnapshotName>,
+        mut destinations: Vec<Region>,
+    ) -> Option<()> {
+        let Defaults { time, region } = self.defaults;
+        let name_origin = match requested {
+            Some(_) => NameOrigin::Requested { event_time: time },
             None => NameOrigin::Generated,
         };
-        let copy = |destination| SnapshotCopy {
-            source_region: self.source_region,
-            source: self.source.clone(),
-            destination,
-            target: target.clone(),
-            name_origin,
+        let generated = || source.default_name(source_region, time);
+        let target = match requested.map_or_else(generated, Ok) {
+            Ok(target) => target,
+            Err(error) => {
+                let message = format_args!("{error}; give a shorter one");
+                object.error("targetSnapshotName", message);
+                return None;
+            }
         };
-        destinations.into_iter().map(copy).collect()
+        if destinations.is_empty() {
+            let Some(region) = region else {
+                let message = "required, because Lightsail does not have the Region that this function runs in";
+                object.error("destinationRegion", message);
+                return None;
+            };
+            destinations.push(region);
+        }
+        let is_source =
+            matches!(&source, CopySource::Manual { snapshot } if snapshot == target.as_str());
+        if is_source && destinations.contains(&source_region) {
+            let message =
+                "the copy would be the source itself; give another name or another Region";
+            object.error("targetSnapshotName", message);
+            return None;
+        }
+        for destination in destinations {
+            let copy = SnapshotCopy {
+                source_region,
+                source: source.clone(),
+                destination,
+                target: target.clone(),
+                name_origin,
+            };
+            self.add_copy(object, copy);
+        }
+        Some(())
     }
 
-    /// The name of the copies.
-    fn target(
-        &self,
-        time: Timestamp,
-        path: Path<'_>,
-        errors: &mut ValidationErrors,
-    ) -> Option<SnapshotName> {
-        if self.target.is_some() {
-            return self.target.clone();
+    /// Two copies with the same target are an error: the second would find the first one.
+    fn add_copy(&mut self, object: &mut Object<'_>, copy: SnapshotCopy) {
+        match self.taken.entry((copy.destination, copy.target.clone())) {
+            Entry::Vacant(free) => _ = free.insert(object.path.to_string()),
+            Entry::Occupied(first) => {
+                let (first, target) = (first.get(), &copy.target);
+                let message =
+                    format_args!("{first} already asks for {target} in {}", copy.destination);
+                object.error("targetSnapshotName", message);
+            }
         }
-        let name = self.source.default_name(self.source_region, time);
-        let add = |error| {
-            let message = format_args!("{error}; give a shorter one");
-            errors.add(Path::Field(&path, "targetSnapshotName"), message);
-        };
-        name.map_err(add).ok()
+        self.all.push(copy);
     }
 }
 
 /// Reads what to copy: a manual snapshot or an automatic one.
-fn read_source(object: &mut Object<'_, '_>) -> Option<CopySource> {
-    let resource = object.optional("sourceResourceName");
-    let snapshot = object.optional("sourceSnapshotName");
+fn read_source(object: &mut Object<'_>) -> Option<CopySource> {
+    let resource = object.optional("sourceResourceName", |it| it.name());
+    let snapshot = object.optional("sourceSnapshotName", |it| it.name());
     let automatic = read_recovery_point(object);
     let missing = "required: the instance or disk whose automatic snapshot to copy (or sourceSnapshotName, a manual snapshot)";
     if object.one_of("sourceResourceName", "sourceSnapshotName", missing)? == "sourceResourceName" {
-        return match automatic? {
-            Some(date) => resource.map(|resource| CopySource::Dated { resource, date }),
-            None => resource.map(|resource| CopySource::Latest { resource }),
-        };
+        let resource = resource?;
+        return Some(match automatic? {
+            Some(date) => CopySource::Dated { resource, date },
+            None => CopySource::Latest { resource },
+        });
     }
-    for name in ["restoreDate", "useLatestRestorableAutoSnapshot"] {
-        if object.has(name) {
-            let message = "only for an automatic snapshot, with sourceResourceName";
-            object.error(name, message);
-        }
-    }
+    let automatic = ["restoreDate", "useLatestRestorableAutoSnapshot"];
+    let message = "only for an automatic snapshot, with sourceResourceName";
+    object.refuse(&automatic, message);
     snapshot.map(|snapshot| CopySource::Manual { snapshot })
 }
 
 /// Reads which automatic snapshot to copy: that of a date, or the latest (`None`). Fields that
 /// contradict each other are an error only beside `sourceResourceName`.
-fn read_recovery_point(object: &mut Object<'_, '_>) -> Option<Option<Date>> {
-    let date = object.optional("restoreDate").map(|RestoreDate(date)| date);
-    let latest = object.optional("useLatestRestorableAutoSnapshot");
+fn read_recovery_point(object: &mut Object<'_>) -> Option<Option<Date>> {
+    let date = object.optional("restoreDate", |it| it.parsed());
+    let latest = object.optional("useLatestRestorableAutoSnapshot", |it| it.flag());
     let message = match (object.has("restoreDate"), latest) {
         (true, Some(true)) => "not together with useLatestRestorableAutoSnapshot: true",
         (false, Some(false)) => "required where useLatestRestorableAutoSnapshot is false",
-        (true, _) => return date.map(Some),
+        (true, _) => return date.map(|RestoreDate(date)| Some(date)),
         (false, _) => return Some(None),
     };
     if object.has("sourceResourceName") && !object.has("sourceSnapshotName") {
@@ -185,6 +180,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Map, json};
 
+    use super::super::errors::{Path, ValidationErrors};
+    use super::super::input::Input;
     use super::*;
 
     /// Names that Lightsail lets resources have, and some that it might.
@@ -265,9 +262,14 @@ mod tests {
             }
 
             let mut errors = ValidationErrors::default();
-            let request = CopyRequest::from_json(&Value::Object(event), Path::Root, &mut errors).unwrap();
-            let defaults = Defaults { time, region: Some(own) };
-            let copies = request.copies(defaults, Path::Root, &mut errors);
+            let input = Input {
+                value: &event.into(),
+                path: Path::Root,
+                errors: &mut errors,
+            };
+            let mut copies = Copies::new(Defaults { time, region: Some(own) });
+            input.object(|object| copies.read(object));
+            let copies = copies.all;
             let name = match &target {
                 Some(target) => target.parse(),
                 None => source.default_name(source_region, time),

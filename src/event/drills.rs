@@ -1,115 +1,84 @@
 //! The `drills` of a policy in JSON.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use http::Uri;
-use serde_json::Value;
 
-use super::policy::{Glob, patterns};
-use super::validation::{FromJson, Object, Path, ValidationErrors};
-use super::values::{Count, Distinct, List, OrEmpty, from_json_string};
+use super::input::{ANY, Object};
+use super::policy::glob;
 use crate::model::drill::{Check, Drills, HttpCheck};
 use crate::model::{Excerpt, InvalidValue};
-
-const EVERY_DAYS: u32 = 30;
-const AT_ONCE: u32 = 1;
-const MAX_HOURS: u32 = 4;
-const STATUS: u16 = 200;
 
 /// An address for documentation. It stands for the instance's while a URL is checked.
 const SOME_ADDRESS: &str = "192.0.2.1";
 
-impl FromJson for Drills {
-    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
-        let mut object = Object::new(value, path, errors)?;
-        let names = object.required::<OrEmpty<Distinct<Glob>>>("names");
-        let every_days = object.optional::<Count<1, 365>>("everyDays");
-        let at_once = object.optional::<Count<1, 5>>("atOnce");
-        let max_hours = object.optional::<Count<1, 24>>("maxHours");
-        let checks = object.optional::<OrEmpty<List<Check>>>("checks");
-        object.finish();
-        let checks = checks.and_then(|OrEmpty(checks)| checks);
-        let checks = checks.map_or_else(Vec::new, |List(checks)| checks);
-        Some(Self {
-            names: names?.0.map_or_else(Vec::new, patterns),
-            every_days: every_days.map_or(EVERY_DAYS, |Count(days)| days),
-            at_once: at_once.map_or(AT_ONCE, |Count(count)| count) as usize,
-            max_hours: max_hours.map_or(MAX_HOURS, |Count(hours)| hours),
-            checks: checks.into_iter().collect::<Option<_>>()?,
-        })
-    }
+pub fn drills(object: &mut Object<'_>) -> Option<Drills> {
+    let names = object.required("names", |it| it.distinct(ANY, |it| it.parsed_by(glob)));
+    Some(Drills {
+        every_days: object
+            .optional("everyDays", |it| it.count(1..=365))
+            .unwrap_or(30),
+        at_once: object.optional("atOnce", |it| it.count(1..=5)).unwrap_or(1),
+        max_hours: object
+            .optional("maxHours", |it| it.count(1..=24))
+            .unwrap_or(4),
+        checks: object
+            .optional("checks", |it| it.list(ANY, |it| it.object(check)))
+            .unwrap_or_default(),
+        names: names?,
+    })
 }
 
-impl FromJson for Check {
-    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
-        let mut object = Object::new(value, path, errors)?;
-        let port = object.optional::<Count<1, 65535>>("port");
-        let http = read_http_check(&mut object);
-        let given = object.one_of("port", "url", "required (or url)");
-        if given == Some("port") {
-            for name in ["host", "status", "contains"] {
-                if object.has(name) {
-                    object.error(name, "only with url");
-                }
-            }
+fn check(object: &mut Object<'_>) -> Option<Check> {
+    let port = object.optional("port", |it| it.count(1..=65_535));
+    let http = http_check(object);
+    match object.one_of("port", "url", "required (or url)")? {
+        "port" => {
+            object.refuse(&["host", "status", "contains"], "only with url");
+            port.map(Check::Port)
         }
-        object.finish();
-        match given? {
-            "port" => port
-                .and_then(|Count(port)| u16::try_from(port).ok())
-                .map(Self::Port),
-            _ => http.map(|http| Self::Http(Arc::new(http))),
-        }
+        _ => http.map(|http| Check::Http(Arc::new(http))),
     }
 }
 
 /// Reads `url` and what belongs to it. `None` if there is no valid URL.
-fn read_http_check(object: &mut Object<'_, '_>) -> Option<HttpCheck> {
-    let url = object.optional::<CheckUrl>("url");
-    let host = object.optional::<DnsName>("host");
-    let status = object.optional::<Count<100, 599>>("status");
-    let contains = object.optional("contains");
-    let CheckUrl(url) = url?;
+fn http_check(object: &mut Object<'_>) -> Option<HttpCheck> {
+    let url = object.optional("url", |it| it.parsed_by(check_url));
+    let host = object.optional("host", |it| it.parsed_by(dns_name));
+    let status = object.optional("status", |it| it.count(100..=599));
+    let contains = object.optional("contains", |it| it.name());
+    let url = url?;
     if url.starts_with("https:") && !object.has("host") {
         let message = "required: the certificate of an https URL must be valid for it";
         object.error("host", message);
     }
     Some(HttpCheck {
         url,
-        host: host.map(|DnsName(name)| name),
-        status: status
-            .and_then(|Count(status)| u16::try_from(status).ok())
-            .unwrap_or(STATUS),
+        host,
+        status: status.unwrap_or(200),
         contains,
     })
 }
 
 /// A URL whose host is `{ip}`. Any other host is an error, because a drill must never test the
 /// original in place of its copy.
-struct CheckUrl(String);
-
-impl FromStr for CheckUrl {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let rest = ["http://{ip}", "https://{ip}"]
-            .iter()
-            .find_map(|start| text.strip_prefix(start));
-        let port = rest.map(|rest| rest.split_once('/').map_or(rest, |(port, _path)| port));
-        if !port.is_some_and(|port| port.is_empty() || is_port(port)) {
-            return Err(InvalidValue(format!(
-                "expected http://{{ip}} or https://{{ip}}, optionally followed by :PORT and /PATH, found {:?}",
-                Excerpt(text)
-            )));
-        }
-        match text.replacen("{ip}", SOME_ADDRESS, 1).parse::<Uri>() {
-            Ok(_) => Ok(Self(text.to_owned())),
-            Err(error) => Err(InvalidValue(format!(
-                "{:?} is not a URL: {error}",
-                Excerpt(text)
-            ))),
-        }
+fn check_url(text: &str) -> Result<String, InvalidValue> {
+    let rest = ["http://{ip}", "https://{ip}"]
+        .iter()
+        .find_map(|start| text.strip_prefix(start));
+    let port = rest.map(|rest| rest.split_once('/').map_or(rest, |(port, _path)| port));
+    if !port.is_some_and(|port| port.is_empty() || is_port(port)) {
+        return Err(InvalidValue(format!(
+            "expected http://{{ip}} or https://{{ip}}, optionally followed by :PORT and /PATH, found {:?}",
+            Excerpt(text)
+        )));
+    }
+    match text.replacen("{ip}", SOME_ADDRESS, 1).parse::<Uri>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(InvalidValue(format!(
+            "{:?} is not a URL: {error}",
+            Excerpt(text)
+        ))),
     }
 }
 
@@ -121,22 +90,16 @@ fn is_port(text: &str) -> bool {
 }
 
 /// A DNS name in ASCII. An address is not one: the check would go there instead of to the instance.
-struct DnsName(String);
-
-impl FromStr for DnsName {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let last = text.rsplit('.').next().unwrap_or_default();
-        let is_address = last.bytes().all(|byte| byte.is_ascii_digit());
-        if text.len() <= 253 && text.split('.').all(is_label) && !is_address {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(InvalidValue(format!(
-            "expected a DNS name such as www.example.com, found {:?}",
-            Excerpt(text)
-        )))
+fn dns_name(text: &str) -> Result<String, InvalidValue> {
+    let last = text.rsplit('.').next().unwrap_or_default();
+    let is_address = last.bytes().all(|byte| byte.is_ascii_digit());
+    if text.len() <= 253 && text.split('.').all(is_label) && !is_address {
+        return Ok(text.to_owned());
     }
+    Err(InvalidValue(format!(
+        "expected a DNS name such as www.example.com, found {:?}",
+        Excerpt(text)
+    )))
 }
 
 /// Whether the text is one label of a DNS name.
@@ -148,11 +111,9 @@ fn is_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-from_json_string!(CheckUrl, DnsName);
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::super::parse_policy;
     use super::*;

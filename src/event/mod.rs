@@ -11,36 +11,32 @@
 
 mod copy_request;
 mod drills;
+mod errors;
+mod input;
 mod payload;
 mod policy;
-mod validation;
-mod values;
-
-use std::collections::HashMap;
-use std::str::FromStr;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-pub use self::policy::{Glob, parse_policy};
-pub use self::validation::ValidationErrors;
+pub use self::errors::ValidationErrors;
+pub use self::policy::{glob, parse_policy};
 
-use self::copy_request::{CopyRequest, Defaults};
+use self::copy_request::{Copies, Defaults, MAX_COPIES};
+use self::errors::Path;
+use self::input::{Input, Object, fields_of, same_letters};
 use self::payload::parse_json;
-use self::validation::{Expected, FromJson, Object, Path, same_letters};
-use self::values::{List, MAX_COPIES, from_json_string};
+use self::policy::policy;
 use crate::model::copy::SnapshotCopy;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
+use crate::model::time::rfc_3339;
 use crate::model::{Excerpt, InvalidValue};
 
 /// The work of one invocation. Default: a run of the deployed policy.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Event {
-    /// What to do.
     pub job: Job,
     /// Whether to report what would be done, and to change nothing.
     pub dry_run: bool,
@@ -48,21 +44,15 @@ pub struct Event {
     pub allow_mass_deletion: bool,
 }
 
-/// What an event asks for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Job {
-    /// These copies, in this order.
     Copies(Vec<SnapshotCopy>),
-    /// A run of this policy.
     Policy(Box<Policy>),
-    /// A run of the deployed policy.
     #[default]
     DeployedPolicy,
-    /// A mail about the deployed policy.
     Report(Frequency),
 }
 
-/// How often a report is mailed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frequency {
     Daily,
@@ -70,20 +60,14 @@ pub enum Frequency {
     Weekly,
 }
 
-from_json_string!(Frequency);
-
-impl FromStr for Frequency {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        match text {
-            "daily" => Ok(Self::Daily),
-            "weekly" => Ok(Self::Weekly),
-            _ => Err(InvalidValue(format!(
-                "expected weekly or daily, found {:?}",
-                Excerpt(text)
-            ))),
-        }
+fn frequency(text: &str) -> Result<Frequency, InvalidValue> {
+    match text {
+        "daily" => Ok(Frequency::Daily),
+        "weekly" => Ok(Frequency::Weekly),
+        _ => Err(InvalidValue(format!(
+            "expected weekly or daily, found {:?}",
+            Excerpt(text)
+        ))),
     }
 }
 
@@ -108,84 +92,110 @@ pub fn parse(
     let mut errors = ValidationErrors::default();
     let value = parse_json(payload, "payload", &mut errors);
     let defaults = Defaults { time: now, region };
-    let event = value.and_then(
-        |value| match value.get("detail-type").or(value.get("detail")) {
-            Some(_) => defaults.envelope(value, &mut errors),
-            None => defaults.job(&value, Path::Root, None, &mut errors),
-        },
-    );
+    let event = value.and_then(|value| {
+        if value.get("detail-type").or(value.get("detail")).is_some() {
+            return envelope(value, defaults, &mut errors);
+        }
+        let input = Input {
+            value: &value,
+            path: Path::Root,
+            errors: &mut errors,
+        };
+        job(input, defaults, false)
+    });
     errors.or(event)
 }
 
-impl Defaults {
-    fn envelope(self, mut value: Value, errors: &mut ValidationErrors) -> Option<Event> {
-        let job_fields = job_fields();
-        for name in value.as_object().into_iter().flat_map(Map::keys) {
-            if let Some(field) = job_fields.iter().find(|field| same_letters(name, field)) {
-                let message = format_args!("belongs inside detail: detail.{field}");
-                errors.add(Path::Field(&Path::Root, name), message);
-            }
+fn envelope(
+    mut value: Value,
+    mut defaults: Defaults,
+    errors: &mut ValidationErrors,
+) -> Option<Event> {
+    let job_fields = fields_of(|object| {
+        Options::read(object);
+        Copies::new(defaults).read(object);
+    });
+    for name in value.as_object().into_iter().flat_map(Map::keys) {
+        if let Some(field) = job_fields.iter().find(|field| same_letters(name, field)) {
+            let message = format_args!("belongs inside detail: detail.{field}");
+            errors.add(Path::Field(&Path::Root, name), message);
         }
-        for name in ["detail-type", "source", "detail"] {
-            if value.get(name).is_none() {
-                errors.add(Path::Field(&Path::Root, name), "required");
-            }
-        }
-        let time = value.get_mut("time").map(Value::take);
-        let time = time
-            .filter(|time| !time.is_null())
-            .and_then(|time| EventTime::from_json(&time, Path::Field(&Path::Root, "time"), errors));
-        let detail = value.get_mut("detail").map(Value::take)?;
-        let is_complete = value.get("detail-type").is_some() && value.get("source").is_some();
-        let envelope = is_complete.then(|| serde_path_to_error::deserialize(value));
-        let envelope: EventBridgeEvent = envelope
-            .and_then(|read| read.map_err(|error| errors.add(Path::Root, error)).ok())
-            .unwrap_or_default();
-        let path = Path::Field(&Path::Root, "detail");
-        if envelope.detail_type == SCHEDULED && SCHEDULERS.contains(&envelope.source.as_str()) {
-            return schedule(&detail, path, errors);
-        }
-        let time = time.map_or(self.time, |EventTime(time)| time);
-        self.job(&detail, path, Some(time), errors)
     }
-
-    /// Reads a job at `path`. A bare job may have its own `time`.
-    fn job(
-        self,
-        value: &Value,
-        path: Path<'_>,
-        envelope_time: Option<Timestamp>,
-        errors: &mut ValidationErrors,
-    ) -> Option<Event> {
-        if value.is_null() {
-            return Some(Event::default());
+    let mut is_complete = true;
+    for name in ["detail-type", "source", "detail"] {
+        if value.get(name).is_none() {
+            errors.add(Path::Field(&Path::Root, name), "required");
+            is_complete = false;
         }
-        let mut object = Object::new(value, path, errors)?;
-        let options = Options::read(&mut object);
-        let time = envelope_time
-            .or_else(|| object.optional("time").map(|EventTime(time)| time))
-            .unwrap_or(self.time);
+    }
+    if let Some(value) = value.get_mut("time").map(Value::take)
+        && !value.is_null()
+    {
+        let (value, path) = (&value, Path::Field(&Path::Root, "time"));
+        let time = (Input {
+            value,
+            path,
+            errors,
+        })
+        .parsed_by(rfc_3339);
+        defaults.time = time.unwrap_or(defaults.time);
+    }
+    let detail = value.get_mut("detail").map(Value::take)?;
+    let envelope = is_complete.then(|| serde_path_to_error::deserialize(value));
+    let envelope: EventBridgeEvent = envelope
+        .and_then(|read| read.map_err(|error| errors.add(Path::Root, error)).ok())
+        .unwrap_or_default();
+    let (value, path) = (&detail, Path::Field(&Path::Root, "detail"));
+    let detail = Input {
+        value,
+        path,
+        errors,
+    };
+    match envelope.detail_type == SCHEDULED && SCHEDULERS.contains(&envelope.source.as_str()) {
+        true => schedule(detail),
+        false => job(detail, defaults, true),
+    }
+}
+
+/// Reads the `detail` of a schedule. It has no job: `detail` is an empty object, which EventBridge
+/// Scheduler sends as a string.
+fn schedule(detail: Input<'_>) -> Option<Event> {
+    let is_empty = match detail.value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        Value::String(text) => {
+            let inside = text.trim_ascii().strip_prefix('{');
+            inside.is_some_and(|inside| inside.trim_ascii() == "}")
+        }
+        _ => false,
+    };
+    match is_empty {
+        true => Some(Event::default()),
+        false => detail.wrong("an empty object, because a schedule runs the deployed policy (to schedule another job, send it as constant input, without an envelope)"),
+    }
+}
+
+/// Reads a job. A bare one may have its own `time`.
+fn job(input: Input<'_>, mut defaults: Defaults, in_envelope: bool) -> Option<Event> {
+    if input.value.is_null() {
+        return Some(Event::default());
+    }
+    input.object(|object| {
+        let options = Options::read(object);
+        if !in_envelope {
+            let time = object.optional("time", |it| it.parsed_by(rfc_3339));
+            defaults.time = time.unwrap_or(defaults.time);
+        }
         let job = if options.has_report {
-            for other in ["copies", "policy", "allowMassDeletion"] {
-                if object.has(other) {
-                    object.error(other, "not in a job that asks for a report");
-                }
-            }
-            let frequency = object.required("report");
-            object.finish();
-            Job::Report(frequency?)
+            let others = ["copies", "policy", "allowMassDeletion"];
+            object.refuse(&others, "not in a job that asks for a report");
+            Job::Report(object.required("report", |it| it.parsed_by(frequency))?)
         } else if options.has_policy {
-            if options.has_copies {
-                object.error("copies", "give either policy or copies, not both");
-            }
-            let policy = object.required("policy");
-            object.finish();
-            Job::Policy(Box::new(policy?))
+            object.refuse(&["copies"], "give either policy or copies, not both");
+            Job::Policy(Box::new(object.required("policy", policy)?))
         } else if options.has_copies || object.has_unread() {
-            let defaults = Self { time, ..self };
-            Job::Copies(defaults.requests(object, options.has_copies))
+            Job::Copies(copies(object, defaults, options.has_copies))
         } else {
-            object.finish();
             Job::DeployedPolicy
         };
         Some(Event {
@@ -193,29 +203,27 @@ impl Defaults {
             dry_run: options.dry_run,
             allow_mass_deletion: options.allow_mass_deletion,
         })
-    }
+    })
+}
 
-    /// Reads the rest of a job that has a list of copy requests, or is one.
-    fn requests(self, mut object: Object<'_, '_>, has_list: bool) -> Vec<SnapshotCopy> {
-        if object.has("allowMassDeletion") {
-            object.error("allowMassDeletion", "only for a policy run");
-        }
-        let path = object.path;
-        if !has_list {
-            let request = CopyRequest::read(&mut object);
-            let errors = object.finish();
-            let requests = request.iter().map(|request| (path, request));
-            return copies(path, requests, self, errors);
-        }
-        let requests = object.required::<List<CopyRequest>>("copies");
-        let errors = object.finish();
-        let list = Path::Field(&path, "copies");
-        let requests = requests.map_or_else(Vec::new, |List(requests)| requests);
-        let requests = requests.iter().enumerate();
-        let requests = requests
-            .filter_map(|(index, request)| Some((Path::Index(&list, index), request.as_ref()?)));
-        copies(list, requests, self, errors)
+/// Reads the rest of a job that has a list of copy requests, or is one.
+fn copies(object: &mut Object<'_>, defaults: Defaults, has_list: bool) -> Vec<SnapshotCopy> {
+    object.refuse(&["allowMassDeletion"], "only for a policy run");
+    let mut copies = Copies::new(defaults);
+    if !has_list {
+        copies.read(object);
+        return copies.all;
     }
+    object.required("copies", |it| {
+        it.list(1..=MAX_COPIES, |it| {
+            it.object(|request| copies.read(request))
+        })
+    });
+    if copies.count > MAX_COPIES {
+        let message = format_args!("more than {MAX_COPIES} copies; each destination counts");
+        object.error("copies", message);
+    }
+    copies.all
 }
 
 /// What every job can say besides its time.
@@ -228,105 +236,15 @@ struct Options {
 }
 
 impl Options {
-    fn read(object: &mut Object<'_, '_>) -> Self {
+    fn read(object: &mut Object<'_>) -> Self {
+        let mut flag = |name| object.optional(name, |it| it.flag()).unwrap_or(false);
         Self {
-            dry_run: object.optional("dryRun").unwrap_or(false),
-            allow_mass_deletion: object.optional("allowMassDeletion").unwrap_or(false),
+            dry_run: flag("dryRun"),
+            allow_mass_deletion: flag("allowMassDeletion"),
             has_policy: object.has("policy"),
             has_copies: object.has("copies"),
             has_report: object.has("report"),
         }
-    }
-}
-
-/// The fields that a job can have, except `time`, which an envelope has as well: those that the
-/// readers of an empty job ask for.
-fn job_fields() -> Vec<&'static str> {
-    let (empty, mut errors) = (Value::Object(Map::new()), ValidationErrors::default());
-    let Some(mut object) = Object::new(&empty, Path::Root, &mut errors) else {
-        return Vec::new();
-    };
-    Options::read(&mut object);
-    CopyRequest::read(&mut object);
-    object.known
-}
-
-/// Reads the `detail` of a schedule. It has no job: `detail` is an empty object, which EventBridge
-/// Scheduler sends as a string.
-fn schedule(detail: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Event> {
-    let is_empty = match detail {
-        Value::Null => true,
-        Value::Object(fields) => fields.is_empty(),
-        Value::String(text) => {
-            let inside = text.trim_ascii().strip_prefix('{');
-            inside.is_some_and(|inside| inside.trim_ascii() == "}")
-        }
-        _ => false,
-    };
-    if !is_empty {
-        let expected = "an empty object, because a schedule runs the deployed policy (to schedule another job, send it as constant input, without an envelope)";
-        errors.add(path, Expected(expected, detail));
-        return None;
-    }
-    Some(Event::default())
-}
-
-/// The copies of all requests, in their order. Two with the same target in the same destination
-/// are an error: the second would find the first one's copy. `list` is where the requests stand.
-fn copies<'a>(
-    list: Path<'_>,
-    requests: impl Iterator<Item = (Path<'a>, &'a CopyRequest)> + Clone,
-    defaults: Defaults,
-    errors: &mut ValidationErrors,
-) -> Vec<SnapshotCopy> {
-    let count: usize = requests.clone().map(|(_, request)| request.count()).sum();
-    if count > MAX_COPIES {
-        let message = format_args!("more than {MAX_COPIES} copies; each destination counts");
-        errors.add(list, message);
-        return Vec::new();
-    }
-    let mut all: Vec<SnapshotCopy> = Vec::new();
-    let mut taken = HashMap::new();
-    for (path, request) in requests {
-        for copy in request.copies(defaults, path, errors) {
-            let target = (copy.destination, copy.target.clone());
-            if let Some(first) = taken.get(&target) {
-                let message = format_args!(
-                    "{first} already asks for {} in {}",
-                    copy.target, copy.destination
-                );
-                errors.add(Path::Field(&path, "targetSnapshotName"), message);
-            } else {
-                taken.insert(target, path);
-                all.push(copy);
-            }
-        }
-    }
-    all
-}
-
-/// The `time` of an envelope or a bare job.
-#[derive(Debug, PartialEq)]
-struct EventTime(Timestamp);
-
-from_json_string!(EventTime);
-
-impl FromStr for EventTime {
-    type Err = InvalidValue;
-
-    /// Parses RFC 3339. `jiff` accepts other forms as well, such as `20261122T060000Z`.
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let time = DateTime::from_str(text, Format::DateTimeWithOffset).ok();
-        let time = time.and_then(|time| {
-            let nanosecond = i32::try_from(time.subsec_nanos()).ok()?;
-            Timestamp::new(time.secs(), nanosecond).ok()
-        });
-        time.map(Self).ok_or_else(|| {
-            InvalidValue(format!(
-                "expected a time as 2026-11-22T06:00:00Z (RFC 3339), found {:?}",
-                Excerpt(text)
-            ))
-        })
     }
 }
 
@@ -529,8 +447,8 @@ mod tests {
             ("2026-11-22T01:30:00-05:30", "2026-11-22T07:00:00Z"),
             ("2024-02-29T23:59:59Z", "2024-02-29T23:59:59Z"),
         ] {
-            let expected = EventTime(expected.parse().unwrap());
-            assert_eq!(text.parse(), Ok(expected), "{text}");
+            let expected: Timestamp = expected.parse().unwrap();
+            assert_eq!(rfc_3339(text), Ok(expected), "{text}");
         }
         for text in [
             "20261122T060000Z",
@@ -555,7 +473,7 @@ mod tests {
             "2026-11-2ßT06:00:00Z",
             "",
         ] {
-            assert!(text.parse::<EventTime>().is_err(), "{text}");
+            assert!(rfc_3339(text).is_err(), "{text}");
         }
     }
 

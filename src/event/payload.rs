@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::validation::{Path, ValidationErrors};
+use super::errors::{Path, ValidationErrors};
 use crate::model::Excerpt;
 
 /// The largest document, in bytes. 10,000 copies with 300 bytes each are smaller.

@@ -1,24 +1,22 @@
 //! Policies in JSON.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use glob::Pattern;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::drills::drills;
+use super::errors::{Path, ValidationErrors};
+use super::input::{ANY, Input, Object, SOME};
 use super::payload::parse_json;
-use super::validation::{Expected, FromJson, Object, Path, ValidationErrors};
-use super::values::{Count, Distinct, List, OrEmpty, Positive, from_json_string};
 use crate::model::policy::{Policy, SourceRule};
 use crate::model::region::Region;
 use crate::model::resource::ResourceKind;
 use crate::model::retention::Retention;
 use crate::model::{Excerpt, InvalidValue};
 
-const MAX_RECOVERY_POINT_AGE_HOURS: f64 = 36.0;
-const MAX_COPIES_IN_PROGRESS: u32 = 20;
-
-/// The most bytes of all `names` and `exceptNames` of a policy. A [`Pattern`] takes up to 64 bytes of memory for each.
+/// The most bytes of all `names` and `exceptNames` of a policy. A [`Pattern`] takes up to 64 bytes of
+/// memory for each.
 const MAX_NAME_BYTES: usize = 1_000_000;
 
 /// Reads a policy in JSON.
@@ -29,79 +27,67 @@ const MAX_NAME_BYTES: usize = 1_000_000;
 pub fn parse_policy(json: &str) -> Result<Policy, ValidationErrors> {
     let mut errors = ValidationErrors::default();
     let value = parse_json(json.as_bytes(), "policy", &mut errors);
-    let policy = value.and_then(|value| Policy::from_json(&value, Path::Root, &mut errors));
+    let policy = value.and_then(|value| {
+        let input = Input {
+            value: &value,
+            path: Path::Root,
+            errors: &mut errors,
+        };
+        policy(input)
+    });
     errors.or(policy)
 }
 
-impl FromJson for Policy {
-    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
-        let mut object = Object::new(value, path, errors)?;
-        if !names_fit(value) {
-            object.error(
-                "sources",
-                format_args!(
-                    "the names of sources and drills have more than {MAX_NAME_BYTES} bytes"
-                ),
-            );
-            return None;
-        }
-        let sources = object.required::<List<SourceRule>>("sources");
-        let destinations = object.required::<Distinct<_>>("destinations");
+pub fn policy(input: Input<'_>) -> Option<Policy> {
+    if !names_fit(input.value) {
+        let path = Path::Field(&input.path, "sources");
+        let message =
+            format_args!("the names of sources and drills have more than {MAX_NAME_BYTES} bytes");
+        input.errors.add(path, message);
+        return None;
+    }
+    input.object(|object| {
+        let sources = object.required("sources", |it| it.list(SOME, |it| it.object(rule)));
+        let destinations =
+            object.required("destinations", |it| it.distinct(SOME, |it| it.parsed()));
         // Without any count, retention deletes nothing.
-        let retention = object.optional("retention");
+        let retention = object.optional("retention", |it| it.object(retention));
         let retention = retention.filter(|retention| *retention != Retention::default());
-        let backfill = object.optional("backfill");
-        let max_age = object.optional("maxRecoveryPointAgeHours");
-        let max_copies = object.optional::<Count<1>>("maxCopiesInProgress");
-        let drills = object.optional("drills");
-        object.finish();
-        Some(Self {
-            sources: sources?.0.into_iter().collect::<Option<_>>()?,
-            destinations: destinations?.0,
+        let backfill = object.optional("backfill", |it| it.flag());
+        let max_age = object.optional("maxRecoveryPointAgeHours", |it| it.positive());
+        let max_copies = object.optional("maxCopiesInProgress", |it| it.count(1..=u32::MAX));
+        let drills = object.optional("drills", |it| it.object(drills));
+        Some(Policy {
+            sources: sources?,
+            destinations: destinations?,
             retention,
             backfill: backfill.unwrap_or(false),
-            max_recovery_point_age_hours: max_age
-                .map_or(MAX_RECOVERY_POINT_AGE_HOURS, |Positive(hours)| hours),
-            max_copies_in_progress: max_copies.map_or(MAX_COPIES_IN_PROGRESS, |Count(count)| count)
-                as usize,
+            max_recovery_point_age_hours: max_age.unwrap_or(36.0),
+            max_copies_in_progress: max_copies.unwrap_or(20),
             drills,
         })
-    }
+    })
 }
 
-impl FromJson for SourceRule {
-    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
-        let mut object = Object::new(value, path, errors)?;
-        let regions = read_regions(&mut object);
-        let names = object.optional::<Distinct<Glob>>("names");
-        let except = object.optional::<OrEmpty<Distinct<Glob>>>("exceptNames");
-        let kinds = object.optional("types");
-        let tags = object.optional("tags");
-        object.finish();
-        Some(Self {
-            regions: regions?,
-            names: names.map(patterns),
-            except_names: except
-                .and_then(|OrEmpty(globs)| globs)
-                .map_or_else(Vec::new, patterns),
-            kinds: kinds.map(|Distinct(kinds)| kinds),
-            tags: tags.map_or_else(BTreeMap::new, |TagFilter(tags)| tags),
-        })
-    }
-}
-
-pub fn patterns(Distinct(globs): Distinct<Glob>) -> Vec<Pattern> {
-    globs.into_iter().map(|Glob(glob)| glob).collect()
-}
-
-/// Reads where a rule's sources are: `region` or `regions`.
-fn read_regions(object: &mut Object<'_, '_>) -> Option<Vec<Region>> {
-    let one = object.optional("region").map(|region| vec![region]);
-    let many = object.optional("regions").map(|Distinct(regions)| regions);
-    match object.one_of("region", "regions", "required (or regions, a list)")? {
-        "region" => one,
-        _ => many,
-    }
+fn rule(object: &mut Object<'_>) -> Option<SourceRule> {
+    let one = object.optional("region", |it| {
+        it.parsed::<Region>().map(|region| vec![region])
+    });
+    let many = object.optional("regions", |it| it.distinct(SOME, |it| it.parsed()));
+    let given = object.one_of("region", "regions", "required (or regions, a list)");
+    let names = object.optional("names", |it| it.distinct(SOME, |it| it.parsed_by(glob)));
+    let except_names = object.optional("exceptNames", |it| {
+        it.distinct(ANY, |it| it.parsed_by(glob))
+    });
+    let kinds = object.optional("types", |it| it.distinct(SOME, |it| it.parsed_by(kind)));
+    let tags = object.optional("tags", tags);
+    Some(SourceRule {
+        regions: given.and(one.or(many))?,
+        names,
+        except_names: except_names.unwrap_or_default(),
+        kinds,
+        tags: tags.unwrap_or_default(),
+    })
 }
 
 /// Whether the globs over names fit into memory.
@@ -115,64 +101,45 @@ fn names_fit(policy: &Value) -> bool {
     bytes.sum::<usize>() <= MAX_NAME_BYTES
 }
 
-const RETENTION_RULES: &str = "keepLast, keepDaily, keepWeekly, keepMonthly or keepYearly";
-
-impl FromJson for Retention {
-    /// A count of 0 disables its rule.
-    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
-        let mut object = Object::new(value, path, errors)?;
-        let is_empty = value.as_object().is_some_and(Map::is_empty);
-        if is_empty {
-            let message = format_args!("at least one rule is needed: {RETENTION_RULES}");
-            object.errors.add(path, message);
-        }
-        let mut rule = |name| {
-            let count = object.optional::<Count<0>>(name).map(|Count(count)| count);
-            count.filter(|count| *count > 0)
-        };
-        let retention = Self {
-            keep_last: rule("keepLast"),
-            keep_daily: rule("keepDaily"),
-            keep_weekly: rule("keepWeekly"),
-            keep_monthly: rule("keepMonthly"),
-            keep_yearly: rule("keepYearly"),
-        };
-        object.finish();
-        Some(retention)
+/// A count of 0 disables its rule.
+fn retention(object: &mut Object<'_>) -> Option<Retention> {
+    if object.fields.is_empty() {
+        object.errors.add(object.path, "at least one rule is needed: keepLast, keepDaily, keepWeekly, keepMonthly or keepYearly");
     }
+    let mut count = |name| {
+        let count = object.optional(name, |it| it.count(0..=u32::MAX));
+        count.filter(|count| *count > 0)
+    };
+    Some(Retention {
+        keep_last: count("keepLast"),
+        keep_daily: count("keepDaily"),
+        keep_weekly: count("keepWeekly"),
+        keep_monthly: count("keepMonthly"),
+        keep_yearly: count("keepYearly"),
+    })
 }
 
 /// A shell glob over names. The only rule of what a glob is.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Glob(pub Pattern);
-
-impl FromStr for Glob {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        // `Pattern` takes these as plain characters, which a shell does not.
-        if ["{", "}", "\\", "[^", "[[:"]
-            .iter()
-            .any(|other| text.contains(other))
-        {
-            return Err(InvalidValue(format!(
-                "{:?} is not supported: use *, ?, [abc], [a-z] and [!a-z], and a name of its own for each alternative",
-                Excerpt(text)
-            )));
-        }
-        if has_empty_range(text) {
-            return Err(InvalidValue(format!(
-                "{:?} has a range that contains nothing: begin it with the earlier character",
-                Excerpt(text)
-            )));
-        }
-        if text.is_empty() {
-            return Err(InvalidValue("empty: it matches no name".to_owned()));
-        }
-        Pattern::new(text).map(Self).map_err(|error| {
-            InvalidValue(format!("{:?} is not a shell glob: {error}", Excerpt(text)))
-        })
+pub fn glob(text: &str) -> Result<Pattern, InvalidValue> {
+    // `Pattern` takes these as plain characters, which a shell does not.
+    let others = ["{", "}", "\\", "[^", "[[:"];
+    if others.iter().any(|other| text.contains(other)) {
+        return Err(InvalidValue(format!(
+            "{:?} is not supported: use *, ?, [abc], [a-z] and [!a-z], and a name of its own for each alternative",
+            Excerpt(text)
+        )));
     }
+    if text.is_empty() {
+        return Err(InvalidValue("empty: it matches no name".to_owned()));
+    }
+    if has_empty_range(text) {
+        return Err(InvalidValue(format!(
+            "{:?} has a range that contains nothing: begin it with the earlier character",
+            Excerpt(text)
+        )));
+    }
+    Pattern::new(text)
+        .map_err(|error| InvalidValue(format!("{:?} is not a shell glob: {error}", Excerpt(text))))
 }
 
 /// Whether a range of a class goes backwards: `[z-a]`.
@@ -189,44 +156,37 @@ fn has_empty_range(glob: &str) -> bool {
         })
 }
 
-impl FromStr for ResourceKind {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let kind = Self::ALL
-            .into_iter()
-            .find(|kind| <&str>::from(kind) == text);
-        kind.ok_or_else(|| {
-            InvalidValue(format!(
-                "expected \"Instance\" or \"Disk\", found {:?}",
-                Excerpt(text)
-            ))
-        })
-    }
+fn kind(text: &str) -> Result<ResourceKind, InvalidValue> {
+    let mut kinds = ResourceKind::ALL.into_iter();
+    let kind = kinds.find(|kind| <&str>::from(kind) == text);
+    kind.ok_or_else(|| {
+        InvalidValue(format!(
+            "expected \"Instance\" or \"Disk\", found {:?}",
+            Excerpt(text)
+        ))
+    })
 }
 
-from_json_string!(Glob, ResourceKind);
-
-/// The `tags` of a source rule: values by key.
-struct TagFilter(BTreeMap<String, String>);
-
-impl FromJson for TagFilter {
-    fn from_json(value: &Value, path: Path<'_>, errors: &mut ValidationErrors) -> Option<Self> {
-        let Value::Object(fields) = value else {
-            errors.add(path, Expected("an object", value));
-            return None;
-        };
-        let mut tags = BTreeMap::new();
-        for (key, value) in fields {
-            match value {
-                Value::String(text) => {
-                    tags.insert(key.clone(), text.clone());
-                }
-                other => errors.add(Path::Field(&path, key), Expected("a string", other)),
-            }
+/// Values by key, of any names.
+fn tags(input: Input<'_>) -> Option<BTreeMap<String, String>> {
+    let Some(fields) = input.value.as_object() else {
+        return input.wrong("an object");
+    };
+    let mut tags = BTreeMap::new();
+    for (key, value) in fields {
+        let path = Path::Field(&input.path, key);
+        let errors = &mut *input.errors;
+        if let Some(value) = (Input {
+            value,
+            path,
+            errors,
+        })
+        .text()
+        {
+            tags.insert(key.clone(), value.to_owned());
         }
-        Some(Self(tags))
     }
+    Some(tags)
 }
 
 #[cfg(test)]

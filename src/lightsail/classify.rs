@@ -10,15 +10,17 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::failure::{ApiError, ErrorDetails, ErrorKind};
-use crate::model::operation::Operation;
-use crate::model::region::Region;
+use super::retry::Call;
+use crate::model::failure::{ApiError, Code, ErrorDetails, ErrorKind, Shortage};
 
-/// Expired credentials.
-pub const EXPIRED_CREDENTIALS: &[&str] = &["ExpiredToken", "ExpiredTokenException"];
-
-/// A wrong clock. `InvalidSignatureException` can also mean that; its message tells.
-const CLOCK_SKEW: &[&str] = &["RequestExpired", "RequestTimeTooSkewed"];
+/// A wrong clock, or expired credentials. `InvalidSignatureException` can also mean that; its
+/// message tells.
+const EXPIRED: &[&str] = &[
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+];
 
 /// Credentials that Lightsail does not know, in this Region or at all.
 const UNKNOWN_CREDENTIALS: &[&str] = &[
@@ -29,34 +31,201 @@ const UNKNOWN_CREDENTIALS: &[&str] = &[
     "UnrecognizedClientException",
 ];
 
-/// The SDK's error of a call as an [`ApiError`].
-pub fn classify<E>(operation: &str, region: Region, error: &SdkError<E, HttpResponse>) -> ApiError
-where
-    E: Error + 'static,
-{
-    if let Some(answer) = error.raw_response() {
-        return error_answer(operation, region, answer, error);
-    }
-    let (code, kind, may_have_happened) = match error {
-        SdkError::TimeoutError(_) => ("Timeout", ErrorKind::NoAnswer, true),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-            ("Timeout", ErrorKind::NoAnswer, false)
-        }
-        // The connection can break after the request was sent. The SDK reports an answer that was
-        // cut short neither as I/O nor as timeout.
-        SdkError::DispatchFailure(failure) if !failure.is_user() => {
-            ("ConnectionFailure", ErrorKind::NoAnswer, true)
-        }
-        // The request could not be built, so nothing was sent.
-        _ => ("ConnectionFailure", ErrorKind::Refused, false),
+/// Words of refusals for a limit, and of those that ask to try again later.
+const LIMIT: &[&str] = &[
+    "limit",
+    "maximum",
+    "quota",
+    "too many",
+    "again later",
+    "try later",
+    "retry later",
+    "try again in",
+];
+
+/// Further words of refusals that are for the account.
+const ACCOUNT: &[&str] = &["plan size", "verification", "customer support"];
+
+/// Words of refusals that are only for what was asked for.
+const CAPACITY: &[&str] = &["capacity", "bundle"];
+
+/// Whether a refusal speaks of one of these, in its exception's name or in words. A word of `said`,
+/// which is in lower case, counts only as a whole: a message can contain names such as `rate-limit-1`.
+fn speaks_of(words: &[&str], name: &str, said: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let is_whole = |word: &str| {
+        said.split_whitespace().any(|one| {
+            let bare = one.trim_matches(|c: char| !c.is_alphanumeric());
+            bare.trim_end_matches('s') == word
+        })
     };
-    let mut message = chain(error);
-    if !region.has_endpoint() {
-        message = format!("Lightsail has no endpoint in {region}: {message}");
+    words.iter().any(|word| {
+        let in_words = match word.contains(' ') {
+            true => said.contains(word),
+            false => is_whole(word),
+        };
+        in_words || name.contains(&word.replace(' ', ""))
+    })
+}
+
+pub(super) fn shortage(name: &str, said: &str) -> Option<Shortage> {
+    let said = said.to_ascii_lowercase();
+    let speaks_of = |words| speaks_of(words, name, &said);
+    if speaks_of(CAPACITY) {
+        Some(Shortage::Capacity)
+    } else {
+        (speaks_of(LIMIT) || speaks_of(ACCOUNT)).then_some(Shortage::Account)
     }
-    ApiError {
-        may_have_happened,
-        ..ApiError::new(kind, code, message)
+}
+
+impl Call {
+    pub(super) fn error(self, kind: ErrorKind, code: impl Into<Code>, message: String) -> ApiError {
+        let mut error = ApiError::new(kind, code, message);
+        error.details.operation = self.operation;
+        error
+    }
+
+    pub(super) fn failed<E>(self, error: &SdkError<E, HttpResponse>) -> ApiError
+    where
+        E: Error + 'static,
+    {
+        if let Some(answer) = error.raw_response() {
+            return self.refused(answer, error);
+        }
+        let (code, kind, may_have_happened) = match error {
+            SdkError::TimeoutError(_) => (Code::Timeout, ErrorKind::NoAnswer, true),
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+                (Code::Timeout, ErrorKind::NoAnswer, false)
+            }
+            // The connection can break after the request was sent. The SDK reports an answer that
+            // was cut short neither as I/O nor as timeout.
+            SdkError::DispatchFailure(failure) if !failure.is_user() => {
+                (Code::ConnectionFailure, ErrorKind::NoAnswer, true)
+            }
+            // The request could not be built, so nothing was sent.
+            _ => (Code::ConnectionFailure, ErrorKind::Refused, false),
+        };
+        let mut message = chain(error);
+        if !self.region.has_endpoint() {
+            message = format!("Lightsail has no endpoint in {}: {message}", self.region);
+        }
+        ApiError {
+            may_have_happened,
+            ..self.error(kind, code, message)
+        }
+    }
+
+    /// An answer that the SDK reads as an error or cannot read. It may not be Lightsail's.
+    fn refused(self, answer: &HttpResponse, error: &dyn Error) -> ApiError {
+        let status = answer.status().as_u16();
+        let bytes = answer.body().bytes();
+        let bytes = bytes.filter(|_| !answer.status().is_success());
+        let body = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let body: ErrorBody = body.unwrap_or_default();
+        let (code, message, tip) = (text(body.code), text(body.message), text(body.tip));
+        let name = text(body.name).and_then(|name| bare_name(&name));
+        let name = name.or_else(|| bare_name(answer.headers().get("x-amzn-errortype")?));
+        let reason = code.clone().filter(|_| name.is_some() && name != code);
+        let name = name.or(code).unwrap_or_default();
+        let said = message.clone().unwrap_or_default();
+        let kind = self.kind(&name, &said.to_ascii_lowercase(), status);
+        let mut message = match message {
+            Some(message) if !name.is_empty() => message,
+            None if !name.is_empty() => format!("HTTP status {status}, without a message"),
+            message => {
+                let cause = message.unwrap_or_else(|| chain(error));
+                format!("HTTP status {status}, and not an answer of Lightsail: {cause}")
+            }
+        };
+        if UNKNOWN_CREDENTIALS.contains(&name.as_str()) && kind == ErrorKind::Refused {
+            let region = self.region;
+            message.push_str(&format!(
+                " (if other Regions answer, {region} is not enabled in this account: enable it with \"aws account enable-region --region-name {region}\"; if none does, the credentials are wrong)"
+            ));
+        }
+        let (in_reason, in_tip) = (reason.as_deref(), tip.as_deref());
+        let said = [
+            said.as_str(),
+            in_reason.unwrap_or_default(),
+            in_tip.unwrap_or_default(),
+        ];
+        let details = ErrorDetails {
+            operation: self.operation,
+            shortage: shortage(&name, &said.join(" ")),
+            reason,
+            tip,
+            request_id: answer.request_id().map(str::to_owned),
+            ..ErrorDetails::default()
+        };
+        let code = match name.as_str() {
+            "" => Code::ConnectionFailure,
+            _ => Code::Lightsail(name),
+        };
+        ApiError {
+            may_have_happened: matches!(kind, ErrorKind::ServiceFault | ErrorKind::NoAnswer),
+            details: Box::new(details),
+            ..self.error(kind, code, message)
+        }
+    }
+
+    /// The kind of an error answer, whose message is in lower case. Its name is empty if it has none.
+    /// The first rule that fits decides:
+    ///
+    /// 1. the wording of a limit of copies, and of a name in use, whatever the exception is
+    /// 2. throttling, which speaks of limits too, and faults of the service
+    /// 3. the exception's name, and for CopySnapshot any other wording of a limit: Lightsail does not
+    ///    document how it refuses a copy beyond its limit of copies in progress
+    fn kind(self, name: &str, message: &str, status: u16) -> ErrorKind {
+        let says = |phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
+        let is = |names: &[&str]| names.contains(&name);
+        let is_copy = self.operation == "CopySnapshot";
+        // The SDK counts it as throttling. For CopySnapshot it is the limit of copies in progress.
+        let is_limit = is_copy && is(&["LimitExceededException"]);
+        let is_throttling = status == 429 || is(THROTTLING_ERRORS) && !is_limit;
+        if is_copy && says(&["copies in progress"]) {
+            ErrorKind::TooManyCopies
+        } else if is(&["NameExists"]) || says(&["already in use", "already exists"]) {
+            ErrorKind::NameInUse
+        } else if is_throttling || says(&["rate exceeded"]) {
+            ErrorKind::Throttled
+        } else if status >= 500 {
+            ErrorKind::ServiceFault
+        } else if is(EXPIRED)
+            || message.starts_with("signature expired")
+            || message.starts_with("signature not yet current")
+        {
+            ErrorKind::Expired
+        } else if is_copy && speaks_of(LIMIT, name, message) {
+            ErrorKind::TooManyCopies
+        } else if name.ends_with("SetupInProgressException") {
+            ErrorKind::NotYet
+        } else if is(&["NotFoundException", "DoesNotExist"]) {
+            ErrorKind::NotFound
+        } else if name.is_empty() {
+            ErrorKind::NoAnswer
+        } else if name.starts_with("AccessDenied") {
+            ErrorKind::AccessDenied
+        } else {
+            ErrorKind::Refused
+        }
+    }
+
+    /// The deadline left no time for the call.
+    pub(super) fn no_time(self) -> ApiError {
+        let message = format!(
+            "no time was left to call {} in {}",
+            self.operation, self.region
+        );
+        self.error(ErrorKind::NoTime, Code::Timeout, message)
+    }
+
+    /// No answer came. `kind` says whether the deadline or the attempt's own timeout ended it.
+    pub(super) fn unanswered(self, waited: Duration, kind: ErrorKind) -> ApiError {
+        let message = format!("Lightsail did not answer within {waited:.0?}");
+        ApiError {
+            may_have_happened: true,
+            ..self.error(kind, Code::Timeout, message)
+        }
     }
 }
 
@@ -85,198 +254,6 @@ fn bare_name(name: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// An answer that the SDK reads as an error or cannot read. It may not be Lightsail's.
-fn error_answer(
-    operation: &str,
-    region: Region,
-    answer: &HttpResponse,
-    error: &dyn Error,
-) -> ApiError {
-    let status = answer.status().as_u16();
-    let bytes = answer.body().bytes();
-    let bytes = bytes.filter(|_| !answer.status().is_success());
-    let body = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
-    let body: ErrorBody = body.unwrap_or_default();
-    let (code, message) = (text(body.code), text(body.message));
-    let name = text(body.name).and_then(|name| bare_name(&name));
-    let name = name.or_else(|| bare_name(answer.headers().get("x-amzn-errortype")?));
-    let reason = code.clone().filter(|_| name.is_some() && name != code);
-    let name = name.or(code).unwrap_or_default();
-    let said = message.as_deref().unwrap_or_default();
-    let kind = kind(operation, &name, said, status);
-    let mut message = match message {
-        Some(message) if !name.is_empty() => message,
-        None if !name.is_empty() => format!("HTTP status {status}, without a message"),
-        message => {
-            let cause = message.unwrap_or_else(|| chain(error));
-            format!("HTTP status {status}, and not an answer of Lightsail: {cause}")
-        }
-    };
-    if kind == ErrorKind::Refused && UNKNOWN_CREDENTIALS.contains(&name.as_str()) {
-        message.push_str(&format!(
-            " (if other Regions answer, {region} is not enabled in this account: enable it with \"aws account enable-region --region-name {region}\"; if none does, the credentials are wrong)"
-        ));
-    }
-    let code = match name.as_str() {
-        "" => "ConnectionFailure",
-        name => name,
-    };
-    let details = ErrorDetails {
-        reason,
-        tip: text(body.tip),
-        request_id: answer.request_id().map(str::to_owned),
-    };
-    ApiError {
-        may_have_happened: matches!(kind, ErrorKind::ServiceFault | ErrorKind::NoAnswer),
-        details: Box::new(details),
-        ..ApiError::new(kind, code, message)
-    }
-}
-
-/// The kind of an error answer. Its name is empty if it has none. The first rule that fits decides:
-///
-/// 1. the wording of a limit of copies, and of a name in use, whatever the exception is
-/// 2. throttling, which speaks of limits too, and faults of the service
-/// 3. the exception's name, and for CopySnapshot any other wording of a limit
-fn kind(operation: &str, name: &str, message: &str, status: u16) -> ErrorKind {
-    let message = message.to_ascii_lowercase();
-    let says = |phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
-    let is = |names: &[&str]| names.contains(&name);
-    let is_copy = operation == "CopySnapshot";
-    // The SDK counts it as throttling. For CopySnapshot it is the limit of copies in progress.
-    let is_limit = is_copy && is(&["LimitExceededException"]);
-    let is_throttling = status == 429 || is(THROTTLING_ERRORS) && !is_limit;
-    if is_copy && says(&["copies in progress"]) {
-        ErrorKind::TooManyCopies
-    } else if is(&["NameExists"]) || says(&["already in use", "already exists"]) {
-        ErrorKind::NameInUse
-    } else if is_throttling || says(&["rate exceeded"]) {
-        ErrorKind::Throttled
-    } else if status >= 500 {
-        ErrorKind::ServiceFault
-    } else if is(EXPIRED_CREDENTIALS)
-        || is(CLOCK_SKEW)
-        || message.starts_with("signature expired")
-        || message.starts_with("signature not yet current")
-    {
-        ErrorKind::Expired
-    } else if is_copy && speaks_of_limit(name, &message) {
-        ErrorKind::TooManyCopies
-    } else if name.ends_with("SetupInProgressException") {
-        ErrorKind::NotYet
-    } else if is(&["NotFoundException", "DoesNotExist"]) {
-        ErrorKind::NotFound
-    } else if name.is_empty() {
-        ErrorKind::NoAnswer
-    } else {
-        ErrorKind::Refused
-    }
-}
-
-/// Whether a refusal speaks of a limit, or of trying again later. Lightsail does not document how it
-/// refuses a copy beyond its limit of copies in progress.
-///
-/// Words of a message count only as a whole, because it can contain names such as `rate-limit-1`.
-fn speaks_of_limit(name: &str, message: &str) -> bool {
-    let in_name = ["Limit", "Maximum", "Quota", "TooMany"];
-    let words = ["limit", "limits", "maximum", "quota", "quotas"];
-    let phrases = ["too many", "again later", "try again in ", "retry later"];
-    let is_one = |word: &str| words.contains(&word.trim_matches(|c: char| !c.is_alphanumeric()));
-    in_name.iter().any(|part| name.contains(part))
-        || message.split_whitespace().any(is_one)
-        || phrases.iter().any(|phrase| message.contains(phrase))
-}
-
-/// A readable answer that may come from somebody else. The call may have happened or not.
-pub fn not_lightsail(message: String) -> ApiError {
-    ApiError {
-        may_have_happened: true,
-        ..ApiError::new(ErrorKind::NoAnswer, "ConnectionFailure", message)
-    }
-}
-
-/// The deadline left no time for the call.
-pub fn no_time(operation: &str, region: Region) -> ApiError {
-    let message = format!("no time was left to call {operation} in {region}");
-    ApiError::new(ErrorKind::NoTime, "Timeout", message)
-}
-
-/// No answer came. `kind` says whether the deadline or the attempt's own timeout ended it.
-pub fn unanswered(waited: Duration, kind: ErrorKind) -> ApiError {
-    let message = format!("Lightsail did not answer within {waited:.0?}");
-    ApiError {
-        may_have_happened: true,
-        ..ApiError::new(kind, "Timeout", message)
-    }
-}
-
-/// The Operations of a call that changes something. The SDK reads an answer without content, or
-/// somebody else's JSON, as one without operations. Neither means that the call was accepted.
-///
-/// An accepted call fails if one of its Operations has status `Failed`.
-pub fn accepted<T: Into<Operation>>(
-    operation: &str,
-    operations: Option<Vec<T>>,
-) -> Result<Vec<Operation>, ApiError> {
-    let operations = operations.ok_or_else(|| {
-        not_lightsail(format!(
-            "the answer to {operation} has no operations; it may not be from Lightsail"
-        ))
-    })?;
-    let operations: Vec<Operation> = operations.into_iter().map(Into::into).collect();
-    let failed = operations
-        .iter()
-        .find(|operation| operation.status.as_deref() == Some("Failed"));
-    match failed.map(|failed| operation_failed(operation, failed)) {
-        Some(error) => Err(ApiError {
-            operations,
-            ..error
-        }),
-        None => Ok(operations),
-    }
-}
-
-/// An Operation with status `Failed`. A failed copy has the same code as one that is found in state
-/// `error` later. Other Operations keep their own code.
-fn operation_failed(call: &str, failed: &Operation) -> ApiError {
-    let own_code = failed.error_code.as_deref();
-    let code = match call {
-        "CopySnapshot" => "CopyErrored",
-        _ => own_code.unwrap_or("OperationFailureException"),
-    };
-    let message = format!(
-        "Lightsail accepted {call} and reports that it failed: {}: {}",
-        own_code.unwrap_or("no code"),
-        failed.error_details.as_deref().unwrap_or("no details")
-    );
-    ApiError::found(code, message)
-}
-
-/// The resource that was asked for. Lightsail reports a missing one as `NotFoundException`.
-pub fn found<T>(operation: &str, resource: Option<T>) -> Result<T, ApiError> {
-    resource.ok_or_else(|| {
-        not_lightsail(format!(
-            "the answer to {operation} has no resource; it may not be from Lightsail"
-        ))
-    })
-}
-
-/// The elements of a list. Lightsail may answer `{}` for an empty list, and every answer of it has
-/// a request id. Without one, `{}` may come from a proxy, and would make all sources or copies vanish.
-pub fn listed<T>(
-    operation: &str,
-    list: Option<Vec<T>>,
-    has_request_id: bool,
-) -> Result<Vec<T>, ApiError> {
-    match list {
-        Some(list) => Ok(list),
-        None if has_request_id => Ok(Vec::new()),
-        None => Err(not_lightsail(format!(
-            "the answer to {operation} has no list and no request id; it is not from Lightsail"
-        ))),
-    }
-}
-
 /// An error and its causes in one line.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -299,15 +276,22 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::select;
     use serde_json::{Map, Value, json};
+    use tokio::time::Instant;
 
     use super::*;
+    use crate::model::operation::Operation;
 
-    fn region() -> Region {
-        "us-east-1".parse().unwrap()
+    fn call(operation: &'static str) -> Call {
+        Call::new(operation, "us-east-1".parse().unwrap(), Instant::now())
     }
 
     /// The error of a call that is answered with this body, and with the header if there is one.
-    fn answered(operation: &str, status: u16, header: Option<&str>, body: &Value) -> ApiError {
+    fn answered(
+        operation: &'static str,
+        status: u16,
+        header: Option<&str>,
+        body: &Value,
+    ) -> ApiError {
         let mut answer =
             HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body.to_string()));
         if let Some(header) = header {
@@ -315,7 +299,7 @@ mod tests {
                 .headers_mut()
                 .insert("x-amzn-errortype", header.to_owned());
         }
-        error_answer(operation, region(), &answer, &std::fmt::Error)
+        call(operation).refused(&answer, &std::fmt::Error)
     }
 
     /// The error of a refused CopySnapshot.
@@ -379,16 +363,19 @@ mod tests {
                 "The request signature we calculated does not match the signature you provided.",
                 ErrorKind::Refused,
             ),
-            (400, "AccessDeniedException", "", ErrorKind::Refused),
+            (400, "AccessDeniedException", "", ErrorKind::AccessDenied),
             (400, "UnauthenticatedException", "", ErrorKind::Refused),
             (400, "InvalidInputException", "", ErrorKind::Refused),
         ] {
             let error = refused(status, name, message);
             assert_eq!(error.kind, kind, "{status} {name} {message}");
-            assert_eq!(error.code, name);
+            assert_eq!(error.code.as_ref(), name);
             let may_pass = !matches!(
                 kind,
-                ErrorKind::NameInUse | ErrorKind::NotFound | ErrorKind::Refused
+                ErrorKind::NameInUse
+                    | ErrorKind::NotFound
+                    | ErrorKind::AccessDenied
+                    | ErrorKind::Refused
             );
             assert_eq!(error.retryable(), may_pass, "{status} {name} {message}");
         }
@@ -400,7 +387,9 @@ mod tests {
             "Too many snapshot copies in progress. The limit is 5 for this destination region.";
         let lightsail = "Sorry, you've reached your maximum limit of Lightsail copies: 5.";
         let later = "This cannot be done now. Please try again later.";
-        use ErrorKind::{NameInUse, NotFound, Refused, ServiceFault, Throttled, TooManyCopies};
+        use ErrorKind::{
+            AccessDenied, NameInUse, NotFound, Refused, ServiceFault, Throttled, TooManyCopies,
+        };
         for (status, name, message, kind) in [
             (400, "ResourceLimitExceeded", ec2, TooManyCopies),
             (400, "ThrottlingException", ec2, TooManyCopies),
@@ -464,7 +453,7 @@ mod tests {
                 403,
                 "AccessDeniedException",
                 "User: arn:aws:sts::123456789012:assumed-role/limit/quota is not authorized to perform: lightsail:CopySnapshot",
-                Refused,
+                AccessDenied,
             ),
             (
                 400,
@@ -485,6 +474,56 @@ mod tests {
             let body = json!({ "__type": name, "message": message });
             let error = answered("CreateInstancesFromSnapshot", 400, None, &body);
             assert_eq!(error.kind, kind, "{name} {message}");
+        }
+    }
+
+    #[test]
+    fn a_shortage_is_known_by_its_wording() {
+        use Shortage::{Account, Capacity};
+        for (message, expected) in [
+            (
+                "Sorry, you've reached your maximum limit of Lightsail Instances : 2.",
+                Some(Account),
+            ),
+            ("The request would exceed the Quota.", Some(Account)),
+            (
+                "Sorry, your account can not create an instance using this Lightsail plan size. \
+                 Please try a smaller plan size or contact Customer Support.",
+                Some(Account),
+            ),
+            (
+                "Your AWS account is pending verification. Please try again later.",
+                Some(Account),
+            ),
+            ("Please try later.", Some(Account)),
+            (
+                "There is not enough capacity in the zone. Please try again later.",
+                Some(Capacity),
+            ),
+            ("The bundle is too small for the snapshot.", Some(Capacity)),
+            ("The snapshot is damaged.", None),
+            (
+                "Some names are already in use: drill-rate-limit-bundle-quota-2026-11-22",
+                None,
+            ),
+            (
+                "This name is wrong: rate-limit-bundle-quota-us-west-2-2026-11-22",
+                None,
+            ),
+        ] {
+            let with_tip = json!({ "__type": "OtherException", "message": "No.", "tip": message });
+            let body = json!({ "__type": "InvalidInputException", "message": message });
+            for body in [body, with_tip] {
+                let error = answered("CreateInstancesFromSnapshot", 400, None, &body);
+                assert_eq!(error.details.shortage, expected, "{body}");
+            }
+            let failed = Operation {
+                status: Some("Failed".to_owned()),
+                error_details: Some(message.to_owned()),
+                ..Operation::default()
+            };
+            let failed = call("CreateInstancesFromSnapshot").accepted(Some(vec![failed]));
+            assert_eq!(failed.unwrap_err().details.shortage, expected, "{message}");
         }
     }
 
@@ -527,7 +566,7 @@ mod tests {
         ] {
             let error = answered("GetDiskSnapshot", 400, header, &body);
             assert_eq!(error.kind, ErrorKind::NotFound, "{header:?} {body}");
-            assert_eq!(error.code, code, "{header:?} {body}");
+            assert_eq!(error.code.as_ref(), code, "{header:?} {body}");
             assert_eq!(error.details.reason.as_deref(), reason, "{header:?} {body}");
             assert_eq!(error.message, "HTTP status 400, without a message");
         }
@@ -548,7 +587,7 @@ mod tests {
                     "HTTP status {status}, and not an answer of Lightsail: {}",
                     std::fmt::Error
                 );
-                let found = (error.kind, error.code.as_str(), error.message.as_str());
+                let found = (error.kind, error.code.as_ref(), error.message.as_str());
                 assert_eq!(found, (kind, "ConnectionFailure", expected.as_str()));
             }
             let said = answered("CopySnapshot", status, None, &json!({ "Message": "No." }));
@@ -558,7 +597,7 @@ mod tests {
         let body = json!({ "operations": 7, "code": "NotFoundException" });
         let error = answered("CopySnapshot", 200, None, &body);
         assert_eq!(
-            (error.kind, error.code.as_str()),
+            (error.kind, error.code.as_ref()),
             (ErrorKind::NoAnswer, "ConnectionFailure")
         );
     }
@@ -569,7 +608,7 @@ mod tests {
         for name in UNKNOWN_CREDENTIALS {
             let error = refused(400, name, said);
             assert_eq!(
-                (error.kind, error.code.as_str()),
+                (error.kind, error.code.as_ref()),
                 (ErrorKind::Refused, *name)
             );
             assert_eq!(
@@ -591,7 +630,7 @@ mod tests {
         for status in ["NotStarted", "Started", "Succeeded", "Completed"] {
             let operations = vec![operation(status)];
             assert_eq!(
-                accepted("CopySnapshot", Some(operations.clone())),
+                call("CopySnapshot").accepted(Some(operations.clone())),
                 Ok(operations)
             );
         }
@@ -600,7 +639,7 @@ mod tests {
             error_details: Some("Try later.".to_owned()),
             ..operation("Failed")
         };
-        for (call, failed, code) in [
+        for (operation_name, failed, code) in [
             ("CopySnapshot", failed.clone(), "CopyErrored"),
             ("DeleteDiskSnapshot", failed, "DiskBusy"),
             (
@@ -610,9 +649,11 @@ mod tests {
             ),
         ] {
             let operations = vec![operation("Succeeded"), failed];
-            let error = accepted(call, Some(operations.clone())).unwrap_err();
-            assert_eq!(error.code, code);
-            assert_eq!(error.operations, operations);
+            let error = call(operation_name)
+                .accepted(Some(operations.clone()))
+                .unwrap_err();
+            assert_eq!(error.code.as_ref(), code);
+            assert_eq!(error.details.operations, operations);
             assert!(!error.retryable() && !error.may_have_happened);
         }
     }
@@ -622,8 +663,9 @@ mod tests {
         assert!(refused(500, "ServiceException", "").may_have_happened);
         assert!(!refused(400, "ThrottlingException", "").may_have_happened);
         assert!(!refused(400, "InvalidInputException", "").may_have_happened);
-        assert!(!no_time("CopySnapshot", region()).may_have_happened);
-        let unanswered = unanswered(Duration::from_millis(40), ErrorKind::NoTime);
+        assert!(!call("CopySnapshot").no_time().may_have_happened);
+        let call = call("CopySnapshot");
+        let unanswered = call.unanswered(Duration::from_millis(40), ErrorKind::NoTime);
         assert!(unanswered.may_have_happened);
         assert_eq!(unanswered.message, "Lightsail did not answer within 40ms");
     }
@@ -698,9 +740,9 @@ mod tests {
             };
             let expected = answered(operation, status, None, &bare.into());
             let found = answered(operation, status, header, &full.into());
-            prop_assert_eq!(&found.code, name);
-            let without_details = ApiError { details: Box::default(), ..found };
-            prop_assert_eq!(without_details, expected);
+            prop_assert_eq!(found.code.as_ref(), name);
+            let details = expected.details.clone();
+            prop_assert_eq!(ApiError { details, ..found }, expected);
         }
 
         #[test]

@@ -12,7 +12,6 @@ use tokio::sync::Semaphore;
 use super::settings::CredentialsCache;
 use crate::model::region::Region;
 
-/// The limit of concurrent calls in one Region.
 pub const CALLS_AT_ONCE: usize = 8;
 
 /// Lightsail in every Region.
@@ -26,7 +25,6 @@ pub struct Lightsail {
     pub(super) throttles: AtomicU64,
 }
 
-/// Lightsail in one Region.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) client: Client,

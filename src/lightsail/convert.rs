@@ -12,24 +12,21 @@ use jiff::{Timestamp, Unit};
 
 use crate::model::bundle::{Bundle, Hardware, is_ipv6_only};
 use crate::model::firewall::{PortRule, ports_tags};
-use crate::model::operation::{Location, Operation, Time};
+use crate::model::operation::{Location, Operation};
 use crate::model::resource::{
     AutoSnapshot, InstanceState, InstanceStatus, Resource, ResourceKind, Snapshot, SnapshotState,
 };
-use crate::model::restore_date::RestoreDate;
+use crate::model::time::{RestoreDate, Time};
 
 impl From<Instance> for Resource {
     fn from(instance: Instance) -> Self {
-        let hardware = hardware(&instance);
+        let (hardware, is_windows) = (hardware(&instance), is_windows(&instance));
         Self {
             name: instance.name.unwrap_or_default(),
             tags: tags(instance.tags),
-            created_at: instance.created_at.as_ref().and_then(timestamp),
+            created_at: timestamp(instance.created_at),
             automatic_snapshots: automatic_snapshots(instance.add_ons),
-            is_windows: is_windows(
-                instance.blueprint_id.as_deref(),
-                instance.bundle_id.as_deref(),
-            ),
+            is_windows,
             ports: instance.networking.and_then(|networking| {
                 let rules = networking.ports?.into_iter().map(PortRule::from);
                 Some(ports_tags(&rules.collect::<Vec<_>>()))
@@ -56,10 +53,7 @@ fn hardware(instance: &Instance) -> Option<Hardware> {
         cpus: whole(hardware.cpu_count),
         ram_mib: mib(hardware.ram_size_in_gb),
         disk_gb: whole(system_disk.and_then(|disk| disk.size_in_gb)),
-        is_windows: is_windows(
-            instance.blueprint_id.as_deref(),
-            instance.bundle_id.as_deref(),
-        ),
+        is_windows: is_windows(instance),
         ipv4_addresses: u32::from(instance.ip_address_type != Some(IpAddressType::Ipv6)),
     })
 }
@@ -86,9 +80,7 @@ pub fn bundle(bundle: sdk::Bundle) -> Option<Bundle> {
 
 /// An amount that is not given or negative is unknown.
 pub fn whole(amount: Option<i32>) -> u32 {
-    amount
-        .and_then(|amount| amount.try_into().ok())
-        .unwrap_or_default()
+    amount.unwrap_or(0).try_into().unwrap_or(0)
 }
 
 fn mib(gib: Option<f32>) -> u32 {
@@ -123,7 +115,7 @@ impl From<Disk> for Resource {
         Self {
             name: disk.name.unwrap_or_default(),
             tags: tags(disk.tags),
-            created_at: disk.created_at.as_ref().and_then(timestamp),
+            created_at: timestamp(disk.created_at),
             automatic_snapshots: automatic_snapshots(disk.add_ons),
             is_windows: false,
             ports: None,
@@ -149,7 +141,7 @@ impl From<InstanceSnapshot> for Snapshot {
                 Some(InstanceSnapshotState::Error) => SnapshotState::Error,
                 _ => SnapshotState::Pending,
             },
-            created_at: snapshot.created_at.as_ref().and_then(timestamp),
+            created_at: timestamp(snapshot.created_at),
             from_region: arn_region(snapshot.from_instance_arn.as_deref()),
             from: snapshot.from_instance_name,
             size_gb: size_gb(sizes),
@@ -173,7 +165,7 @@ impl From<DiskSnapshot> for Snapshot {
                 Some(other) if other.as_str() == "available" => SnapshotState::Available,
                 _ => SnapshotState::Pending,
             },
-            created_at: snapshot.created_at.as_ref().and_then(timestamp),
+            created_at: timestamp(snapshot.created_at),
             from_region: arn_region(arn.as_deref()),
             from: snapshot.from_disk_name.or(snapshot.from_instance_name),
             attached_disks: Vec::new(),
@@ -188,7 +180,7 @@ pub fn auto_snapshot(details: &AutoSnapshotDetails) -> Option<AutoSnapshot> {
     let RestoreDate(date) = details.date.as_deref()?.parse().ok()?;
     Some(AutoSnapshot {
         date,
-        created_at: details.created_at.as_ref().and_then(timestamp),
+        created_at: timestamp(details.created_at),
         restorable: details.status == Some(AutoSnapshotStatus::Success),
         in_progress: details.status == Some(AutoSnapshotStatus::InProgress),
     })
@@ -196,20 +188,18 @@ pub fn auto_snapshot(details: &AutoSnapshotDetails) -> Option<AutoSnapshot> {
 
 impl From<sdk::Operation> for Operation {
     fn from(operation: sdk::Operation) -> Self {
-        let time = |time: Option<DateTime>| time.as_ref().and_then(timestamp).map(Time);
+        let time = |time| timestamp(time).map(Time);
         let location = operation.location.map(|location| Location {
             availability_zone: location.availability_zone,
-            region_name: location.region_name.map(|name| name.as_str().to_owned()),
+            region_name: location.region_name.map(|it| it.as_str().to_owned()),
         });
         Self {
             id: operation.id,
-            operation_type: operation
-                .operation_type
-                .map(|kind| kind.as_str().to_owned()),
-            status: operation.status.map(|status| status.as_str().to_owned()),
+            operation_type: operation.operation_type.map(|it| it.as_str().to_owned()),
+            status: operation.status.map(|it| it.as_str().to_owned()),
             is_terminal: operation.is_terminal,
             resource_name: operation.resource_name,
-            resource_type: operation.resource_type.map(|kind| kind.as_str().to_owned()),
+            resource_type: operation.resource_type.map(|it| it.as_str().to_owned()),
             operation_details: operation.operation_details,
             created_at: time(operation.created_at),
             status_changed_at: time(operation.status_changed_at),
@@ -234,15 +224,10 @@ fn tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The sum of some disks' sizes.
 fn size_gb(sizes: impl IntoIterator<Item = Option<i32>>) -> u32 {
-    let sizes = sizes.into_iter().flatten();
-    sizes
-        .filter_map(|size| u32::try_from(size).ok())
-        .fold(0, u32::saturating_add)
+    sizes.into_iter().map(whole).fold(0, u32::saturating_add)
 }
 
-/// Keys and values as the SDK's tags.
 pub fn sdk_tags(tags: &[(String, String)]) -> Vec<Tag> {
     let tags = tags.iter();
     tags.map(|(key, value)| Tag::builder().key(key).value(value).build())
@@ -253,23 +238,23 @@ pub fn sdk_tags(tags: &[(String, String)]) -> Vec<Tag> {
 fn automatic_snapshots(add_ons: Option<Vec<AddOn>>) -> bool {
     add_ons.unwrap_or_default().iter().any(|add_on| {
         add_on.name.as_deref() == Some("AutoSnapshot")
-            && add_on
-                .status
-                .as_deref()
-                .is_some_and(|status| status != "Disabled")
+            && add_on.status.as_ref().is_some_and(|it| it != "Disabled")
     })
 }
 
 /// Whether an instance runs Windows, by its blueprint (`windows_server_2022`) or its bundle
 /// (`medium_win_3_0`).
-fn is_windows(blueprint: Option<&str>, bundle: Option<&str>) -> bool {
-    blueprint.is_some_and(|id| id.starts_with("windows"))
-        || bundle.is_some_and(|id| id.contains("_win_"))
+fn is_windows(instance: &Instance) -> bool {
+    let (blueprint, bundle) = (&instance.blueprint_id, &instance.bundle_id);
+    let is_blueprint = |id: &String| id.starts_with("windows");
+    blueprint.as_ref().is_some_and(is_blueprint)
+        || bundle.as_ref().is_some_and(|id| id.contains("_win_"))
 }
 
 /// The API sends seconds as a floating-point number. Digits below a millisecond are noise, so the
 /// time is rounded to milliseconds.
-fn timestamp(time: &DateTime) -> Option<Timestamp> {
+fn timestamp(time: Option<DateTime>) -> Option<Timestamp> {
+    let time = time?;
     let nanoseconds = i32::try_from(time.subsec_nanos()).ok()?;
     let time = Timestamp::new(time.secs(), nanoseconds).ok()?;
     time.round(Unit::Millisecond).ok()
@@ -299,14 +284,14 @@ mod tests {
     #[test]
     fn times_are_rounded_to_the_millisecond() {
         let text = |seconds| {
-            timestamp(&DateTime::from_secs_f64(seconds))
+            timestamp(Some(DateTime::from_secs_f64(seconds)))
                 .unwrap()
                 .to_string()
         };
         assert_eq!(text(1.56961336589E9), "2019-09-27T19:42:45.89Z");
         assert_eq!(text(1.569613921044E9), "2019-09-27T19:52:01.044Z");
         assert_eq!(text(0.9999), "1970-01-01T00:00:01Z");
-        assert_eq!(timestamp(&DateTime::from_secs(i64::MAX)), None);
+        assert_eq!(timestamp(Some(DateTime::from_secs(i64::MAX))), None);
     }
 
     #[test]

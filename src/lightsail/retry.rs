@@ -19,7 +19,6 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
 
-use super::classify::{EXPIRED_CREDENTIALS, classify, no_time, unanswered};
 use super::client::Lightsail;
 use crate::deadline::Share;
 use crate::model::failure::{ApiError, ErrorKind};
@@ -36,14 +35,12 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// retried until the deadline.
 const UNANSWERED_ATTEMPTS: u32 = 5;
 
-/// One call of the API.
 #[derive(Debug, Clone, Copy)]
 pub struct Call {
     /// The operation's name in the API.
-    pub operation: &'static str,
-    /// The Region that receives the call.
-    pub region: Region,
-    pub until: Until,
+    pub(super) operation: &'static str,
+    pub(super) region: Region,
+    until: Until,
 }
 
 impl Call {
@@ -56,7 +53,6 @@ impl Call {
     }
 }
 
-/// When a call gives up.
 #[derive(Debug, Clone, Copy)]
 pub struct Until {
     deadline: Instant,
@@ -142,7 +138,7 @@ impl Attempts {
 
 impl Lightsail {
     /// Makes a call until it has a final answer, or the deadline leaves no time for more.
-    pub(super) async fn call<T, E, F>(
+    pub async fn call<T, E, F>(
         &self,
         mut call: Call,
         send: impl Fn(&Client) -> F,
@@ -170,14 +166,13 @@ impl Lightsail {
             let deadline = retries.filter(|end| may_help && Instant::now() + pause < *end);
             let Some(deadline) = deadline else {
                 let error = attempts.into_error();
-                return Err(error.unwrap_or_else(|| no_time(call.operation, call.region)));
+                return Err(error.unwrap_or_else(|| call.no_time()));
             };
             sleep(pause).await;
             call.until.deadline = deadline;
         }
     }
 
-    /// Makes one attempt of a call.
     async fn attempt<T, E, F>(&self, call: Call, send: impl Fn(&Client) -> F) -> Result<T, ApiError>
     where
         E: Error + 'static,
@@ -186,18 +181,18 @@ impl Lightsail {
         let endpoint = self.endpoint(call.region);
         let deadline = call.until.deadline;
         let Ok(Ok(_place)) = timeout_at(deadline, endpoint.calls.acquire()).await else {
-            return Err(no_time(call.operation, call.region));
+            return Err(call.no_time());
         };
         let started = Instant::now();
         if started >= deadline {
-            return Err(no_time(call.operation, call.region));
+            return Err(call.no_time());
         }
         self.calls.fetch_add(1, Ordering::Relaxed);
         let until = deadline.min(started + ATTEMPT);
         let error = match timeout_at(until, pin!(send(&endpoint.client))).await {
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => classify(call.operation, call.region, &error),
-            Err(_elapsed) => unanswered(
+            Ok(Err(error)) => call.failed(&error),
+            Err(_elapsed) => call.unanswered(
                 started.elapsed(),
                 match until == deadline {
                     true => ErrorKind::NoTime,
@@ -205,19 +200,21 @@ impl Lightsail {
                 },
             ),
         };
-        self.count(&error);
-        log_attempt(call, started, &error);
+        match error.kind {
+            ErrorKind::Throttled => _ = self.throttles.fetch_add(1, Ordering::Relaxed),
+            // If only the clock was wrong, loading them again does no harm.
+            ErrorKind::Expired => self.credentials.clear(),
+            _ => {}
+        }
+        debug!(
+            event = "attempt_failed",
+            operation = call.operation,
+            region = call.region.as_str(),
+            errorCode = error.code.as_ref(),
+            errorMessage = error.message,
+            durationMs = started.elapsed().as_millis() as u64,
+        );
         Err(error)
-    }
-
-    /// Acts on what an error says about later calls.
-    fn count(&self, error: &ApiError) {
-        if error.kind == ErrorKind::Throttled {
-            self.throttles.fetch_add(1, Ordering::Relaxed);
-        }
-        if EXPIRED_CREDENTIALS.contains(&error.code.as_str()) {
-            self.credentials.clear();
-        }
     }
 
     /// The pause after the given failed attempt: the doubled pause, less up to half of it at
@@ -227,17 +224,6 @@ impl Lightsail {
         let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
         doubled.min(MAX_PAUSE).mul_f64(0.5 + jitter.f64() / 2.0)
     }
-}
-
-fn log_attempt(call: Call, started: Instant, error: &ApiError) {
-    debug!(
-        event = "attempt_failed",
-        operation = call.operation,
-        region = call.region.as_str(),
-        errorCode = error.code,
-        errorMessage = error.message,
-        durationMs = started.elapsed().as_millis() as u64,
-    );
 }
 
 #[cfg(test)]

@@ -30,7 +30,6 @@ use aws_smithy_runtime_api::client::identity::{IdentityFuture, SharedIdentityRes
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
-/// The TLS library of all connections.
 pub const TLS_PROVIDER: Provider = Provider::Rustls(CryptoMode::Ring);
 
 /// How long it may take to open a connection, including the TLS handshake.

@@ -13,7 +13,6 @@ pub struct Hardware {
 }
 
 impl Hardware {
-    /// Whether it has everything that `other` has.
     fn contains(&self, other: &Self) -> bool {
         self.cpus >= other.cpus
             && self.ram_mib >= other.ram_mib
@@ -23,7 +22,6 @@ impl Hardware {
     }
 }
 
-/// What a Region offers as an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
     /// `small_3_0`.

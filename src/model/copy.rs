@@ -14,21 +14,15 @@ use super::snapshot_name::SnapshotName;
 /// [CopySnapshot]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CopySnapshot.html
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CopySource {
-    /// A manual snapshot.
     Manual {
-        /// `sourceSnapshotName`.
         snapshot: String,
     },
     /// The automatic snapshot of one day.
     Dated {
-        /// `sourceResourceName`: an instance or disk.
         resource: String,
-        /// `restoreDate`.
         date: Date,
     },
-    /// The latest restorable automatic snapshot.
     Latest {
-        /// `sourceResourceName`: an instance or disk.
         resource: String,
     },
 }
@@ -88,7 +82,6 @@ impl CopySource {
 #[serde(rename_all = "camelCase")]
 pub struct SnapshotCopy {
     pub source_region: Region,
-    /// What is copied.
     #[serde(flatten)]
     pub source: CopySource,
     /// The Region that receives the call and the copy.
@@ -96,7 +89,6 @@ pub struct SnapshotCopy {
     pub destination: Region,
     #[serde(rename = "targetSnapshotName")]
     pub target: SnapshotName,
-    /// Where that name comes from.
     #[serde(skip)]
     pub name_origin: NameOrigin,
 }
@@ -107,10 +99,7 @@ pub enum NameOrigin {
     /// This function generated it. Another source, date or event has another name.
     Generated,
     /// `targetSnapshotName` of a request. A later event may reuse it.
-    Requested {
-        /// The event's time.
-        event_time: Timestamp,
-    },
+    Requested { event_time: Timestamp },
 }
 
 #[cfg(test)]

@@ -6,36 +6,30 @@ use serde::{Serialize, Serializer};
 use serde_with::skip_serializing_none;
 use strum::IntoStaticStr;
 
+use super::drill::Verdict;
 use super::region::Region;
 use super::resource::ResourceId;
-use super::verdict::Verdict;
 
 /// The coverage of one instance or disk in one destination.
 #[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Coverage {
-    /// The instance or disk.
     #[serde(flatten, serialize_with = "with_type")]
     pub source: ResourceId,
     #[serde(rename = "destinationRegion")]
     pub destination: Region,
-    /// The date of the newest available copy.
     #[serde(rename = "newestRecoveryPoint")]
     #[serialize_always]
     pub newest: Option<Date>,
-    /// The age of that recovery point in hours.
     #[serde(rename = "recoveryPointAgeHours", serialize_with = "in_tenths")]
     #[serialize_always]
     pub age_hours: Option<f64>,
-    /// What that means.
     pub status: CoverageStatus,
     /// Why the status is not `Protected`.
     #[serde(flatten)]
     pub reason: Option<Reason>,
-    /// The size of the source's disks together.
     pub size_gb: Option<u32>,
-    /// The number of its available copies.
     pub copies: usize,
     /// The instance whose copies contain the disk.
     pub through: Option<String>,
@@ -54,7 +48,6 @@ pub enum CoverageStatus {
     Stale,
     /// No copy is available yet, and one can be expected soon.
     Pending,
-    /// No copy is available.
     Unprotected,
     /// The destination could not be read.
     Unknown,
@@ -62,12 +55,10 @@ pub enum CoverageStatus {
     Unselected,
 }
 
-/// Why a source is not protected.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Reason {
     #[serde(rename = "reasonCode")]
     pub code: ReasonCode,
-    /// The same in words.
     #[serde(rename = "reason")]
     pub text: String,
 }
@@ -81,21 +72,16 @@ impl Reason {
     }
 }
 
-/// The kinds of reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ReasonCode {
     /// The add-on is off, or the instance runs Windows.
     AutoSnapshotsOff,
-    /// The source is new.
     NoAutoSnapshotYet,
-    /// Lightsail can copy none of its automatic snapshots.
     NoneRestorable,
     CopyInProgress,
     /// The last copy ended in state `error` or `unknown`.
     CopyErrored,
-    /// This run could not start the copy.
     CopyFailed,
-    /// Too many copies are in progress.
     WaitsForRoom,
     /// Lightsail made no automatic snapshot since.
     CopyTooOld,
@@ -103,7 +89,6 @@ pub enum ReasonCode {
     DiskNotInCopy,
     /// The destination or the source could not be read.
     NotRead,
-    /// No rule of the policy selects it.
     NotSelected,
 }
 
@@ -116,7 +101,6 @@ fn with_type<S: Serializer>(source: &ResourceId, serializer: S) -> Result<S::Ok,
     map.end()
 }
 
-/// Hours, rounded to tenths.
 fn in_tenths<S: Serializer>(hours: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     let rounded = hours.map(|hours| (hours * 10.0).round() / 10.0);
     rounded.serialize(serializer)

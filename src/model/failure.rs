@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use serde_with::skip_serializing_none;
+use strum::{AsRefStr, Display, EnumString};
 
 use super::operation::Operation;
 
@@ -9,10 +10,7 @@ use super::operation::Operation;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct ApiError {
-    /// The name of Lightsail's exception, or one of this function: `Timeout`, `ConnectionFailure`,
-    /// `NameInUse`, `CopyErrored`, `MaxCopiesInProgress`.
-    pub code: String,
-    /// What happened.
+    pub code: Code,
     pub message: String,
     /// Decides what the function does about it.
     #[serde(rename = "retryable", serialize_with = "retryable")]
@@ -21,23 +19,64 @@ pub struct ApiError {
     /// it worked on it.
     #[serde(skip)]
     pub may_have_happened: bool,
-    /// The Operations of a call that Lightsail accepted and reports as failed.
-    #[serde(skip)]
-    pub operations: Vec<Operation>,
     #[serde(flatten)]
     pub details: Box<ErrorDetails>,
 }
 
-/// What else Lightsail's last answer said.
 #[skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorDetails {
-    /// The finer code, where it differs from the exception's name.
+    /// The API operation that was called. Empty if none was.
+    #[serde(skip)]
+    pub operation: &'static str,
+    /// The Operations of a call that Lightsail accepted and reports as failed.
+    #[serde(skip)]
+    pub operations: Vec<Operation>,
+    #[serde(skip)]
+    pub shortage: Option<Shortage>,
+    /// Lightsail's finer code, where it differs from the exception's name.
     pub reason: Option<String>,
-    /// Advice.
     pub tip: Option<String>,
     pub request_id: Option<String>,
+}
+
+/// What a refusal is for, by its words: Lightsail has no codes for these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shortage {
+    /// A limit of the account, the sizes that it may use, or its verification.
+    Account,
+    /// Capacity, or a bundle that is too small. Concerns only what was asked for.
+    Capacity,
+}
+
+/// The codes of errors.
+#[derive(Debug, Clone, PartialEq, Eq, AsRefStr, Display, EnumString)]
+pub enum Code {
+    AttachedDisks,
+    BundleNotAvailable,
+    ChecksFailed,
+    ConnectionFailure,
+    CopyErrored,
+    DrillCancelled,
+    DrillInstanceRemains,
+    MassDeletion,
+    MaxCopiesInProgress,
+    NameInUse,
+    NewestCopyMissing,
+    NoInstance,
+    NoIpv4Address,
+    NotRunning,
+    Timeout,
+    /// The name of Lightsail's exception, or the code of an Operation.
+    #[strum(transparent, default)]
+    Lightsail(String),
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_ref())
+    }
 }
 
 fn retryable<S: Serializer>(kind: &ErrorKind, serializer: S) -> Result<S::Ok, S::Error> {
@@ -47,53 +86,59 @@ fn retryable<S: Serializer>(kind: &ErrorKind, serializer: S) -> Result<S::Ok, S:
 /// The kinds of failure that the function handles differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Too many requests.
     Throttled,
-    /// A fault of the service (HTTP 5xx).
+    /// HTTP 5xx.
     ServiceFault,
     /// No answer, or one that cannot be read.
     NoAnswer,
     /// The deadline came first.
     NoTime,
-    /// The destination has as many copies in progress as Lightsail allows.
+    /// The destination has as many copies in progress as Lightsail or the policy allows.
     TooManyCopies,
-    /// The copy's name is in use.
     NameInUse,
-    /// The copy's name is in use, and no snapshot with that name is found.
+    /// The name is in use, and no snapshot with that name is found.
     OwnerNotFound,
     /// The copy ended in state `error`.
     CopyErrored,
-    /// The resource does not exist.
     NotFound,
     /// Lightsail is still setting up the account or the Region.
     NotYet,
     /// The signature's time or the credentials have expired.
     Expired,
-    /// Refused for good.
+    /// The caller lacks a permission.
+    AccessDenied,
+    /// Any other refusal. It stays until somebody changes something.
     Refused,
 }
 
 impl ApiError {
     /// An error of a call that had no effect.
-    pub fn new(kind: ErrorKind, code: &str, message: String) -> Self {
+    pub fn new(kind: ErrorKind, code: impl Into<Code>, message: impl Into<String>) -> Self {
         Self {
-            code: code.to_owned(),
-            message,
+            code: code.into(),
+            message: message.into(),
             kind,
             may_have_happened: false,
-            operations: Vec::new(),
             details: Box::default(),
         }
     }
 
     /// An error that this function found itself. It stays until somebody changes something.
-    pub fn found(code: &str, message: String) -> Self {
+    pub fn found(code: impl Into<Code>, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Refused, code, message)
     }
 
     /// Whether the same request may succeed later without any change.
     pub fn retryable(&self) -> bool {
         self.kind.is_retryable()
+    }
+}
+
+/// `None` if the resource that a call names does not exist.
+pub fn existing<T>(called: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
+    match called {
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        called => called.map(Some),
     }
 }
 
@@ -108,7 +153,11 @@ impl ErrorKind {
             | Self::OwnerNotFound
             | Self::NotYet
             | Self::Expired => true,
-            Self::NameInUse | Self::CopyErrored | Self::NotFound | Self::Refused => false,
+            Self::NameInUse
+            | Self::CopyErrored
+            | Self::NotFound
+            | Self::AccessDenied
+            | Self::Refused => false,
         }
     }
 }
@@ -128,6 +177,7 @@ mod tests {
             reason: Some("DoesNotExist".to_owned()),
             tip: Some("Check the name.".to_owned()),
             request_id: Some("7d9f".to_owned()),
+            ..ErrorDetails::default()
         };
         let error = ApiError {
             details: Box::new(details),

@@ -67,7 +67,6 @@ impl PortRule {
         ranges.map(|range| token(Some(range))).collect()
     }
 
-    /// Allows another range to connect.
     fn allow(&mut self, range: Option<String>) {
         let Some(range) = range else {
             self.cidrs.push(ANY_IPV4.to_owned());

@@ -11,13 +11,10 @@ pub mod operation;
 pub mod policy;
 pub mod region;
 pub mod resource;
-pub mod restore;
-pub mod restore_date;
 pub mod retention;
 pub mod snapshot_name;
-pub mod storage;
 pub mod tags;
-pub mod verdict;
+pub mod time;
 
 use std::fmt;
 

@@ -1,8 +1,9 @@
 //! What Lightsail reports about a call that changes something.
 
-use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_with::skip_serializing_none;
+
+use super::time::Time;
 
 /// An [Operation], with the members that Lightsail returned, under their API names.
 ///
@@ -26,7 +27,6 @@ pub struct Operation {
     pub error_details: Option<String>,
 }
 
-/// Where an Operation takes place.
 #[skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,32 +34,4 @@ pub struct Operation {
 pub struct Location {
     pub availability_zone: Option<String>,
     pub region_name: Option<String>,
-}
-
-/// An instant, reported in RFC 3339 (UTC) with milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Time(pub Timestamp);
-
-impl std::fmt::Display for Time {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.3}", self.0)
-    }
-}
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_always_have_milliseconds() {
-        let time = Time(Timestamp::from_second(1_569_613_365).unwrap());
-        let json = serde_json::to_value(time).unwrap();
-        assert_eq!(json, "2019-09-27T19:42:45.000Z");
-    }
 }

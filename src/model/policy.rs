@@ -32,11 +32,9 @@ pub struct Policy {
 /// Selects instances and disks by Region, name, kind and tags.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceRule {
-    /// The Regions of the resources.
     pub regions: Vec<Region>,
     /// Shell globs, any of which must match. `None`: all names.
     pub names: Option<Vec<Pattern>>,
-    /// Shell globs, none of which may match.
     pub except_names: Vec<Pattern>,
     /// `None`: both kinds.
     pub kinds: Option<Vec<ResourceKind>>,
@@ -45,7 +43,6 @@ pub struct SourceRule {
 }
 
 impl Policy {
-    /// Whether an existing resource is a source.
     pub fn selects(
         &self,
         region: Region,
@@ -75,7 +72,6 @@ impl Policy {
 }
 
 impl SourceRule {
-    /// Whether this rule selects an existing resource.
     pub fn selects(
         &self,
         region: Region,

@@ -3,25 +3,47 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aws_sdk_lightsail::types::RegionName;
 use serde::{Serialize, Serializer};
 
 use super::{Excerpt, InvalidValue};
 
-/// A Region that Lightsail has: the place of one of the SDK's [`RegionName`]s, which are in order. A
-/// run of a large fleet holds hundreds of thousands of Regions, so each takes a byte.
+/// All Regions of the API's `RegionName`, in order.
+const NAMES: [&str; 20] = [
+    "ap-east-1",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-5",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
+/// A Region that Lightsail has: a place in [`NAMES`]. A run of a large fleet holds hundreds of
+/// thousands of Regions, so each takes a byte.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(u8);
 
 impl Region {
-    /// All Regions that Lightsail has.
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..).map(Self).take(RegionName::values().len())
+        (0..).map(Self).take(NAMES.len())
     }
 
-    /// The Region's name, such as `us-east-1`.
+    /// `us-east-1`.
     pub fn as_str(self) -> &'static str {
-        let name = RegionName::values().get(usize::from(self.0));
+        let name = NAMES.get(usize::from(self.0));
         name.copied().unwrap_or_default()
     }
 
@@ -45,7 +67,7 @@ impl FromStr for Region {
             None => format!(
                 "{:?} is not a Lightsail Region ({})",
                 Excerpt(name),
-                RegionName::values().join(", ")
+                NAMES.join(", ")
             ),
         }))
     }
@@ -71,14 +93,15 @@ impl fmt::Debug for Region {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_lightsail::types::RegionName;
     use proptest::prelude::*;
 
     use super::*;
 
     #[test]
     fn every_region_of_the_sdk_is_known_by_its_exact_name() {
-        assert!(Region::all().count() >= 15);
-        assert!(RegionName::values().is_sorted());
+        assert_eq!(NAMES, RegionName::values());
+        assert!(NAMES.is_sorted());
         for region in Region::all() {
             assert_eq!(region.as_str().parse(), Ok(region));
             assert!(region.as_str().to_uppercase().parse::<Region>().is_err());

@@ -14,17 +14,13 @@ use super::tags::CopyTags;
 /// An instance or a disk, and so the kind of its snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, IntoStaticStr)]
 pub enum ResourceKind {
-    /// A virtual private server.
     Instance,
-    /// A block storage disk.
     Disk,
 }
 
 impl ResourceKind {
-    /// Both kinds.
     pub const ALL: [Self; 2] = [Self::Instance, Self::Disk];
 
-    /// The kind that this is not.
     pub fn other(self) -> Self {
         match self {
             Self::Instance => Self::Disk,
@@ -53,14 +49,11 @@ pub struct ResourceId {
     pub kind: ResourceKind,
 }
 
-/// An instance or disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
-    /// Unique in its Region.
     pub name: String,
     /// Tags by key. A tag without a value has an empty one.
     pub tags: BTreeMap<String, String>,
-    /// `createdAt`.
     pub created_at: Option<Timestamp>,
     /// Whether the add-on `AutoSnapshot` is on.
     pub automatic_snapshots: bool,
@@ -68,18 +61,14 @@ pub struct Resource {
     pub is_windows: bool,
     /// The tags with the firewall of an instance.
     pub ports: Option<Vec<(String, String)>>,
-    /// The size of its disks together.
     pub size_gb: Option<u32>,
     /// The instance that a disk is attached to.
     pub attached_to: Option<String>,
-    /// What only instances have.
     pub instance: Option<InstanceStatus>,
 }
 
-/// What an instance does at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceStatus {
-    /// `state`.
     pub state: InstanceState,
     /// `publicIpAddress`: IPv4.
     pub public_address: Option<String>,
@@ -89,13 +78,10 @@ pub struct InstanceStatus {
 /// The states of an instance that a drill handles differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstanceState {
-    /// It boots.
     Pending,
-    /// It runs.
     Running,
     /// It is stopped, or somebody stops it.
     Stopped,
-    /// It is being deleted.
     Ending,
 }
 
@@ -104,7 +90,6 @@ pub enum InstanceState {
 pub struct AutoSnapshot {
     /// The day it belongs to, and its name in the API.
     pub date: Date,
-    /// When Lightsail made it.
     pub created_at: Option<Timestamp>,
     /// Whether its status is `Success`. Only then it can be copied.
     pub restorable: bool,
@@ -115,9 +100,7 @@ pub struct AutoSnapshot {
 /// The state of a manual snapshot. Copies are manual snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SnapshotState {
-    /// In progress.
     Pending,
-    /// Restorable.
     Available,
     /// Lightsail reports state `unknown` (disks only): neither restorable nor in progress.
     Unknown,
@@ -125,16 +108,11 @@ pub enum SnapshotState {
     Error,
 }
 
-/// A manual snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Unique in its Region.
     pub name: String,
-    /// Tags by key.
     pub tags: BTreeMap<String, String>,
-    /// What it is a snapshot of.
     pub kind: ResourceKind,
-    /// In progress, restorable or failed.
     pub state: SnapshotState,
     /// `createdAt`. Of a copy: when it was started.
     pub created_at: Option<Timestamp>,
@@ -146,7 +124,6 @@ pub struct Snapshot {
     pub attached_disks: Vec<String>,
     /// `fromBundleId`: the hardware of the instance that it was made from.
     pub bundle: Option<String>,
-    /// The size of the disks that it contains.
     pub size_gb: u32,
 }
 

@@ -12,15 +12,10 @@ use jiff::civil::Date;
 /// How many recovery points each rule keeps. At least one rule is set, and none is zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// Recovery points, the newest first.
     pub keep_last: Option<u32>,
-    /// Days.
     pub keep_daily: Option<u32>,
-    /// ISO weeks.
     pub keep_weekly: Option<u32>,
-    /// Months.
     pub keep_monthly: Option<u32>,
-    /// Years.
     pub keep_yearly: Option<u32>,
 }
 

@@ -79,7 +79,6 @@ impl SnapshotName {
         Ok(Self(generated))
     }
 
-    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }

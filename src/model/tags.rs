@@ -8,8 +8,8 @@ use jiff::civil::Date;
 
 use super::region::Region;
 use super::resource::ResourceId;
-use super::restore_date::RestoreDate;
 use super::snapshot_name::SnapshotName;
+use super::time::RestoreDate;
 use super::{Excerpt, InvalidValue};
 
 /// The tag of a copy's source: a [`SourceTag`].
@@ -20,7 +20,6 @@ pub const RECOVERY_POINT_TAG: &str = "snapshot-copier:recovery-point";
 /// The value of a tag that names an instance or disk: `{region}/{resource}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceTag {
-    /// The Region of the instance or disk.
     pub region: Region,
     /// Its name, as Lightsail has it.
     pub name: String,
@@ -61,9 +60,7 @@ impl FromStr for SourceTag {
 /// What the two tags of a copy say: the source, and the date of the recovery point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyTags {
-    /// [`SOURCE_TAG`].
     pub source: SourceTag,
-    /// [`RECOVERY_POINT_TAG`].
     pub date: Date,
 }
 

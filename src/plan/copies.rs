@@ -5,28 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
-use super::existing_copy::ExistingCopy;
-use super::history::{last_valid_date, newest_available};
+use super::Planner;
+use super::existing_copy::{ExistingCopy, last_valid_date, newest_available};
 use super::name_owner::UNKNOWN_STATE;
-use super::planner::Planner;
 use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
 use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
-use crate::model::restore_date::utc_date;
 use crate::model::snapshot_name::SnapshotName;
+use crate::model::time::utc_date;
 
 /// How long after its start a failed copy is started again, at the earliest.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
-/// A copy that the policy wants.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedCopy {
-    /// What it is a copy of.
     pub source: ResourceId,
-    /// The date of its recovery point.
     pub date: Date,
-    /// The call that starts it.
     pub copy: SnapshotCopy,
-    /// What to do about it.
     pub step: CopyStep,
 }
 
@@ -37,13 +31,11 @@ pub enum CopyStep {
     Exists,
     /// Nothing: it is in progress.
     Pending,
-    /// Start it.
     Start,
     /// Delete the failed copy and start it again.
     Replace(Box<ExistingCopy>),
     /// Nothing yet. A later run does it.
     Wait {
-        /// Why.
         reason: String,
     },
     /// Nothing: a snapshot of something else has the name. Says what it is.
@@ -124,7 +116,6 @@ impl Planner<'_> {
         }
     }
 
-    /// What to do about a failed copy.
     fn retry(&self, failed: &ExistingCopy) -> CopyStep {
         let again = failed
             .created_at

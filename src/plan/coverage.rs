@@ -6,18 +6,19 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::existing_copy::ExistingCopy;
-use super::history::{last_valid_date, last_verdict, newest_available, since_creation};
+use super::Planner;
+use super::existing_copy::{
+    ExistingCopy, last_valid_date, last_verdict, newest_available, since_creation,
+};
 use super::inventory::Inventory;
-use super::planner::Planner;
 use super::sources::Sources;
 use crate::model::copy::CopySource;
 use crate::model::coverage::{Coverage, CoverageStatus, Reason, ReasonCode};
+use crate::model::drill::Verdict;
 use crate::model::event::{CopyResult, Event};
 use crate::model::policy::Policy;
 use crate::model::region::Region;
 use crate::model::resource::{ResourceId, SnapshotState};
-use crate::model::verdict::Verdict;
 
 /// The coverage of each selected instance and disk in each destination, and of those that no rule
 /// selects any more. `inventory` is what the run found, `events` what it did.
@@ -50,7 +51,6 @@ pub(super) type CopyResults<'a> = [(Date, &'a CopyResult)];
 /// A destination, and the Region and name of a source.
 type Place<'a> = (Region, Region, &'a str);
 
-/// What a run did.
 struct Results<'a> {
     copies: BTreeMap<Place<'a>, Vec<(Date, &'a CopyResult)>>,
     verdicts: BTreeMap<(Region, &'a ResourceId), Verdict>,
@@ -258,7 +258,6 @@ impl Planner<'_> {
     }
 }
 
-/// The available copies among these.
 fn available<'a>(copies: &[&'a ExistingCopy]) -> impl Iterator<Item = &'a ExistingCopy> {
     let copies = copies.iter().copied();
     copies.filter(|copy| copy.state == SnapshotState::Available)

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
+use super::Planner;
 use super::copies::{CopyStep, PlannedCopy};
-use super::existing_copy::ExistingCopy;
-use super::history::newest_available;
-use super::planner::Planner;
+use super::existing_copy::{ExistingCopy, newest_available};
 use crate::model::resource::{ResourceId, ResourceKind, SnapshotState};
 use crate::model::snapshot_name::SnapshotName;
 
@@ -24,10 +23,8 @@ pub enum MassDeletion {
     Allowed,
 }
 
-/// A copy to delete.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedDeletion {
-    /// The copy.
     pub copy: ExistingCopy,
     /// The name of the source's newest available copy, which must still exist.
     pub newest: Option<String>,

@@ -1,27 +1,23 @@
-//! Which snapshots are copies that a policy made.
+//! Which snapshots are copies that a policy made, and the copies of each source in order.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 
 use super::drills::{DRILL_STARTED_TAG, DRILLED_TAG};
+use crate::model::drill::Verdict;
 use crate::model::region::Region;
 use crate::model::resource::{ResourceId, Snapshot, SnapshotState};
-use crate::model::restore_date::RestoreDate;
 use crate::model::tags::{CopyTags, SourceTag};
-use crate::model::verdict::Verdict;
+use crate::model::time::{RestoreDate, utc_date};
 
-/// A copy that a policy made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExistingCopy {
-    /// What it is a copy of.
     pub source: ResourceId,
-    /// The date of its recovery point.
     pub date: Date,
-    /// The snapshot's name.
     pub name: String,
-    /// In progress, restorable or failed.
     pub state: SnapshotState,
     /// When the copy was started, if Lightsail says so.
     pub created_at: Option<Timestamp>,
@@ -29,11 +25,9 @@ pub struct ExistingCopy {
     pub attached_disks: Vec<String>,
     /// The bundle of the instance that it was made from.
     pub bundle: Option<String>,
-    /// The size of the disks that it contains.
     pub size_gb: u32,
     /// When its last drill was started. `None` also if that drill ended.
     pub drill_started: Option<Timestamp>,
-    /// How its last drill ended.
     pub drilled: Option<Verdict>,
     /// Whether it has both tags. They are missing if a run ended before it could set them.
     pub tagged: bool,
@@ -107,4 +101,88 @@ pub(super) fn origin(snapshot: &Snapshot, destination: Region) -> Option<CopyTag
 fn is_named(snapshot: &Snapshot, tags: &CopyTags) -> bool {
     tags.snapshot_name()
         .is_ok_and(|name| name.as_str() == snapshot.name)
+}
+
+/// Tomorrow. A recovery point with a later date has a wrong tag, or the clock is wrong.
+pub fn last_valid_date(now: Timestamp) -> Date {
+    let today = utc_date(now);
+    today.checked_add(1.day()).unwrap_or(today)
+}
+
+/// The copies of each source, from the newest to the oldest.
+pub fn by_source(
+    copies: &[ExistingCopy],
+    last_date: Date,
+) -> BTreeMap<&ResourceId, Vec<&ExistingCopy>> {
+    let mut by_source: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for copy in copies.iter().filter(|copy| copy.date <= last_date) {
+        by_source.entry(&copy.source).or_default().push(copy);
+    }
+    for copies in by_source.values_mut() {
+        copies.sort_by(|a, b| {
+            let newest_first = b.date.cmp(&a.date).then_with(|| a.name.cmp(&b.name));
+            newest_first.then_with(|| rank(a.state).cmp(&rank(b.state)))
+        });
+        // A list that changes while it is read can show a snapshot twice. As two snapshots, one of
+        // them would look superfluous. A failed one may be replaced by then: the better state counts.
+        copies.dedup_by(|a, b| a.name == b.name);
+    }
+    by_source
+}
+
+/// Best state first: available, pending, unknown, error.
+pub fn rank(state: SnapshotState) -> u8 {
+    match state {
+        SnapshotState::Available => 0,
+        SnapshotState::Pending => 1,
+        SnapshotState::Unknown => 2,
+        SnapshotState::Error => 3,
+    }
+}
+
+/// A source's copies since its creation, in the same order. The others belong to a predecessor with
+/// the same name: they are dated before that UTC day, or were started before that time.
+pub fn since_creation<'a>(
+    newest_first: &[&'a ExistingCopy],
+    created_at: Option<Timestamp>,
+) -> Vec<&'a ExistingCopy> {
+    let is_own = |copy: &&ExistingCopy| {
+        created_at.is_none_or(|created_at| {
+            copy.date >= utc_date(created_at) && copy.created_at.is_none_or(|at| at >= created_at)
+        })
+    };
+    newest_first.iter().copied().filter(is_own).collect()
+}
+
+/// The newest available one of a source's copies, which are in order.
+pub fn newest_available<'a>(newest_first: &[&'a ExistingCopy]) -> Option<&'a ExistingCopy> {
+    newest_first
+        .iter()
+        .copied()
+        .find(|copy| copy.state == SnapshotState::Available)
+}
+
+pub fn last_verdict(copies: &[&ExistingCopy], last_date: Date) -> Option<Verdict> {
+    let verdicts = copies
+        .iter()
+        .filter_map(|copy| valid_verdict(copy, last_date));
+    verdicts.max()
+}
+
+/// The verdict of a copy. One with a later date is wrong: the source would have no drill until then.
+pub fn valid_verdict(copy: &ExistingCopy, last_date: Date) -> Option<Verdict> {
+    copy.drilled.filter(|verdict| verdict.date <= last_date)
+}
+
+/// Whether a copy has the verdict of a drill that was started at `started`.
+pub fn has_verdict_since(copy: &ExistingCopy, started: Timestamp, now: Timestamp) -> bool {
+    valid_verdict(copy, last_valid_date(now))
+        .is_some_and(|verdict| verdict.date >= utc_date(started))
+}
+
+/// When a copy's drill was started that has no verdict yet.
+pub fn undecided(copy: &ExistingCopy, now: Timestamp) -> Option<Timestamp> {
+    copy.drill_started.filter(|started| {
+        utc_date(*started) <= last_valid_date(now) && !has_verdict_since(copy, *started, now)
+    })
 }

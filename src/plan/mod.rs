@@ -8,13 +8,10 @@ mod coverage;
 mod deletions;
 mod drills;
 mod existing_copy;
-mod history;
 mod inventory;
 mod name_owner;
-mod planner;
 mod reason;
 mod sources;
-mod storage;
 mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,27 +27,22 @@ pub use self::drills::{
     DrillPlan, DrillStep, PlannedDrill, Refusal, choose_bundle, drill_tags, not_created,
     not_marked, started_tag,
 };
-pub use self::existing_copy::ExistingCopy;
-pub use self::history::{by_source, last_valid_date, newest_available};
-pub use self::inventory::{DestinationInventory, Inventory};
+pub use self::existing_copy::{ExistingCopy, by_source, last_valid_date, newest_available};
+pub use self::inventory::{DestinationInventory, Inventory, storage, transfer};
 pub use self::name_owner::{CopyState, SourceFacts, name_owner, owner_not_found};
 pub use self::sources::{rules_selecting_nothing, sources_to_query};
-pub use self::storage::{storage, transfer};
 pub use self::tags::MissingTags;
 
-use self::planner::Planner;
+use self::existing_copy::since_creation;
 use self::sources::Sources;
 use crate::model::event::IgnoredCopy;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::model::resource::SnapshotState;
+use crate::model::resource::{ResourceId, SnapshotState};
 
-/// What a run does.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// The plan of each destination that was read.
     pub destinations: BTreeMap<Region, DestinationPlan>,
-    /// Copies that do not count.
     pub ignored: Vec<IgnoredCopy>,
 }
 
@@ -62,7 +54,6 @@ pub struct DestinationPlan {
     pub copies: Vec<PlannedCopy>,
     /// How many copies may be started: the policy's limit, less those in progress.
     pub slots: usize,
-    /// The copies without tags.
     pub tags: Vec<MissingTags>,
     /// The copies to delete, those of one source next to each other.
     pub deletions: Vec<PlannedDeletion>,
@@ -139,7 +130,6 @@ fn ignored(
     })
 }
 
-/// Plans one destination.
 fn plan_destination(planner: &Planner<'_>, mass_deletion: MassDeletion) -> DestinationPlan {
     let sources = planner.sources.iter();
     let mut copies: Vec<PlannedCopy> = sources.flat_map(|source| planner.wanted(source)).collect();
@@ -160,5 +150,53 @@ fn plan_destination(planner: &Planner<'_>, mass_deletion: MassDeletion) -> Desti
         tags,
         deletions,
         copies,
+    }
+}
+
+/// What the parts of a plan know about one destination.
+struct Planner<'a> {
+    pub policy: &'a Policy,
+    pub inventory: &'a Inventory,
+    pub sources: &'a Sources<'a>,
+    pub destination: &'a DestinationInventory,
+    pub by_source: BTreeMap<&'a ResourceId, Vec<&'a ExistingCopy>>,
+    own: BTreeMap<&'a ResourceId, Vec<&'a ExistingCopy>>,
+    pub now: Timestamp,
+    pub region: Region,
+}
+
+impl<'a> Planner<'a> {
+    pub fn new(
+        policy: &'a Policy,
+        inventory: &'a Inventory,
+        sources: &'a Sources<'a>,
+        destination: &'a DestinationInventory,
+        now: Timestamp,
+    ) -> Self {
+        let by_source = by_source(&destination.copies, last_valid_date(now));
+        let own = sources.iter().filter_map(|source| {
+            let copies = by_source.get(source)?;
+            Some((source, since_creation(copies, sources.created_at(source))))
+        });
+        Self {
+            policy,
+            inventory,
+            sources,
+            destination,
+            own: own.collect(),
+            by_source,
+            now,
+            region: destination.region,
+        }
+    }
+
+    /// The copies of a source, those of a predecessor with the same name included.
+    pub fn copies_of(&self, source: &ResourceId) -> &[&'a ExistingCopy] {
+        self.by_source.get(source).map_or(&[], Vec::as_slice)
+    }
+
+    /// The copies of a source since its creation.
+    pub fn own_copies(&self, source: &ResourceId) -> &[&'a ExistingCopy] {
+        self.own.get(source).map_or(&[], Vec::as_slice)
     }
 }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::existing_copy::{self, ExistingCopy};
 use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
-use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::failure::{ApiError, Code, ErrorKind};
 use crate::model::resource::{ResourceKind, Snapshot, SnapshotState};
 use crate::model::tags::CopyTags;
 
@@ -21,7 +21,6 @@ pub enum SourceFacts {
         /// `None` if it is gone.
         kind: Option<ResourceKind>,
     },
-    /// A manual snapshot.
     Manual {
         /// `None` if it is gone.
         snapshot: Option<Box<Snapshot>>,
@@ -31,7 +30,6 @@ pub enum SourceFacts {
     },
 }
 
-/// The state of a copy that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CopyState {
     Available,
@@ -49,7 +47,7 @@ pub fn name_owner(
     source: &SourceFacts,
 ) -> Result<CopyState, ApiError> {
     let (name, region) = (&copy.target, copy.destination);
-    let in_use = |what| ApiError::found("NameInUse", format!("{name} in {region} is {what}"));
+    let in_use = |what| ApiError::found(Code::NameInUse, format!("{name} in {region} is {what}"));
     if let Some(other) = other_origin(copy, found, source) {
         return Err(in_use(other));
     }
@@ -58,7 +56,7 @@ pub fn name_owner(
             format!("the copy {name} in {region} ended in state error; delete it, and copy again");
         return Err(ApiError::new(
             ErrorKind::CopyErrored,
-            "CopyErrored",
+            Code::CopyErrored,
             message,
         ));
     }
@@ -71,7 +69,7 @@ pub fn name_owner(
         // The name belongs to the copy, so this is no `NameInUse`.
         SnapshotState::Unknown | SnapshotState::Error => Err(ApiError::new(
             ErrorKind::NotYet,
-            "CopyErrored",
+            Code::CopyErrored,
             format!("the copy {name} in {region} is {UNKNOWN_STATE}"),
         )),
     }
@@ -89,7 +87,7 @@ pub fn owner_not_found(refusal: &ApiError) -> ApiError {
     );
     ApiError {
         kind: ErrorKind::OwnerNotFound,
-        code: "NameInUse".to_owned(),
+        code: Code::NameInUse,
         message,
         ..refusal.clone()
     }
@@ -282,7 +280,7 @@ mod tests {
         match name_owner(copy, found, source) {
             Ok(CopyState::Available) => "exists".to_owned(),
             Ok(CopyState::InProgress) => "pending".to_owned(),
-            Err(error) => error.code,
+            Err(error) => error.code.to_string(),
         }
     }
 

@@ -2,15 +2,15 @@
 
 use jiff::civil::Date;
 
+use super::Planner;
 use super::copies::has_failed;
 use super::coverage::CopyResults;
-use super::planner::Planner;
 use crate::model::coverage::{CoverageStatus, Reason, ReasonCode};
 use crate::model::event::{CopyResult, Outcome};
 use crate::model::failure::ErrorKind;
 use crate::model::resource::{ResourceId, SnapshotState};
-use crate::model::restore_date::utc_date;
 use crate::model::snapshot_name::SnapshotName;
+use crate::model::time::utc_date;
 
 impl Planner<'_> {
     /// The status of a source that has no available copy, and why.

@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::existing_copy::ExistingCopy;
-use super::history::{by_source, last_valid_date, newest_available, since_creation};
+use super::existing_copy::{
+    ExistingCopy, by_source, last_valid_date, newest_available, since_creation,
+};
 use super::inventory::Inventory;
 use crate::model::policy::{Policy, SourceRule};
 use crate::model::region::Region;
 use crate::model::resource::{Resource, ResourceId, ResourceKind, SnapshotState};
-use crate::model::restore_date::utc_date;
+use crate::model::time::utc_date;
 
 /// The resources that the policy selects.
 pub(super) struct Sources<'a> {
-    /// Copied themselves.
     own: BTreeMap<&'a ResourceId, &'a Resource>,
     /// Disks that are copied with the instance they are attached to, by disk.
     attached: BTreeMap<&'a ResourceId, ResourceId>,
@@ -69,7 +69,6 @@ impl<'a> Sources<'a> {
         self.own.contains_key(id) || self.attached.contains_key(id)
     }
 
-    /// A source's resource.
     pub(super) fn resource(&self, source: &ResourceId) -> Option<&'a Resource> {
         self.own.get(source).copied()
     }

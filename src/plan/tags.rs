@@ -10,15 +10,11 @@ use crate::model::resource::{ResourceId, SnapshotState};
 /// After this time, a copy that still lacks a tag is a failure, whatever the reason.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(2);
 
-/// A copy without tags.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MissingTags {
     pub source: ResourceId,
-    /// The date of its recovery point.
     pub date: Date,
-    /// The snapshot's name.
     pub name: String,
-    /// Whether the copy is in progress.
     pub pending: bool,
     /// When the copy was started, if Lightsail says so.
     pub started_at: Option<Timestamp>,

@@ -1,7 +1,8 @@
 //! The message of a function error.
 
 use super::response::MAX_BYTES;
-use crate::model::event::{DeletionResult, DrillOutcome, Event, Outcome, TagFailure};
+use crate::model::drill::DrillOutcome;
+use crate::model::event::{DeletionResult, Event, Outcome, TagFailure};
 
 /// The longest line in characters. Lightsail's messages have no limit.
 const LINE_CHARS: usize = 2_000;

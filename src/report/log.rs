@@ -7,9 +7,9 @@ use tracing::Level;
 use super::Response;
 use crate::logging::Log;
 use crate::model::coverage::CoverageStatus;
-use crate::model::event::{DrillOutcome, Event, Outcome};
+use crate::model::drill::DrillOutcome;
+use crate::model::event::{Event, Outcome};
 
-/// The fields of a log line.
 type Fields = Map<String, Value>;
 
 /// The members of an Operation, and their keys in a log line.
@@ -27,13 +27,11 @@ const OPERATION: [(&str, &str); 11] = [
     ("errorDetails", "errorDetails"),
 ];
 
-/// The members of an Operation's location.
 const LOCATION: [(&str, &str); 2] = [
     ("regionName", "locationRegion"),
     ("availabilityZone", "locationAvailabilityZone"),
 ];
 
-/// The members of an error.
 const ERROR: [(&str, &str); 6] = [
     ("code", "errorCode"),
     ("message", "errorMessage"),
@@ -128,7 +126,6 @@ fn lines(event: &Event) -> Vec<Fields> {
     }
 }
 
-/// Adds the members of an Operation.
 fn with_operation(fields: Fields, operation: Value) -> Fields {
     let mut line = Fields::new();
     if let Value::Object(mut operation) = operation {

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::failure;
+use super::words::{newest, problem};
 use crate::model::coverage::{Coverage, CoverageStatus, ReasonCode};
 use crate::model::event::{Event, Outcome};
 use crate::model::region::Region;
@@ -14,13 +15,11 @@ use crate::model::resource::ResourceId;
 /// The most bytes of a text. SNS takes 256 KB, mail programs cut earlier.
 const MAX_BYTES: usize = 60_000;
 
-/// The most lines of one list.
 const MAX_LINES: usize = 50;
 
 /// Dollars a month for a gigabyte of a snapshot.
 const PRICE: f64 = 0.05;
 
-/// A report.
 #[derive(Debug, Serialize)]
 pub struct Mail {
     /// At most 100 characters, ASCII.
@@ -30,7 +29,6 @@ pub struct Mail {
     pub attention: usize,
 }
 
-/// The parts of a report.
 struct Parts<'a> {
     events: &'a [Event],
     /// The coverage of each source. A disk that is copied with its instance counts only if the copies
@@ -38,7 +36,6 @@ struct Parts<'a> {
     coverage: Vec<&'a Coverage>,
 }
 
-/// The report about a dry run.
 pub fn mail(events: &[Event]) -> Mail {
     let coverage = events.iter().filter_map(Event::try_as_coverage_ref);
     let counts = |entry: &&Coverage| {
@@ -143,10 +140,10 @@ impl Parts<'_> {
         }
         let mut text = String::new();
         for (destination, lines) in by_destination {
-            list(&mut text, &format!("Copies in {destination}:"), lines);
+            text += &list(&format!("Copies in {destination}:"), lines);
         }
         if !others.is_empty() {
-            list(&mut text, "Other problems:", others.to_vec());
+            text += &list("Other problems:", others.to_vec());
         }
         section("NEEDS ATTENTION", text)
     }
@@ -161,9 +158,7 @@ impl Parts<'_> {
                 newest(entry, &format!(" in {destination}"))
             )
         });
-        let mut text = String::new();
-        list(&mut text, "", lines.collect());
-        section("NO LONGER BACKED UP", text)
+        section("NO LONGER BACKED UP", list("", lines.collect()))
     }
 
     fn protected(&self) -> Option<String> {
@@ -204,16 +199,9 @@ impl Parts<'_> {
 
     fn waiting(&self) -> Option<String> {
         let waiting = self.sources(|entry| entry.status == CoverageStatus::Pending);
-        let mut text = String::new();
-        list(
-            &mut text,
-            "",
-            waiting
-                .iter()
-                .map(|source| format!("{} ({})", source.name, source.region))
-                .collect(),
-        );
-        section("WAITING FOR A FIRST COPY", text)
+        let lines = waiting.iter();
+        let lines = lines.map(|source| format!("{} ({})", source.name, source.region));
+        section("WAITING FOR A FIRST COPY", list("", lines.collect()))
     }
 
     fn gone(&self) -> Option<String> {
@@ -227,9 +215,7 @@ impl Parts<'_> {
                 )
             })
         });
-        let mut text = String::new();
-        list(&mut text, "", lines.collect());
-        section("DELETED SERVERS", text)
+        section("DELETED SERVERS", list("", lines.collect()))
     }
 
     fn storage(&self) -> Option<String> {
@@ -248,9 +234,7 @@ impl Parts<'_> {
                 dollars(total.at_most_gb)
             )
         });
-        let mut text = String::new();
-        list(&mut text, "", lines.collect());
-        section("STORAGE", text)
+        section("STORAGE", list("", lines.collect()))
     }
 
     fn drills(&self) -> Option<String> {
@@ -261,88 +245,19 @@ impl Parts<'_> {
                 entry.source.name, entry.destination
             ))
         });
-        let mut text = String::new();
-        list(&mut text, "", drilled.collect());
-        section("LAST DRILLS", text)
-    }
-}
-
-/// What is wrong with a source, and what to do about it.
-fn problem(entry: &Coverage) -> String {
-    let ResourceId { region, name, .. } = &entry.source;
-    let (code, reason) = match &entry.reason {
-        Some(reason) => (Some(reason.code), sentence(&reason.text)),
-        None => (None, String::new()),
-    };
-    let advice = match code {
-        Some(ReasonCode::AutoSnapshotsOff) if reason.contains("Windows") => {
-            "Back it up in another way, and name it in ExceptNames.".to_owned()
-        }
-        Some(ReasonCode::AutoSnapshotsOff) => format!(
-            "To turn them on:\n    aws lightsail enable-add-on --region {region} --resource-name {name} --add-on-request addOnType=AutoSnapshot"
-        ),
-        Some(ReasonCode::NoneRestorable | ReasonCode::CopyTooOld) => {
-            "Look at its automatic snapshots in the Lightsail console.".to_owned()
-        }
-        Some(ReasonCode::CopyErrored) => {
-            "The next runs try again, at most every six hours.".to_owned()
-        }
-        Some(
-            ReasonCode::WaitsForRoom | ReasonCode::CopyInProgress | ReasonCode::NoAutoSnapshotYet,
-        ) => "The next runs go on. If it lasts for days, ask AWS Support.".to_owned(),
-        Some(ReasonCode::DiskNotInCopy) => {
-            "Turn on automatic snapshots of the disk, or look at those of its server.".to_owned()
-        }
-        Some(ReasonCode::NotRead | ReasonCode::CopyFailed | ReasonCode::NotSelected) | None => {
-            "The log has the details.".to_owned()
-        }
-    };
-    format!(
-        "{name} ({region}): {}. {reason} {advice}",
-        newest(entry, "")
-    )
-}
-
-/// One line that starts with a capital letter and ends with a full stop.
-fn sentence(text: &str) -> String {
-    let line = failure::one_line(text.trim().trim_end_matches('.'));
-    let is_word = |word: &str| word.chars().all(|c| c.is_ascii_lowercase());
-    let mut chars = line.chars();
-    match line.split(' ').next() {
-        Some(first) if is_word(first) => {
-            let first = chars.next().map(|first| first.to_ascii_uppercase());
-            first.into_iter().chain(chars).chain(['.']).collect()
-        }
-        _ => line + ".",
-    }
-}
-
-/// The newest copy of a source, where it is, and its age.
-fn newest(entry: &Coverage, place: &str) -> String {
-    match (entry.newest, entry.age_hours) {
-        (Some(date), Some(hours)) if hours < 48.0 => {
-            format!("the newest copy{place} is of {date}, {hours:.0} hours old")
-        }
-        (Some(date), Some(hours)) => {
-            format!(
-                "the newest copy{place} is of {date}, {:.0} days old",
-                (hours / 24.0).floor()
-            )
-        }
-        _ if entry.status == CoverageStatus::Unknown => "its copies are not known".to_owned(),
-        _ => "no copy".to_owned(),
+        section("LAST DRILLS", list("", drilled.collect()))
     }
 }
 
 /// Adds a list with at most [`MAX_LINES`] entries.
-fn list(text: &mut String, title: &str, lines: Vec<String>) {
+fn list(title: &str, lines: Vec<String>) -> String {
+    let mut text = String::new();
     if !title.is_empty() {
         let _ = writeln!(text, "{title}");
     }
-    rows_of(
-        text,
-        lines.into_iter().map(|line| format!("- {line}")).collect(),
-    );
+    let lines = lines.into_iter().map(|line| format!("- {line}"));
+    rows_of(&mut text, lines.collect());
+    text
 }
 
 fn rows_of(text: &mut String, rows: Vec<String>) {

@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 
 use crate::model::coverage::CoverageStatus;
-use crate::model::event::{DrillOutcome, Event, Outcome};
+use crate::model::drill::DrillOutcome;
+use crate::model::event::{Event, Outcome};
 
 /// The metrics of one run, and the line's other fields.
 #[skip_serializing_none]
@@ -24,17 +25,13 @@ struct Record<'a> {
     metadata: Metadata,
     #[serde(rename = "requestId")]
     request_id: &'a str,
-    /// The dimension.
     function_name: &'a str,
     /// Always 1. An alarm on missing runs counts it.
     runs: usize,
-    /// Copies that Lightsail accepted.
     copies_started: usize,
     /// Copies and deletions left to the next run.
     deferred: usize,
-    /// Failed copies, deletions, tags and reads.
     failures: usize,
-    /// Snapshots deleted.
     snapshots_deleted: usize,
     /// Sources whose newest copy is too old in any destination.
     sources_stale: usize,
@@ -42,7 +39,6 @@ struct Record<'a> {
     sources_unprotected: usize,
     /// Rules of the policy that select nothing.
     rules_selecting_nothing: usize,
-    /// Throttled calls.
     api_throttles: u64,
     /// The age of the newest recovery point of the worst covered source, in hours. `None` if no
     /// copy is available.
@@ -88,7 +84,6 @@ const COUNTS: [&str; 9] = [
     "ApiThrottles",
 ];
 
-/// The further metrics of a policy with drills.
 const DRILL_COUNTS: [&str; 2] = ["DrillsFailed", "DrillInstances"];
 
 /// The metrics of a run of the deployed policy, as a line of JSON. Writes zeros too, so that

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use serde_with::skip_serializing_none;
 
-use crate::model::coverage::CoverageStatus;
-use crate::model::event::{CopyResult, DeletionResult, DrillOutcome, Event, Outcome};
+use super::entries::{Attention, Entries, Shorten};
+use crate::model::event::Transfer;
+use crate::model::event::{CopyResult, DeletionResult, Event, Outcome};
 use crate::model::failure::ApiError;
 use crate::model::region::Region;
-use crate::model::storage::Transfer;
 
 /// The largest answer in bytes. Lambda's destinations for asynchronous invocations carry 256 KB,
 /// and the event takes its part.
@@ -22,7 +22,6 @@ const ENVELOPE_BYTES: usize = 500 + 30 * MAX_RULES;
 /// How many rules that select nothing an answer shows, each with at most 30 bytes. The log has all.
 const MAX_RULES: usize = 100;
 
-/// What an invocation answers.
 #[skip_serializing_none]
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -87,14 +86,20 @@ impl Response {
         let deletions = deletions.map(DeletionEntry::from);
         let drills = events.iter().filter_map(Event::try_as_drill_result_ref);
         let unread = events.iter().filter_map(Event::try_as_region_unread_ref);
-        let mut lists = [
-            Entries::new(copies.iter().map(|copy| (copy.outcome.into(), *copy))),
-            Entries::new(coverage.map(|entry| (entry.status.into(), entry))),
-            Entries::new(deletions.map(|entry| (entry.outcome.into(), entry))),
-            Entries::new(drills.map(|drill| (drill.outcome.into(), drill))),
-            Entries::new(unread.map(|failure| (Attention::Problem, failure))),
+        let copies = copies.into_iter().map(|copy| (copy.outcome.into(), copy));
+        let mut copies = Entries::new(copies);
+        let mut coverage = Entries::new(coverage.map(|entry| (entry.status.into(), entry)));
+        let mut deletions = Entries::new(deletions.map(|entry| (entry.outcome.into(), entry)));
+        let mut drills = Entries::new(drills.map(|drill| (drill.outcome.into(), drill)));
+        let mut unread = Entries::new(unread.map(|failure| (Attention::Problem, failure)));
+        let mut lists: [&mut dyn Shorten; 5] = [
+            &mut copies,
+            &mut coverage,
+            &mut deletions,
+            &mut drills,
+            &mut unread,
         ];
-        let bytes = ENVELOPE_BYTES + lists.iter().map(Entries::bytes).sum::<usize>();
+        let bytes = ENVELOPE_BYTES + lists.iter().map(|list| list.bytes()).sum::<usize>();
         let mut excess = bytes.saturating_sub(MAX_BYTES);
         let mut omitted = [0; 5];
         for attention in Attention::ALL {
@@ -108,13 +113,13 @@ impl Response {
         let idle = events.iter().filter_map(Event::try_as_selects_nothing_ref);
         let idle = idle.map(|idle| idle.rule.clone()).take(MAX_RULES);
         let idle: Vec<String> = idle.collect();
-        let [copies, coverage, deletions, drills, unread] = lists.map(Entries::into_json);
+        let (drills, unread) = (drills.into_json(), unread.into_json());
         Self {
             dry_run,
             summary: Summary::new(events),
-            copies,
-            deletions: Some(deletions),
-            coverage: Some(coverage),
+            copies: copies.into_json(),
+            deletions: Some(deletions.into_json()),
+            coverage: Some(coverage.into_json()),
             drills: has_drills.then_some(drills),
             unread: (!unread.is_empty()).then_some(unread),
             transfer: dry_run.then(|| transfers(events)),
@@ -167,95 +172,6 @@ impl<'a> From<&'a DeletionResult> for DeletionEntry<'a> {
     }
 }
 
-/// How much attention an entry needs, from the least to the most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Attention {
-    None,
-    Progress,
-    Delay,
-    Problem,
-}
-
-impl Attention {
-    const ALL: [Self; 4] = [Self::None, Self::Progress, Self::Delay, Self::Problem];
-}
-
-impl From<Outcome> for Attention {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Exists => Self::None,
-            Outcome::Started | Outcome::Pending | Outcome::Planned | Outcome::Deleted => {
-                Self::Progress
-            }
-            Outcome::Deferred => Self::Delay,
-            Outcome::Failed => Self::Problem,
-        }
-    }
-}
-
-impl From<CoverageStatus> for Attention {
-    fn from(status: CoverageStatus) -> Self {
-        match status {
-            CoverageStatus::Protected => Self::None,
-            CoverageStatus::Pending => Self::Progress,
-            CoverageStatus::Stale | CoverageStatus::Unknown | CoverageStatus::Unselected => {
-                Self::Delay
-            }
-            CoverageStatus::Unprotected => Self::Problem,
-        }
-    }
-}
-
-impl From<DrillOutcome> for Attention {
-    fn from(outcome: DrillOutcome) -> Self {
-        match outcome {
-            DrillOutcome::NotDrillable => Self::None,
-            DrillOutcome::Started
-            | DrillOutcome::Waiting
-            | DrillOutcome::Passed
-            | DrillOutcome::Planned => Self::Progress,
-            DrillOutcome::Inconclusive => Self::Delay,
-            DrillOutcome::Failed => Self::Problem,
-        }
-    }
-}
-
-/// The entries of one list, in JSON.
-struct Entries(Vec<(Attention, Box<RawValue>)>);
-
-impl Entries {
-    fn new(entries: impl Iterator<Item = (Attention, impl Serialize)>) -> Self {
-        let in_json = entries.filter_map(|(attention, entry)| {
-            // These structs always serialize.
-            Some((attention, to_raw_value(&entry).ok()?))
-        });
-        Self(in_json.collect())
-    }
-
-    /// The bytes of the list, with a comma for each entry.
-    fn bytes(&self) -> usize {
-        self.0.iter().map(|(_, json)| json.get().len() + 1).sum()
-    }
-
-    /// Drops entries that need so much attention until the `excess` of bytes is gone. Returns how
-    /// many.
-    fn omit(&mut self, attention: Attention, excess: &mut usize) -> usize {
-        let before = self.0.len();
-        self.0.retain(|(own, json)| {
-            let omit = *own == attention && *excess > 0;
-            if omit {
-                *excess = excess.saturating_sub(json.get().len() + 1);
-            }
-            !omit
-        });
-        before - self.0.len()
-    }
-
-    fn into_json(self) -> Vec<Box<RawValue>> {
-        self.0.into_iter().map(|(_, json)| json).collect()
-    }
-}
-
 impl Summary {
     fn new(events: &[Event]) -> Self {
         let mut summary = Self::default();
@@ -293,7 +209,10 @@ mod tests {
     use super::*;
     use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
     use crate::model::coverage::Coverage;
-    use crate::model::event::{DrillInstances, DrillResult, IdleRule};
+    use crate::model::coverage::CoverageStatus;
+    use crate::model::drill::DrillOutcome;
+    use crate::model::drill::DrillResult;
+    use crate::model::event::{DrillInstances, IdleRule};
     use crate::model::operation::Operation;
     use crate::model::resource::{ResourceId, ResourceKind};
 
@@ -475,7 +394,7 @@ mod tests {
         };
         let events: Vec<_> = drills
             .into_iter()
-            .map(Event::DrillResult)
+            .map(|drill| Event::DrillResult(Box::new(drill)))
             .chain(idle.map(Event::SelectsNothing))
             .chain([Event::DrillInstances(instances)])
             .collect();

@@ -14,7 +14,7 @@ use super::starts::Starts;
 use super::tags::Tags;
 use crate::model::copy::SnapshotCopy;
 use crate::model::event::{CopyResult, Event, Outcome};
-use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::failure::{ApiError, Code, ErrorKind};
 use crate::plan::{CopyStep, DestinationPlan, MissingTags, PlannedDeletion};
 
 /// Applies the plan of one destination, and records each step when it ends. A dry run changes nothing.
@@ -84,7 +84,6 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Makes one attempt of each step.
     async fn attempt_all(&mut self) {
         self.starts.attempt_all().await;
         self.follow_copies();
@@ -127,16 +126,16 @@ impl Work<'_> {
 fn to_start(copy: SnapshotCopy, position: usize, step: CopyStep) -> Result<Start, Box<CopyResult>> {
     Err(Box::new(match step {
         CopyStep::Start => return Ok(Start::new(copy, position, None)),
-        CopyStep::Replace(failed) => return Ok(Start::new(copy, position, Some(*failed))),
+        CopyStep::Replace(failed) => return Ok(Start::new(copy, position, Some(failed))),
         CopyStep::Exists => CopyResult::new(copy, Outcome::Exists),
         CopyStep::Pending => CopyResult::new(copy, Outcome::Pending),
         CopyStep::Wait { reason, .. } => deferred(
             copy,
-            ApiError::new(ErrorKind::NotYet, "CopyErrored", reason),
+            ApiError::new(ErrorKind::NotYet, Code::CopyErrored, reason),
         ),
         CopyStep::NameInUse(owner) => {
             let message = format!("{} in {} is {owner}", copy.target, copy.destination);
-            CopyResult::failed(copy, ApiError::found("NameInUse", message))
+            CopyResult::failed(copy, ApiError::found(Code::NameInUse, message))
         }
     }))
 }
@@ -149,7 +148,7 @@ fn preview(to: &Destination<'_>, starts: Vec<Start>, slots: usize) -> BTreeSet<S
         let result = if planned.len() < slots {
             planned.insert(start.copy.target.to_string());
             if let Some(failed) = start.failed {
-                to.record_planned_deletion(failed);
+                to.record_planned_deletion(*failed);
             }
             CopyResult::new(start.copy, Outcome::Planned)
         } else {

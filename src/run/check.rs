@@ -21,10 +21,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::lightsail::TLS_PROVIDER;
 use crate::model::Excerpt;
-use crate::model::drill::{Check, HttpCheck};
-use crate::model::event::CheckResult;
+use crate::model::drill::{Check, CheckResult, HttpCheck};
 
-/// The timeout of a check.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many checks of an instance run at once. It bounds the memory for the responses.
@@ -61,7 +59,6 @@ async fn check_with(
     results.buffered(CHECKS_AT_ONCE).collect().await
 }
 
-/// An instance to check.
 struct Instance {
     address: Ipv4Addr,
     /// Opens each connection to `address`. It reads all trusted certificates, so the checks share it.
@@ -125,7 +122,6 @@ async fn check_http(instance: &Instance, check: &HttpCheck) -> Result<(), String
     }
 }
 
-/// Resolves every name to one address.
 #[derive(Debug, Clone)]
 struct FixedAddress(Ipv4Addr);
 

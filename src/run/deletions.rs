@@ -6,7 +6,7 @@ use super::destination::Destination;
 use super::rounds::Rounds;
 use crate::lightsail::Until;
 use crate::model::event::{DeletionResult, Event, Outcome};
-use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::failure::{ApiError, Code, ErrorKind};
 use crate::model::operation::Operation;
 use crate::model::resource::SnapshotState;
 use crate::plan::{ExistingCopy, PlannedDeletion};
@@ -62,7 +62,7 @@ impl Destination<'_> {
         let message = format!("the newest available copy {name} is gone, so the others stay");
         Err(ApiError::new(
             ErrorKind::NotFound,
-            "NewestCopyMissing",
+            Code::NewestCopyMissing,
             message,
         ))
     }
@@ -89,14 +89,17 @@ impl Destination<'_> {
         deleted.await.map(Some)
     }
 
-    /// Records what a deletion did.
     pub fn record_deletion(&self, copy: ExistingCopy, deleted: &Result<Deleted, ApiError>) {
         let (outcome, operations, error) = match deleted {
             Ok(None) => return,
             Ok(Some(operations)) => (Outcome::Deleted, operations.clone(), None),
             Err(error) => {
                 let outcome = Outcome::in_policy_run(error);
-                (outcome, error.operations.clone(), Some(error.clone()))
+                (
+                    outcome,
+                    error.details.operations.clone(),
+                    Some(error.clone()),
+                )
             }
         };
         self.record(copy, outcome, operations, error);
@@ -133,5 +136,5 @@ fn mass_deletion(copy: &ExistingCopy) -> ApiError {
         "retention would delete more than half of the available copies of {}; if that is right, run the policy once with \"allowMassDeletion\": true",
         copy.source.name
     );
-    ApiError::found("MassDeletion", message)
+    ApiError::found(Code::MassDeletion, message)
 }

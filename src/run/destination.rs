@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::recorder::Recorder;
 use crate::deadline::Deadline;
 use crate::lightsail::{Lightsail, Until};
-use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::failure::{ApiError, Code, ErrorKind};
 use crate::model::region::Region;
 use crate::plan::{ExistingCopy, Inventory, MissingTags};
 
@@ -19,7 +19,6 @@ pub struct RunContext<'a> {
     pub recorder: &'a Recorder<'a>,
 }
 
-/// A destination.
 pub struct Destination<'a> {
     pub run: &'a RunContext<'a>,
     pub region: Region,
@@ -47,6 +46,6 @@ impl Destination<'_> {
             "as many copies are in progress in {} as the policy's maxCopiesInProgress allows",
             self.region
         );
-        ApiError::new(ErrorKind::TooManyCopies, "MaxCopiesInProgress", message)
+        ApiError::new(ErrorKind::TooManyCopies, Code::MaxCopiesInProgress, message)
     }
 }

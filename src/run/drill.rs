@@ -11,23 +11,20 @@ use super::check::check;
 use super::recorder::Recorder;
 use crate::lightsail::{Lightsail, NewInstance};
 use crate::model::bundle::Bundles;
-use crate::model::drill::Drills;
-use crate::model::event::{
-    CheckResult, DrillInstances, DrillOutcome, DrillResult, Event, TagFailure,
-};
+use crate::model::drill::{CheckResult, DrillOutcome, DrillResult, Drills};
+use crate::model::event::{DrillInstances, Event, TagFailure};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 use crate::model::resource::ResourceKind;
-use crate::model::restore_date::utc_date;
+use crate::model::time::utc_date;
 use crate::plan::{
-    Conclusion, DrillInstance, DrillPlan, DrillStep, PlannedDrill, Refusal, choose_bundle,
-    drill_tags, not_created, not_marked, started_tag,
+    Conclusion, DrillInstance, DrillPlan, DrillStep, ExistingCopy, PlannedDrill, Refusal,
+    choose_bundle, drill_tags, not_created, not_marked, started_tag,
 };
 
 /// How often one run checks an instance that does not pass.
 const ROUNDS: u32 = 3;
 
-/// The pause between two rounds of checks.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// The time that checks leave to record the verdict and to delete the instance, of at least twice as
@@ -107,13 +104,17 @@ impl DrillRun<'_> {
         last
     }
 
-    /// Writes on the copy how the drill ended, deletes its instance, and reports it.
+    /// Writes on the copy how the drill ended, unless another run has gone on with it. Then deletes its
+    /// instance, and reports it.
     async fn conclude(
         &self,
         drill: &PlannedDrill,
         mut conclusion: Conclusion,
         checks: Vec<CheckResult>,
     ) {
+        if conclusion.may_undo() && self.is_taken_over(drill).await {
+            conclusion = conclusion.taken_over();
+        }
         let recorded = self.record(drill, &conclusion.tags()).await;
         let verdict = conclusion.verdict.filter(|_| recorded == Ok(true));
         if let Err(error) = recorded {
@@ -122,7 +123,7 @@ impl DrillRun<'_> {
         if conclusion.deletes_instance {
             conclusion = self.delete(drill, conclusion).await;
         }
-        self.recorder.record(Event::DrillResult(DrillResult {
+        let result = DrillResult {
             source: drill.source.clone(),
             destination: self.region,
             snapshot: drill.snapshot.clone(),
@@ -132,7 +133,8 @@ impl DrillRun<'_> {
             checks,
             verdict,
             error: conclusion.error,
-        }));
+        };
+        self.recorder.record(Event::DrillResult(Box::new(result)));
     }
 
     /// Sets tags of a drill's copy. Returns whether it did: the copy may be gone.
@@ -235,10 +237,17 @@ impl DrillRun<'_> {
         if existing.iter().any(is_same) || existing.len() >= self.policy.at_once {
             return Ok(None);
         }
+        if self.is_taken_over(drill).await {
+            return Ok(None);
+        }
         let snapshot = drill.snapshot.as_deref().unwrap_or_default();
         let mark = [started_tag(now)];
         let marked = self.lightsail.tag(region, snapshot, &mark, self.half());
         marked.await.map_err(not_marked)?;
+        // Of two runs that mark a copy at once, the later mark counts.
+        if self.is_taken_over(drill).await {
+            return Ok(None);
+        }
         let new = NewInstance {
             name: &drill.instance,
             snapshot,
@@ -254,7 +263,18 @@ impl DrillRun<'_> {
         }
     }
 
-    /// The drill instances that exist at the moment.
+    /// Whether another run has gone on with a drill since this one has read its copy. If nobody can
+    /// tell, none has.
+    async fn is_taken_over(&self, drill: &PlannedDrill) -> bool {
+        let Some(name) = drill.snapshot.as_ref().filter(|_| drill.has_copy) else {
+            return false;
+        };
+        let found = self.lightsail.find_snapshot(self.region, name, self.half());
+        let copy = found.await.ok().flatten();
+        let copy = copy.and_then(|copy| ExistingCopy::recognise(&copy, self.region));
+        copy.is_some_and(|copy| drill.is_taken_over(&copy, self.now))
+    }
+
     async fn drill_instances(&self) -> Result<Vec<DrillInstance>, ApiError> {
         let kind = ResourceKind::Instance;
         let instances = self.lightsail.resources(self.region, kind, self.deadline);

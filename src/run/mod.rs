@@ -68,10 +68,8 @@ pub async fn copies(
     join_all(destinations).await;
 }
 
-/// What a policy run may do.
 #[derive(Debug, Clone, Copy)]
 pub struct Mode {
-    /// Change nothing, only report.
     pub dry_run: bool,
     /// Whether it may delete most copies of a source.
     pub mass_deletion: MassDeletion,

@@ -14,10 +14,10 @@ use super::rounds::rounds;
 use crate::deadline::{Deadline, Share};
 use crate::lightsail::Lightsail;
 use crate::model::event::{Event, ReadFailure};
-use crate::model::failure::ErrorKind;
+use crate::model::failure::{ApiError, existing};
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::model::resource::{Resource, ResourceId, ResourceKind};
+use crate::model::resource::{Resource, ResourceId, ResourceKind, Snapshot};
 use crate::plan::{DestinationInventory, Inventory, sources_to_query};
 
 /// Reads the lists that a run of `policy` needs, and records what could not be read.
@@ -28,7 +28,7 @@ pub async fn lists(
     recorder: &Recorder<'_>,
 ) -> Inventory {
     let mut inventory = Inventory::default();
-    let unread = |failure| recorder.record(Event::RegionUnread(failure));
+    let unread = |region, error| record_unread(recorder, region, None, error);
     let resources = read_resources(lightsail, policy, deadline.lists);
     let destinations = join_all(policy.destinations.iter().map(|region| async {
         let snapshots = read_destination(lightsail, *region, deadline.lists);
@@ -38,7 +38,7 @@ pub async fn lists(
     for (region, kind, result) in resources {
         match result {
             Ok(resources) => inventory.add_resources(region, kind, resources),
-            Err(failure) => unread(failure),
+            Err(error) => unread(region, error),
         }
     }
     for (region, result) in destinations {
@@ -46,10 +46,19 @@ pub async fn lists(
             Ok(destination) => {
                 inventory.destinations.insert(region, destination);
             }
-            Err(failure) => unread(failure),
+            Err(error) => unread(region, error),
         }
     }
     inventory
+}
+
+fn record_unread(recorder: &Recorder<'_>, region: Region, source: Option<String>, error: ApiError) {
+    recorder.record(Event::RegionUnread(ReadFailure {
+        region,
+        operation: error.details.operation,
+        source,
+        error,
+    }));
 }
 
 /// Reads the automatic snapshots of the sources that a run of `policy` at `now` must query.
@@ -71,7 +80,7 @@ async fn read_resources(
     lightsail: &Lightsail,
     policy: &Policy,
     time: Share,
-) -> Vec<(Region, ResourceKind, Result<Vec<Resource>, ReadFailure>)> {
+) -> Vec<(Region, ResourceKind, Result<Vec<Resource>, ApiError>)> {
     let rules = policy.sources.iter();
     let sources = rules.flat_map(|rule| rule.regions.clone());
     let drills = policy.drills.iter().flat_map(|_| &policy.destinations);
@@ -85,39 +94,20 @@ async fn read_resources(
         .filter(|(region, kind)| policy.looks_at(*region, *kind) || has_drills(*region, *kind))
         .map(|(region, kind)| async move {
             let resources = lightsail.resources(region, kind, time).await;
-            let result = resources.map_err(|error| ReadFailure {
-                region,
-                operation: match kind {
-                    ResourceKind::Instance => "GetInstances",
-                    ResourceKind::Disk => "GetDisks",
-                },
-                source: None,
-                error,
-            });
-            (region, kind, result)
+            (region, kind, resources)
         });
     join_all(lists).await
 }
 
-/// Reads all snapshots of a destination.
 async fn read_destination(
     lightsail: &Lightsail,
     region: Region,
     time: Share,
-) -> Result<DestinationInventory, ReadFailure> {
+) -> Result<DestinationInventory, ApiError> {
     let mut destination = DestinationInventory::new(region);
     for kind in ResourceKind::ALL {
-        let add = |snapshot| destination.add(&snapshot);
-        let read = lightsail.snapshots(region, kind, time, add).await;
-        read.map_err(|error| ReadFailure {
-            region,
-            operation: match kind {
-                ResourceKind::Instance => "GetInstanceSnapshots",
-                ResourceKind::Disk => "GetDiskSnapshots",
-            },
-            source: None,
-            error,
-        })?;
+        let add = |snapshot: Snapshot| destination.add(&snapshot);
+        lightsail.snapshots(region, kind, time, add).await?;
     }
     Ok(destination)
 }
@@ -137,11 +127,8 @@ async fn query_auto_snapshots(
     }
     let attempt = async |source: &ResourceId, until| {
         let snapshots = lightsail.auto_snapshots(source.region, &source.name, until);
-        match snapshots.await {
-            // Deleted since the list was read.
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(Vec::new()),
-            answered => answered,
-        }
+        // None if it was deleted since the list was read.
+        Ok(existing(snapshots.await)?.unwrap_or_default())
     };
     let regions = by_region.into_values().map(|sources| async move {
         let mut queried = Vec::with_capacity(sources.len());
@@ -151,12 +138,8 @@ async fn query_auto_snapshots(
     });
     for (source, snapshots) in join_all(regions).await.into_iter().flatten() {
         if let Err(error) = &snapshots {
-            recorder.record(Event::RegionUnread(ReadFailure {
-                region: source.region,
-                operation: "GetAutoSnapshots",
-                source: Some(source.name.clone()),
-                error: error.clone(),
-            }));
+            let name = Some(source.name.clone());
+            record_unread(recorder, source.region, name, error.clone());
         }
         inventory.auto_snapshots.insert(source, snapshots);
     }

@@ -11,7 +11,6 @@ pub struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// Passes each event to `log`.
     pub fn new(log: &'a (dyn Fn(&Event) + Sync)) -> Self {
         Self {
             log,

@@ -11,12 +11,11 @@ use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::operation::Operation;
 use crate::plan::{CopyState, ExistingCopy};
 
-/// A copy to start.
 pub struct Start {
     pub copy: SnapshotCopy,
     pub position: usize,
     /// The failed copy to delete first. `None`: there is none, or it is deleted.
-    pub failed: Option<ExistingCopy>,
+    pub failed: Option<Box<ExistingCopy>>,
     pub replaces: bool,
     pub attempts: Attempts,
     /// Whether it holds one of the destination's slots.
@@ -29,7 +28,7 @@ pub struct Start {
 
 impl Start {
     /// `failed` is the failed copy that this one replaces.
-    pub fn new(copy: SnapshotCopy, position: usize, failed: Option<ExistingCopy>) -> Self {
+    pub fn new(copy: SnapshotCopy, position: usize, failed: Option<Box<ExistingCopy>>) -> Self {
         Self {
             copy,
             position,
@@ -43,14 +42,12 @@ impl Start {
     }
 }
 
-/// How an attempt to start a copy ended.
 pub enum Attempt {
     Started(Vec<Operation>),
     /// A snapshot has the name: the copy itself or, as an error, something else.
     Owned(Result<CopyState, ApiError>),
     /// The name is in use. Its owner is looked up after all other copies.
     NameInUse(ApiError),
-    /// The copy did not start.
     Failed(ApiError),
     /// Nobody knows whether the copy started, so it keeps its slot.
     Lost(ApiError),

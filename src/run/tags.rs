@@ -11,7 +11,6 @@ use crate::model::firewall::NOT_STORED;
 use crate::model::tags::copy_tags;
 use crate::plan::MissingTags;
 
-/// The tags that copies lack.
 #[derive(Default)]
 pub struct Tags {
     /// The two that make a copy deletable.

@@ -128,7 +128,7 @@ async fn nothing_is_written_to_standard_error() {
 }
 
 #[tokio::test]
-async fn a_policy_with_mistakes_is_logged_at_start_up() {
+async fn a_policy_with_errors_is_logged_at_start_up() {
     let policy = r#"{ "sources": [] }"#;
     let mut deployed = Deployed::with(BINARY, world(), &[("COPY_POLICY", policy)]).await;
     let mut lines = deployed.function.log().await;

@@ -177,7 +177,7 @@ fn log_paths(lines: &[Value]) -> BTreeSet<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_log_lines_and_tags_have_what_they_had() {
+async fn answers_log_lines_and_tags_keep_their_members() {
     let function = InProcess::new(WORLD, Some(POLICY));
     let (mut log, mut answers) = (Vec::new(), BTreeSet::new());
     for _ in 0..3 {

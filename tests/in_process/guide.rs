@@ -13,16 +13,16 @@ fn examples() -> Vec<&'static str> {
 }
 
 #[test]
-fn every_example_is_taken() {
+fn every_example_is_valid() {
     let mut policies = 0;
     let mut jobs = 0;
     for example in examples() {
         if example.trim_start().starts_with("{\n  \"sources\"") {
-            parse_policy(example).unwrap_or_else(|mistakes| panic!("{mistakes}\n{example}"));
+            parse_policy(example).unwrap_or_else(|errors| panic!("{errors}\n{example}"));
             policies += 1;
         } else {
             let event = parse_event(example.as_bytes(), Timestamp::UNIX_EPOCH, None);
-            let event = event.unwrap_or_else(|mistakes| panic!("{mistakes}\n{example}"));
+            let event = event.unwrap_or_else(|errors| panic!("{errors}\n{example}"));
             assert!(!matches!(event.job, Job::DeployedPolicy), "{example}");
             jobs += 1;
         }

@@ -89,7 +89,7 @@ fn failed_copy(name: &str) -> RunEvent {
 }
 
 fn drill(name: &str, outcome: DrillOutcome, code: &str, message: &str) -> RunEvent {
-    RunEvent::DrillResult(DrillResult {
+    RunEvent::DrillResult(Box::new(DrillResult {
         source: instance("us-west-2", name),
         destination: region("us-east-1"),
         snapshot: None,
@@ -99,7 +99,7 @@ fn drill(name: &str, outcome: DrillOutcome, code: &str, message: &str) -> RunEve
         checks: Vec::new(),
         verdict: None,
         error: Some(ApiError::found(code, message.to_owned())),
-    })
+    }))
 }
 
 fn situations() -> Vec<(&'static str, Vec<RunEvent>)> {

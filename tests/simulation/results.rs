@@ -27,6 +27,7 @@ impl Results {
         self.events
             .iter()
             .filter_map(RunEvent::try_as_drill_result_ref)
+            .map(AsRef::as_ref)
     }
 
     pub fn coverage(&self) -> Vec<&Coverage> {

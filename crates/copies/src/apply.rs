@@ -11,11 +11,12 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use indicatif::ProgressBar;
-use lightsail_snapshot_copier::{ApiError, ErrorKind, Existing, Lightsail, Readiness, Region};
+use lightsail_snapshot_copier::{ApiError, ErrorKind, Lightsail, Region};
 use tokio::time::{Instant, sleep};
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::lightsail::{Existing, Readiness};
 use crate::plan::{Action, Entry, Plan};
 use crate::task::{Task, create, existing, finish};
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use crate::lightsail::Restorable;
 use glob::Pattern;
 use jiff::Timestamp;
 use lightsail_snapshot_copier::{
-    ExistingCopy, Glob, Region, ResourceId, Restorable, by_source, last_valid_date,
+    ExistingCopy, Region, ResourceId, by_source, last_valid_date, parse_glob,
 };
 
 /// A glob over the names of instances and disks, or with a slash over `region/name`.
@@ -14,10 +15,11 @@ use lightsail_snapshot_copier::{
 pub struct NameGlob(Pattern);
 
 impl FromStr for NameGlob {
-    type Err = <Glob as FromStr>::Err;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(|Glob(pattern)| Self(pattern))
+    fn from_str(text: &str) -> Result<Self, String> {
+        let pattern = parse_glob(text).map_err(|error| error.to_string())?;
+        Ok(Self(pattern))
     }
 }
 

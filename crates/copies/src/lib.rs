@@ -12,6 +12,7 @@
 //! | `copies` | the copies of a Region, and which of them somebody asked for |
 //! | `apply` | carries out the plan of a restore |
 //! | `task` | the restore of one instance or disk |
+//! | `lightsail` | the calls that only this command makes |
 //! | `failure` | what could not be done, and what to do about it |
 //! | `aws` | clients with the caller's credentials |
 //! | `console` | all output and input: colours, bars, JSON |
@@ -23,6 +24,7 @@ mod commands;
 mod console;
 mod copies;
 mod failure;
+pub mod lightsail;
 pub mod plan;
 mod task;
 

@@ -1,12 +1,13 @@
 //! The restore of one instance or disk.
 
 use lightsail_snapshot_copier::{
-    ApiError, ErrorKind, Existing, Lightsail, NewDisk, NewInstance, Readiness, Region, ResourceKind,
+    ApiError, ErrorKind, Lightsail, NewInstance, Region, ResourceKind,
 };
 use tokio::time::Instant;
 
 use crate::aws::patience;
 use crate::failure::Failure;
+use crate::lightsail::{Existing, NewDisk, Readiness, create_disk, put_ports};
 use crate::plan::{Action, Entry, PORTS_SET_TAG, RESTORED_TAG, ToDo};
 
 /// One instance or disk that is being restored.
@@ -103,7 +104,7 @@ pub async fn create(
                 size_gb: *size_gb,
                 tags,
             };
-            lightsail.create_disk(region, &new, patience()).await
+            create_disk(lightsail, region, &new, patience()).await
         }
         _ => Ok(()),
     };
@@ -124,7 +125,7 @@ pub async fn finish(lightsail: &Lightsail, region: Region, task: Task) -> (Strin
     let mut failures = Vec::new();
     let name = &task.name;
     if let Some(ports) = &task.todo.ports {
-        let set = lightsail.put_ports(region, name, ports, patience()).await;
+        let set = put_ports(lightsail, region, name, ports, patience()).await;
         let set = match set {
             Ok(()) => {
                 let tag = [(PORTS_SET_TAG.to_owned(), "true".to_owned())];
@@ -153,8 +154,9 @@ pub async fn existing(
     region: Region,
     deadline: Instant,
 ) -> Result<Vec<Existing>, ApiError> {
-    let instances = lightsail.existing_instances(region, deadline);
-    let disks = lightsail.existing_disks(region, deadline);
-    let (instances, disks) = tokio::try_join!(instances, disks)?;
-    Ok(instances.into_iter().chain(disks).collect())
+    let instances = lightsail.instances(region, deadline);
+    let disks = lightsail.disks(region, deadline);
+    let (mut all, disks) = tokio::try_join!(instances, disks)?;
+    all.extend::<Vec<_>>(disks);
+    Ok(all)
 }

@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::drill::Drills;
 use crate::model::resource::{InstanceState, InstanceStatus, Resource, ResourceId, ResourceKind};
-use crate::model::restore_date::RestoreDate;
 use crate::model::tags::SourceTag;
+use crate::model::time::RestoreDate;
 
 /// The tag of a drill instance's source: `{region}/{resource}`.
 pub const DRILL_TAG: &str = "snapshot-copier:drill";
@@ -23,9 +23,9 @@ pub fn instance_name(source: &ResourceId, date: Date) -> String {
     format!("drill-{}-{date}", source.name)
 }
 
-/// The tag of a copy of which a drill starts at `now`.
+/// The tag of a copy of which a drill starts at `now`. Milliseconds tell apart runs that start together.
 pub fn started_tag(now: Timestamp) -> (String, String) {
-    (DRILL_STARTED_TAG.to_owned(), format!("{now:.0}"))
+    (DRILL_STARTED_TAG.to_owned(), format!("{now:.3}"))
 }
 
 /// The tags of the instance of a drill that starts at `now`.
@@ -42,9 +42,7 @@ pub fn drill_tags(source: &ResourceId, drills: &Drills, now: Timestamp) -> [(Str
 /// makes from a snapshot of a drill instance can inherit the tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DrillInstance {
-    /// The instance whose copy is restored.
     pub source: ResourceId,
-    /// The date of the copy's recovery point.
     pub date: Date,
     pub name: String,
     pub created_at: Option<Timestamp>,
@@ -75,7 +73,6 @@ impl DrillInstance {
         })
     }
 
-    /// Whether it is being deleted.
     pub fn is_ending(&self) -> bool {
         self.status.state == InstanceState::Ending
     }

@@ -21,16 +21,16 @@ pub use self::step::{Conclusion, DrillStep, PlannedDrill};
 use self::instance::instance_name;
 use self::start::no_address;
 use self::step::{cancellation, deletion};
-use super::existing_copy::ExistingCopy;
-use super::history::{last_valid_date, last_verdict, newest_available, valid_verdict};
-use super::planner::Planner;
+use super::Planner;
+use super::existing_copy::{
+    has_verdict_since, last_valid_date, last_verdict, newest_available, undecided,
+};
 use crate::model::bundle::is_ipv6_only;
-use crate::model::drill::Drills;
-use crate::model::event::DrillOutcome;
-use crate::model::failure::ApiError;
+use crate::model::drill::{DrillOutcome, Drills};
+use crate::model::failure::{ApiError, Code};
 use crate::model::resource::{InstanceState, ResourceId, ResourceKind, SnapshotState};
-use crate::model::restore_date::utc_date;
 use crate::model::snapshot_name::SnapshotName;
+use crate::model::time::utc_date;
 
 /// The longest `maxHours` of a policy. The limit for drills of other policies.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
@@ -39,7 +39,6 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 /// deletes it, and two hours for Lightsail to do so.
 const DELETION_TIME: SignedDuration = SignedDuration::from_hours(26);
 
-/// What to do about drills in one destination.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DrillPlan {
     /// The drills that have ended: a verdict or a deletion is due.
@@ -158,29 +157,25 @@ impl Planner<'_> {
         let found = |outcome, code, message| Some(Conclusion::found(outcome, code, message));
         let obstacle = if !copy.attached_disks.is_empty() {
             let message = "the copy contains attached disks, which would stay behind";
-            found(DrillOutcome::NotDrillable, "AttachedDisks", message)
+            found(DrillOutcome::NotDrillable, Code::AttachedDisks, message)
         } else if is_ipv6_only(&bundle) || hardware.is_some_and(|it| it.ipv4_addresses == 0) {
             Some(no_address())
         } else if self.inventory.resources.contains_key(&named) {
             let message = "the name belongs to an instance that no drill created";
-            found(DrillOutcome::Failed, "NameInUse", message)
+            found(DrillOutcome::Failed, Code::NameInUse, message)
         } else {
             None
         };
         let start = DrillStep::Start { bundle, hardware };
         let step = obstacle.map_or(start, DrillStep::Conclude);
-        Some(PlannedDrill::of_copy(copy, step))
+        Some(PlannedDrill::of_copy(copy, None, step))
     }
 
     /// The drills of a source that were started and have neither an instance nor a verdict.
     fn without_instance(&self, drills: &Drills, source: &ResourceId) -> Vec<PlannedDrill> {
         let copies = self.own_copies(source).iter();
-        let started = copies.filter_map(|copy| Some((copy, copy.drill_started?)));
-        let undecided = started.filter(|(copy, started)| {
-            utc_date(*started) <= last_valid_date(self.now)
-                && !self.has_verdict_since(copy, *started)
-        });
-        let steps = undecided.map(|(copy, started)| {
+        let started = copies.filter_map(|copy| Some((copy, undecided(copy, self.now)?)));
+        let steps = started.map(|(copy, started)| {
             let conclusion = if self.now.duration_since(started) < drills.max_time() {
                 Conclusion::new(DrillOutcome::Waiting, None)
             } else {
@@ -191,10 +186,10 @@ impl Planner<'_> {
                 Conclusion {
                     // By now, another instance may have the name.
                     deletes_instance: false,
-                    ..self.failure(started, "NoInstance", message)
+                    ..self.failure(started, Code::NoInstance, message)
                 }
             };
-            PlannedDrill::of_copy(copy, DrillStep::Conclude(conclusion))
+            PlannedDrill::of_copy(copy, Some(started), DrillStep::Conclude(conclusion))
         });
         steps.collect()
     }
@@ -216,7 +211,7 @@ impl Planner<'_> {
         let copy = available.find(|copy| copy.date == instance.date);
         let created_at = instance.created_at.unwrap_or(self.now);
         let step = if instance.is_ending()
-            || copy.is_some_and(|copy| self.has_verdict_since(copy, created_at))
+            || copy.is_some_and(|copy| has_verdict_since(copy, created_at, self.now))
         {
             DrillStep::Conclude(deletion(instance, self.now >= later(ends_at)))
         } else if is_own && is_wanted {
@@ -231,11 +226,11 @@ impl Planner<'_> {
             snapshot: name.ok().map(|name| name.to_string()),
             has_copy: copy.is_some(),
             instance: instance.name.clone(),
+            started: Some(created_at),
             step,
         })
     }
 
-    /// The step of a drill without a verdict.
     fn trial(&self, instance: &DrillInstance, created: Timestamp, has_ended: bool) -> DrillStep {
         let minutes = self.minutes_since(created);
         match instance.status.state {
@@ -246,21 +241,15 @@ impl Planner<'_> {
             },
             _ if has_ended => {
                 let message = format!("the instance does not run after {minutes} min");
-                DrillStep::Conclude(self.failure(created, "NotRunning", message))
+                DrillStep::Conclude(self.failure(created, Code::NotRunning, message))
             }
             _ => DrillStep::Conclude(Conclusion::new(DrillOutcome::Waiting, None)),
         }
     }
 
-    /// The verdict that a copy failed.
-    fn failure(&self, since: Timestamp, code: &str, message: String) -> Conclusion {
+    fn failure(&self, since: Timestamp, code: Code, message: String) -> Conclusion {
         let error = ApiError::found(code, message);
         Conclusion::verdict(utc_date(self.now), self.minutes_since(since), Some(error))
-    }
-
-    fn has_verdict_since(&self, copy: &ExistingCopy, time: Timestamp) -> bool {
-        valid_verdict(copy, last_valid_date(self.now))
-            .is_some_and(|verdict| verdict.date >= utc_date(time))
     }
 
     fn minutes_since(&self, time: Timestamp) -> u64 {

@@ -2,8 +2,8 @@
 
 use super::step::Conclusion;
 use crate::model::bundle::{Bundle, Bundles, Hardware};
-use crate::model::event::DrillOutcome;
-use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::drill::DrillOutcome;
+use crate::model::failure::{ApiError, Code, ErrorKind, Shortage};
 use crate::model::region::Region;
 
 /// The bundle with which to restore a copy of an instance with bundle `id`, and hardware `source`.
@@ -26,16 +26,15 @@ pub fn choose_bundle<'b>(
     });
     let message = format!("{region} offers no bundle with the hardware of {id:?}{larger}");
     let outcome = DrillOutcome::Inconclusive;
-    Err(Conclusion::found(outcome, "BundleNotAvailable", message).into())
+    Err(Conclusion::found(outcome, Code::BundleNotAvailable, message).into())
 }
 
 /// A drill of an instance without an IPv4 address.
 pub fn no_address() -> Conclusion {
     let message = "the instance has no public IPv4 address, so it cannot be checked";
-    Conclusion::found(DrillOutcome::NotDrillable, "NoIpv4Address", message)
+    Conclusion::found(DrillOutcome::NotDrillable, Code::NoIpv4Address, message)
 }
 
-/// Why a drill does not start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
     pub conclusion: Box<Conclusion>,
@@ -43,58 +42,14 @@ pub struct Refusal {
     pub ends_starts: bool,
 }
 
-/// Words of refusals that pass and concern the account. Lightsail has no error codes for them.
-const ACCOUNT: [&str; 10] = [
-    "limit",
-    "maximum",
-    "quota",
-    "plan size",
-    "verification",
-    "customer support",
-    "again later",
-    "try later",
-    "retry later",
-    "try again in",
-];
-
-/// Words of refusals that pass and concern only this instance.
-const INSTANCE: [&str; 2] = ["capacity", "bundle"];
-
-/// Whether an error speaks of one of these words or phrases. A word counts only as a whole, because a
-/// message can contain names such as `rate-limit-1`.
-fn speaks_of(error: &ApiError, words: &[&str]) -> bool {
-    let said = [
-        Some(&error.message),
-        error.details.reason.as_ref(),
-        error.details.tip.as_ref(),
-    ];
-    let said: String = said
-        .into_iter()
-        .flatten()
-        .map(|text| format!("{text} "))
-        .collect();
-    let (said, code) = (said.to_ascii_lowercase(), error.code.to_ascii_lowercase());
-    let is_whole = |word: &str| {
-        let mut all = said.split_whitespace();
-        all.any(|one| {
-            let bare = one.trim_matches(|c: char| !c.is_alphanumeric());
-            bare.trim_end_matches('s') == word
-        })
-    };
-    words.iter().any(|word| match word.contains(' ') {
-        true => said.contains(word),
-        false => code.contains(word) || is_whole(word),
-    })
-}
-
 impl From<ApiError> for Refusal {
     fn from(error: ApiError) -> Self {
-        let is_denied = error.code.starts_with("AccessDenied");
-        let (passes, ends_starts) = match error.kind {
-            _ if is_denied => (false, true),
-            ErrorKind::NotFound => (true, false),
-            _ if speaks_of(&error, &INSTANCE) => (true, false),
-            _ if speaks_of(&error, &ACCOUNT) || error.retryable() => (true, true),
+        let is_denied = error.kind == ErrorKind::AccessDenied;
+        let (passes, ends_starts) = match (error.kind, error.details.shortage) {
+            (ErrorKind::AccessDenied, _) => (false, true),
+            (ErrorKind::NotFound, _) | (_, Some(Shortage::Capacity)) => (true, false),
+            (_, Some(Shortage::Account)) => (true, true),
+            _ if error.retryable() => (true, true),
             _ => (error.may_have_happened, false),
         };
         let outcome = match passes {
@@ -158,85 +113,29 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_judged_by_its_wording() {
-        let (failed, inconclusive) = (DrillOutcome::Failed, DrillOutcome::Inconclusive);
-        for (message, outcome, ends_starts) in [
-            (
-                "Sorry, you've reached your maximum limit of Lightsail Instances : 2.",
-                inconclusive,
-                true,
-            ),
-            ("The request would exceed the Quota.", inconclusive, true),
-            (
-                "Sorry, your account can not create an instance using this Lightsail plan size. \
-                 Please try a smaller plan size or contact Customer Support.",
-                inconclusive,
-                true,
-            ),
-            (
-                "Your AWS account is pending verification. Please try again later.",
-                inconclusive,
-                true,
-            ),
-            ("Please try later.", inconclusive, true),
-            (
-                "There is not enough capacity in the zone. Please try again later.",
-                inconclusive,
-                false,
-            ),
-            (
-                "The bundle is too small for the snapshot.",
-                inconclusive,
-                false,
-            ),
-            ("The snapshot is damaged.", failed, false),
-            (
-                "Some names are already in use: drill-rate-limit-bundle-quota-2026-11-22",
-                failed,
-                false,
-            ),
-            (
-                "This name is wrong: rate-limit-bundle-quota-us-west-2-2026-11-22",
-                failed,
-                false,
-            ),
-        ] {
-            let refusal = Refusal::from(refused(message));
-            let found = (refusal.conclusion.outcome, refusal.ends_starts);
-            assert_eq!(found, (outcome, ends_starts), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_that_passes_or_needs_permission_is_known_by_its_kind() {
-        let of_kind = |kind| ApiError::new(kind, "AnyException", "No.".to_owned());
+    fn a_refusal_is_judged_by_its_kind_and_what_is_short() {
+        let of_kind = |kind| ApiError::new(kind, "AnyException", "No.");
+        let short_of = |shortage| {
+            let mut error = refused("No.");
+            error.details.shortage = Some(shortage);
+            error
+        };
         let lost = ApiError {
             may_have_happened: true,
             ..refused("No.")
         };
-        let mut with_tip = refused("No.");
-        with_tip.details.tip = Some("Contact Customer Support.".to_owned());
-        let denied = ApiError::found(
-            "AccessDeniedException",
-            "not authorized to perform: lightsail:TagResource on rate-limit".to_owned(),
-        );
+        let (failed, inconclusive) = (DrillOutcome::Failed, DrillOutcome::Inconclusive);
         for (error, outcome, ends_starts) in [
-            (with_tip, DrillOutcome::Inconclusive, true),
-            (
-                of_kind(ErrorKind::Throttled),
-                DrillOutcome::Inconclusive,
-                true,
-            ),
-            (of_kind(ErrorKind::NoTime), DrillOutcome::Inconclusive, true),
-            (
-                of_kind(ErrorKind::NotFound),
-                DrillOutcome::Inconclusive,
-                false,
-            ),
-            (lost, DrillOutcome::Inconclusive, false),
-            (denied, DrillOutcome::Failed, true),
+            (short_of(Shortage::Account), inconclusive, true),
+            (short_of(Shortage::Capacity), inconclusive, false),
+            (of_kind(ErrorKind::Throttled), inconclusive, true),
+            (of_kind(ErrorKind::NoTime), inconclusive, true),
+            (of_kind(ErrorKind::NotFound), inconclusive, false),
+            (lost, inconclusive, false),
+            (refused("No."), failed, false),
+            (of_kind(ErrorKind::AccessDenied), failed, true),
         ] {
-            let is_denied = error.code.starts_with("AccessDenied");
+            let is_denied = error.kind == ErrorKind::AccessDenied;
             let refusal = Refusal::from(error);
             let found = (refusal.conclusion.outcome, refusal.ends_starts);
             assert_eq!(found, (outcome, ends_starts), "{refusal:?}");

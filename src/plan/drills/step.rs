@@ -1,40 +1,34 @@
 //! The next step of a drill, and what it comes to.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::instance::{DRILL_STARTED_TAG, DRILLED_TAG, DrillInstance, instance_name};
 use crate::model::bundle::Hardware;
-use crate::model::event::{CheckResult, DrillOutcome};
-use crate::model::failure::{ApiError, ErrorKind};
+use crate::model::drill::{CheckResult, DrillOutcome, Verdict, VerdictOutcome};
+use crate::model::failure::{ApiError, Code, ErrorKind};
 use crate::model::resource::ResourceId;
-use crate::model::verdict::{Verdict, VerdictOutcome};
-use crate::plan::existing_copy::ExistingCopy;
+use crate::plan::existing_copy::{ExistingCopy, has_verdict_since, undecided};
 
-/// A drill and its next step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedDrill {
-    /// The instance whose copy is restored.
     pub source: ResourceId,
-    /// The copy's name.
     pub snapshot: Option<String>,
     /// Whether the copy exists. A newer copy may reuse the name; this drill says nothing about it.
     pub has_copy: bool,
-    /// The name of the drill instance.
     pub instance: String,
+    /// When the drill was started. `None`: this run starts it.
+    pub started: Option<Timestamp>,
     pub step: DrillStep,
 }
 
-/// What to do about a drill.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DrillStep {
-    /// Create the instance.
     Start {
         /// The bundle of the instance that the copy was made from.
         bundle: String,
-        /// The hardware of the source.
         hardware: Option<Hardware>,
     },
-    /// Run the checks.
     Check {
         /// The instance's public IPv4 address.
         address: Option<String>,
@@ -63,14 +57,24 @@ pub struct Conclusion {
 }
 
 impl PlannedDrill {
-    /// A drill of an existing copy.
-    pub fn of_copy(copy: &ExistingCopy, step: DrillStep) -> Self {
+    pub fn of_copy(copy: &ExistingCopy, started: Option<Timestamp>, step: DrillStep) -> Self {
         Self {
             source: copy.source.clone(),
             snapshot: Some(copy.name.clone()),
             has_copy: true,
             instance: instance_name(&copy.source, copy.date),
+            started,
             step,
+        }
+    }
+
+    /// Whether another run has started the drill or recorded its verdict, by its copy as it is now.
+    /// `now` is the time of this run, and so its mark.
+    pub fn is_taken_over(&self, copy: &ExistingCopy, now: Timestamp) -> bool {
+        match self.started {
+            Some(started) => has_verdict_since(copy, started, now),
+            None => undecided(copy, now)
+                .is_some_and(|mark| mark.as_millisecond() != now.as_millisecond()),
         }
     }
 
@@ -114,8 +118,8 @@ impl Conclusion {
     }
 
     /// The same, with an error that the function found itself.
-    pub fn found(outcome: DrillOutcome, code: &str, message: impl Into<String>) -> Self {
-        Self::new(outcome, Some(ApiError::found(code, message.into())))
+    pub fn found(outcome: DrillOutcome, code: Code, message: impl Into<String>) -> Self {
+        Self::new(outcome, Some(ApiError::found(code, message)))
     }
 
     /// The verdict on a copy, which failed if there is an error.
@@ -134,6 +138,19 @@ impl Conclusion {
             clears_mark: true,
             deletes_instance: true,
             ..Self::new(drill, error)
+        }
+    }
+
+    /// Whether its tags would undo what another run wrote: a mark, or that the drill passed.
+    pub fn may_undo(&self) -> bool {
+        self.clears_mark && self.outcome != DrillOutcome::Passed
+    }
+
+    /// What remains of it if another run has gone on with the drill.
+    pub fn taken_over(self) -> Self {
+        Self {
+            deletes_instance: self.deletes_instance,
+            ..Self::new(DrillOutcome::Waiting, None)
         }
     }
 
@@ -161,13 +178,13 @@ impl Conclusion {
         });
         let no_time = || {
             let message = "no time was left to check the instance".to_owned();
-            ApiError::new(ErrorKind::NoTime, "Timeout", message)
+            ApiError::new(ErrorKind::NoTime, Code::Timeout, message)
         };
         match failed {
             Some(failed) if failed.is_empty() => Self::verdict(today, minutes, None),
             Some(failed) if is_last => {
                 let message = format!("after {minutes} min: {}", failed.join("; "));
-                let error = ApiError::found("ChecksFailed", message);
+                let error = ApiError::found(Code::ChecksFailed, message);
                 Self::verdict(today, minutes, Some(error))
             }
             None if is_last => Self {
@@ -202,7 +219,7 @@ impl Conclusion {
 pub fn deletion(instance: &DrillInstance, is_overdue: bool) -> Conclusion {
     let conclusion = if is_overdue {
         let message = "the instance should be gone and still exists; delete it by hand";
-        Conclusion::found(DrillOutcome::Failed, "DrillInstanceRemains", message)
+        Conclusion::found(DrillOutcome::Failed, Code::DrillInstanceRemains, message)
     } else {
         Conclusion::new(DrillOutcome::Waiting, None)
     };
@@ -223,7 +240,7 @@ pub fn cancellation(is_own: bool, has_mark: bool) -> Conclusion {
         // The mark of another policy's drill is left to that policy.
         clears_mark: is_own && has_mark,
         deletes_instance: true,
-        ..Conclusion::found(DrillOutcome::Inconclusive, "DrillCancelled", message)
+        ..Conclusion::found(DrillOutcome::Inconclusive, Code::DrillCancelled, message)
     }
 }
 
@@ -231,6 +248,8 @@ pub fn cancellation(is_own: bool, has_mark: bool) -> Conclusion {
 mod tests {
     use super::*;
     use crate::model::drill::Check;
+    use crate::model::resource::{ResourceKind, Snapshot, SnapshotState};
+    use crate::plan::drills::started_tag;
 
     const TODAY: Date = Date::constant(2026, 11, 24);
 
@@ -275,6 +294,38 @@ mod tests {
         let failed = Conclusion::from_checks(Some(&failed), 7, true, TODAY);
         let message = failed.error.unwrap().message;
         assert_eq!(message, "after 7 min: port 80: no connection");
+    }
+
+    #[test]
+    fn milliseconds_tell_apart_the_marks_of_two_runs() {
+        let now: Timestamp = "2026-11-24T06:00:00.123456Z".parse().unwrap();
+        let (_, mark) = started_tag(now);
+        assert_eq!(mark, "2026-11-24T06:00:00.123Z");
+        let tags = [
+            ("snapshot-copier:source", "us-west-2/web"),
+            ("snapshot-copier:recovery-point", "2026-11-23"),
+            ("snapshot-copier:drill-started", &mark),
+        ];
+        let copy = Snapshot {
+            name: "web-us-west-2-2026-11-23".to_owned(),
+            tags: tags
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+            kind: ResourceKind::Instance,
+            state: SnapshotState::Available,
+            from: None,
+            created_at: None,
+            from_region: None,
+            attached_disks: Vec::new(),
+            bundle: None,
+            size_gb: 20,
+        };
+        let copy = ExistingCopy::recognise(&copy, "us-east-1".parse().unwrap()).unwrap();
+        let conclusion = Conclusion::new(DrillOutcome::Waiting, None);
+        let drill = PlannedDrill::of_copy(&copy, None, DrillStep::Conclude(conclusion));
+        assert!(!drill.is_taken_over(&copy, now));
+        let next = now + jiff::SignedDuration::from_millis(1);
+        assert!(drill.is_taken_over(&copy, next));
     }
 
     #[test]

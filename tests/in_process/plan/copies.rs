@@ -32,7 +32,7 @@ fn the_latest_restorable_recovery_point_is_copied() {
 }
 
 #[test]
-fn a_copy_that_is_there_is_left_alone() {
+fn an_existing_copy_is_left_alone() {
     for (state, step) in [(Available, CopyStep::Exists), (Pending, CopyStep::Pending)] {
         let account = account("").with(&web(), &[YESTERDAY]);
         let account = account.there("us-east-1", copy(&web(), date(YESTERDAY), state));
@@ -45,7 +45,7 @@ fn a_copy_that_is_there_is_left_alone() {
 }
 
 #[test]
-fn a_copy_that_failed_is_made_again() {
+fn a_failed_copy_is_started_again() {
     for there in [
         copy(&web(), date(YESTERDAY), Error),
         untagged(&web(), date(YESTERDAY), Error),
@@ -67,7 +67,7 @@ fn a_copy_that_failed_is_made_again() {
 }
 
 #[test]
-fn a_copy_that_failed_stays_until_there_is_room_to_make_it_again() {
+fn a_failed_copy_stays_until_a_slot_is_free() {
     let account = account(r#", "maxCopiesInProgress": 1"#)
         .with(&web(), &[YESTERDAY])
         .there("us-east-1", copy(&web(), date(YESTERDAY), Error))
@@ -81,7 +81,7 @@ fn a_copy_that_failed_stays_until_there_is_room_to_make_it_again() {
 }
 
 #[test]
-fn a_copy_that_failed_and_is_not_wanted_any_more_is_deleted() {
+fn an_unwanted_failed_copy_is_deleted() {
     let account = account("")
         .with(&web(), &[TODAY])
         .there("us-east-1", copy(&web(), date("2026-10-01"), Error));
@@ -172,6 +172,8 @@ fn a_snapshot_that_is_listed_twice_counts_in_its_better_state() {
     }
 }
 
+type Change<'a> = &'a dyn Fn(&mut Snapshot);
+
 #[test]
 fn a_copy_has_the_name_and_both_tags_or_the_origin() {
     let day = date(YESTERDAY);
@@ -188,7 +190,7 @@ fn a_copy_has_the_name_and_both_tags_or_the_origin() {
         snapshot.from = None;
         snapshot.from_region = None;
     };
-    let tagged: [(&dyn Fn(&mut Snapshot), &str); 9] = [
+    let tagged: [(Change<'_>, &str); 9] = [
         (&|_| {}, "is a copy"),
         (&no_tag(SOURCE_TAG), "gets its tags"),
         (&no_tag(RECOVERY_POINT_TAG), "gets its tags"),
@@ -200,7 +202,7 @@ fn a_copy_has_the_name_and_both_tags_or_the_origin() {
         (&of_disk, "has the name"),
         (&renamed, "is something else"),
     ];
-    let untagged_ones: [(&dyn Fn(&mut Snapshot), &str); 7] = [
+    let untagged_ones: [(Change<'_>, &str); 7] = [
         (&|_| {}, "gets its tags"),
         (&from_region(None), "gets its tags"),
         // Without tags, the ARN names the Region of the source or of the copy.
@@ -251,7 +253,7 @@ fn an_older_copy_without_tags_is_tagged_too() {
 }
 
 #[test]
-fn names_that_a_snapshot_cannot_have_are_written_out() {
+fn characters_that_a_snapshot_name_cannot_have_are_escaped() {
     let source = disk("us-west-2", "shop.example");
     let mut account = account("").with(&source, &[YESTERDAY]);
     assert_eq!(

@@ -58,7 +58,10 @@ fn described(step: &DrillStep) -> String {
         DrillStep::Check { .. } => "check".to_owned(),
         DrillStep::Conclude(conclusion) => {
             let outcome: &str = conclusion.outcome.into();
-            let code = conclusion.error.as_ref().map(|error| error.code.clone());
+            let code = conclusion
+                .error
+                .as_ref()
+                .map(|error| error.code.to_string());
             let verdict = conclusion.verdict.map(|verdict| verdict.to_string());
             let clears = conclusion.clears_mark && verdict.is_none();
             let words = [

@@ -51,7 +51,7 @@ fn backfill_copies_only_what_retention_keeps() {
 }
 
 #[test]
-fn a_recovery_point_older_than_all_that_is_kept_is_not_copied() {
+fn a_recovery_point_that_retention_would_delete_is_not_copied() {
     let account = account(r#", "retention": { "keepLast": 1 }"#)
         .with(&web(), &["2026-11-18"])
         .there("us-east-1", available(&web(), "2026-11-20"));
@@ -121,7 +121,7 @@ fn sources_that_are_alike_take_turns() {
 }
 
 #[test]
-fn anybodys_copies_in_progress_take_up_room() {
+fn all_copies_in_progress_take_slots() {
     let somebodys = |name: &str| Snapshot {
         name: name.to_owned(),
         tags: BTreeMap::new(),
@@ -143,7 +143,7 @@ fn anybodys_copies_in_progress_take_up_room() {
 }
 
 #[test]
-fn sources_are_asked_until_todays_copy_is_everywhere() {
+fn sources_are_queried_until_todays_copy_is_in_each_destination() {
     let asked =
         |account: &FakeAccount| sources_to_query(&account.policy, &account.observed(), account.now);
     let account = FakeAccount::empty(
@@ -165,7 +165,7 @@ fn sources_are_asked_until_todays_copy_is_everywhere() {
 }
 
 #[test]
-fn a_destination_that_was_not_read_keeps_nobody_asking() {
+fn no_source_is_queried_for_a_destination_that_was_not_read() {
     let mut account = FakeAccount::empty(
         r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "eu-west-1"] }"#,
     )

@@ -206,7 +206,7 @@ fn the_verdicts_of_a_run_are_in_its_coverage() {
         verdict: Some(verdict),
         error: None,
     };
-    let events = [RunEvent::DrillResult(drill)];
+    let events = [RunEvent::DrillResult(drill.into())];
     let covered = coverage(&account.policy, &account.observed(), account.now, &events);
     assert_eq!(covered[0].last_drill, Some(verdict));
     let mut unread = account;

@@ -28,7 +28,7 @@ fn what_retention_does_not_keep_is_deleted() {
 }
 
 #[test]
-fn a_copy_in_progress_replaces_nothing_yet() {
+fn a_copy_in_progress_expires_no_other() {
     let account = account(r#", "retention": { "keepLast": 1 }"#)
         .with(&web(), &[TODAY])
         .there("us-east-1", copy(&web(), date(TODAY), Pending))
@@ -37,7 +37,7 @@ fn a_copy_in_progress_replaces_nothing_yet() {
 }
 
 #[test]
-fn a_copy_that_is_only_about_to_be_made_replaces_nothing_yet() {
+fn a_copy_that_this_run_starts_expires_no_other() {
     let account = account(r#", "retention": { "keepLast": 1 }"#)
         .with(&web(), &[TODAY])
         .there("us-east-1", available(&web(), YESTERDAY));

@@ -80,7 +80,7 @@ proptest! {
     /// Copies are made for selected sources only, of recovery points that can be restored, and not
     /// where there is one already, available or on its way.
     #[test]
-    fn no_copy_is_made_that_is_there(account in generate::account()) {
+    fn no_existing_copy_is_started_again(account in generate::account()) {
         let selected = selected(&account);
         for (region, steps) in &account.plan().destinations {
             let known = known_in(&account, *region);
@@ -134,7 +134,7 @@ proptest! {
     /// sources that failed go last. Of the others, those whose source's newest copy is oldest go
     /// first, and of one source the oldest.
     #[test]
-    fn the_room_for_copies_is_used_and_no_more(account in generate::account_listed_once()) {
+    fn all_slots_are_used_and_no_more(account in generate::account_listed_once()) {
         for (region, steps) in &account.plan().destinations {
             let snapshots = account.snapshots_in(*region).iter();
             let in_progress = snapshots.filter(|s| s.state == SnapshotState::Pending).count();

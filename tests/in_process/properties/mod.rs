@@ -240,18 +240,18 @@ fn the_generated_accounts_have_something_to_do() {
 proptest! {
     #![proptest_config(config())]
 
-    /// Whatever JSON it is, reading it as a policy ends in a policy or in mistakes.
+    /// Whatever JSON it is, reading it as a policy ends in a policy or in errors.
     #[test]
-    fn any_json_is_a_policy_or_a_list_of_mistakes(json in generate::any_json()) {
-        if let Err(mistakes) = parse_policy(&json.to_string()) {
-            prop_assert!(!mistakes.is_empty());
-            prop_assert!(!mistakes.to_string().is_empty());
+    fn any_json_is_a_policy_or_a_list_of_errors(json in generate::any_json()) {
+        if let Err(errors) = parse_policy(&json.to_string()) {
+            prop_assert!(!errors.is_empty());
+            prop_assert!(!errors.to_string().is_empty());
         }
     }
 
     /// And whatever text.
     #[test]
-    fn any_text_is_a_policy_or_a_list_of_mistakes(text in any::<String>()) {
+    fn any_text_is_a_policy_or_a_list_of_errors(text in any::<String>()) {
         prop_assert!(parse_policy(&text).is_err());
     }
 }

@@ -133,7 +133,7 @@ async fn the_first_run_copies_and_tags() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_run_finds_everything_on_its_way_and_then_there() {
+async fn later_runs_find_copies_pending_and_then_available() {
     let function = InProcess::new(SHOP, Some(EVERYTHING));
     function.run().await;
 
@@ -263,7 +263,7 @@ async fn copies_of_others_count_against_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_that_fails_leaves_its_room_to_the_next() {
+async fn a_copy_that_fails_leaves_its_slot_to_the_next() {
     // The worst covered go first, and these two fail, run after run.
     let instance = |name: &str| json!({ "name": name, "autoSnapshots": [ { "date": "today" } ] });
     let instances = ["a", "b", "c", "d", "e"].map(instance);
@@ -304,7 +304,7 @@ async fn a_copy_that_fails_leaves_its_room_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_services_own_limit_defers_the_rest_without_asking_on() {
+async fn lightsails_own_limit_defers_the_rest_without_more_calls() {
     let world = fleet(30, r#""copyLimit": 1,"#);
     let function = InProcess::new(&world, Some(&policy(r#", "maxCopiesInProgress": 100"#)));
     let run = function.run().await;
@@ -333,7 +333,7 @@ async fn the_services_own_limit_defers_the_rest_without_asking_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_that_is_throttled_to_the_end_is_deferred() {
+async fn a_copy_that_is_throttled_until_the_deadline_is_deferred() {
     let function = InProcess::new(SHOP, Some(EVERYTHING));
     function.emulator.on_call(|call: &Call| {
         let throttled = call.operation == Operation::CopySnapshot && call.region == Region::UsEast1;
@@ -360,7 +360,7 @@ async fn a_copy_that_is_throttled_to_the_end_is_deferred() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_something_else_has_fails_and_is_not_touched() {
+async fn a_snapshot_of_something_else_with_the_name_is_not_touched() {
     let name = name_of_web(0);
     let function = with_web(
         &[json!({ "name": name, "fromInstanceName": "other" })],
@@ -393,7 +393,7 @@ async fn a_name_that_something_else_has_fails_and_is_not_touched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_lost_costs_no_copy() {
+async fn a_lost_answer_costs_no_copy() {
     let function = with_web(&[], "");
     function
         .emulator

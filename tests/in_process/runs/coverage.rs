@@ -97,7 +97,7 @@ async fn idle_rules(sources: &str, fault: Option<(&str, Operation)>) -> Vec<Stri
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rule_a_region_or_a_name_that_selects_nothing_is_warned_of() {
+async fn a_rule_region_or_name_that_selects_nothing_is_a_warning() {
     for (sources, expected) in [
         (
             r#"{ "region": "us-west-2", "names": ["web"] }, { "region": "us-west-2", "names": ["wbe-*"] }"#,
@@ -139,7 +139,7 @@ async fn a_rule_a_region_or_a_name_that_selects_nothing_is_warned_of() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_was_completely_read_is_said_to_select_nothing() {
+async fn what_was_not_read_completely_is_not_said_to_select_nothing() {
     for (sources, (region, operation), expected) in [
         // The disks were read, and the first rule looks at nothing else.
         (
@@ -233,7 +233,7 @@ async fn a_first_copy_that_lightsail_refuses_is_unprotected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_copy_is_pending_that_gets_the_slot_of_a_refused_one() {
+async fn a_first_copy_that_gets_the_slot_of_a_refused_one_is_pending() {
     let source = |name: &str| json!({ "name": name, "autoSnapshots": [ { "date": "today" } ] });
     let world = json!({ "regions": {
         "us-west-2": { "instances": [source("a-refused"), source("web")] },

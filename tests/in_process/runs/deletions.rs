@@ -269,7 +269,7 @@ async fn a_failed_copy_that_another_run_has_made_again_is_not_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deletion_of_a_failed_copy_is_said_once() {
+async fn a_failed_copy_is_deleted_by_one_call() {
     let errored = errored_copy_of_web(&days_ago(0));
     let function = with_web(&[errored], "");
     // Lost on the way: said again, it could come when the name is a good copy's.
@@ -380,7 +380,7 @@ async fn if_the_newest_copy_is_not_available_any_more_the_others_stay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mass_deletion_needs_permission_and_a_dry_run_answers_it() {
+async fn a_mass_deletion_needs_permission_and_a_dry_run_reports_it() {
     let function = with_copies(6);
     let dry = function.invoke(r#"{ "dryRun": true }"#).await;
     let deletions = dry.answer()["deletions"].as_array().unwrap();

@@ -41,7 +41,7 @@ async fn a_source_region_that_cannot_be_read_stops_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_region_that_faults_to_the_end_leaves_time_for_the_others() {
+async fn a_region_that_always_fails_leaves_time_for_the_others() {
     let function = two_regions();
     function
         .emulator
@@ -81,7 +81,7 @@ async fn a_destination_that_cannot_be_read_is_left_alone() {
             "eu-west-1 TagResource",
         ]
     );
-    // The sources' coverage there is told all the same.
+    // The sources' coverage in us-east-1 is still reported.
     let there: Vec<_> = run
         .lines("coverage")
         .into_iter()
@@ -137,7 +137,7 @@ async fn a_source_deleted_between_two_calls_is_no_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dry_run_answers_what_it_could_not_read() {
+async fn a_dry_run_reports_what_it_could_not_read() {
     let world = r#"{ "regions": {
         "us-west-2": { "instances": [ { "name": "web", "autoSnapshots": [ { "date": "today" } ] } ] },
         "eu-west-1": { "disks": [ { "name": "data" } ] } } }"#;
@@ -173,7 +173,7 @@ async fn a_dry_run_answers_what_it_could_not_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_hangs_is_left_in_time() {
+async fn a_run_ends_in_time_although_copies_hang() {
     let function = InProcess::new(SHOP, Some(EVERYTHING));
     function
         .emulator
@@ -223,7 +223,7 @@ async fn a_region_whose_lists_hang_stops_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_hanging_ends_in_time() {
+async fn a_run_ends_in_time_whatever_hangs() {
     for operation in [
         Operation::GetInstances,
         Operation::GetAutoSnapshots,

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_that_lost_its_run_before_it_was_tagged_is_tagged() {
+async fn an_untagged_copy_of_an_earlier_run_is_tagged() {
     let today = days_ago(0);
     let mut there = copy_of_web(&today);
     there["tags"] = json!({ "owner": "me" });

@@ -145,7 +145,7 @@ async fn run(function: &InProcess, time: Duration) -> (Invocation, Duration) {
 /// The outcomes of deletions, tags and copies of bad sources do not matter: what fails for them
 /// leaves all others done.
 #[tokio::test(start_paused = true)]
-async fn sources_that_fail_or_hang_take_nobodys_place() {
+async fn sources_that_fail_or_hang_do_not_hold_up_others() {
     use Operation::{CopySnapshot, DeleteInstanceSnapshot, GetAutoSnapshots, TagResource};
     let everything = [
         CopySnapshot,
@@ -302,7 +302,7 @@ fn not_found() -> Fault {
 
 /// Nobody else can have taken the name: the call of this run started the copy.
 #[tokio::test(start_paused = true)]
-async fn a_name_that_nobody_can_see_after_a_lost_answer_is_the_copy_itself() {
+async fn an_invisible_owner_after_a_lost_answer_is_the_copy_itself() {
     for look_up in [not_found(), Fault::internal(), Fault::Hang] {
         let fleet = Fleet::new(1, 1);
         let function = fleet.function();
@@ -366,7 +366,7 @@ async fn a_throttled_deletion_of_a_failed_copy_is_repeated() {
 
 /// The sources of two Regions, and of one of them a list that nobody can read.
 #[tokio::test(start_paused = true)]
-async fn lists_that_cannot_be_read_keep_no_other_region_waiting() {
+async fn lists_that_cannot_be_read_delay_no_other_region() {
     let source = |name: String| json!({ "name": name, "autoSnapshots": [ { "date": "today" } ] });
     let sources: Vec<Value> = (0..30).map(|n| source(format!("web-{n:02}"))).collect();
     let world = json!({ "copySeconds": 3600, "copyLimit": 1000, "regions": {
@@ -432,7 +432,7 @@ fn of(rows: &[Vec<String>], prefix: &str, outcome: &str) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_of_an_event_that_fails_or_hangs_takes_nobodys_place() {
+async fn a_copy_that_fails_or_hangs_does_not_hold_up_others_of_its_event() {
     for (fault, bad) in [
         (Fault::internal(), 16),
         (Fault::throttled(), 16),
@@ -455,7 +455,7 @@ async fn a_copy_of_an_event_that_fails_or_hangs_takes_nobodys_place() {
 /// Looking for the owner of a name takes until the deadline, if nobody has it. Other copies are tried
 /// again meanwhile.
 #[tokio::test(start_paused = true)]
-async fn a_name_in_use_that_nobody_can_see_keeps_no_other_copy_of_an_event_waiting() {
+async fn an_invisible_owner_of_a_name_does_not_delay_other_copies() {
     let mut failures = 0;
     let rows = copy_event(1, 3, move |call: &Call| match call.operation {
         Operation::CopySnapshot if subject(call) == "bad-00" => Fault::error(
@@ -476,7 +476,7 @@ async fn a_name_in_use_that_nobody_can_see_keeps_no_other_copy_of_an_event_waiti
 
 /// A refusal that only a few sources get is no limit for the others.
 #[tokio::test(start_paused = true)]
-async fn a_limit_that_few_sources_are_refused_for_defers_no_other() {
+async fn a_limit_that_few_sources_meet_defers_no_other() {
     let fleet = Fleet::new(7, 30);
     let function = fleet.function();
     let refused = Fault::error(
@@ -492,7 +492,7 @@ async fn a_limit_that_few_sources_are_refused_for_defers_no_other() {
 
 /// Sources with many copies that nobody can delete or tag have one attempt of each before them.
 #[tokio::test(start_paused = true)]
-async fn a_backlog_of_one_source_takes_nobodys_place() {
+async fn a_backlog_of_one_source_does_not_hold_up_others() {
     for operation in [Operation::DeleteInstanceSnapshot, Operation::TagResource] {
         let fleet = Fleet::new(8, 12);
         let function = fleet.function();

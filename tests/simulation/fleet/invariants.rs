@@ -65,7 +65,7 @@ impl Fleet {
             counts.add("permitted mass deletions", times as u64);
         }
         for copy in run.results.copies() {
-            let code = copy.error.as_ref().map(|error| error.code.as_str());
+            let code = copy.error.as_ref().map(|error| error.code.as_ref());
             match (copy.outcome, code) {
                 (Outcome::Started, _) => counts.count("copies"),
                 (Outcome::Failed, Some("InvalidInputException")) => counts.count("refused copies"),
@@ -76,7 +76,7 @@ impl Fleet {
             }
         }
         for deletion in run.results.deletions() {
-            let code = deletion.error.as_ref().map(|error| error.code.as_str());
+            let code = deletion.error.as_ref().map(|error| error.code.as_ref());
             match (deletion.outcome, code) {
                 (Outcome::Deleted, _) => counts.count("deletions"),
                 (_, Some("MassDeletion")) => counts.count("refused mass deletions"),

@@ -158,7 +158,7 @@ impl Fleet {
             expect(is_sick, || format!("not read: {unread:?}"))?;
         }
         for copy in run.results.copies() {
-            let code = copy.error.as_ref().map_or("", |error| error.code.as_str());
+            let code = copy.error.as_ref().map_or("", |error| error.code.as_ref());
             let is_starved = ["Timeout", "ServiceException", "ConnectionFailure"].contains(&code);
             if !is_here(copy.copy.destination.as_str()) {
                 continue;

@@ -214,19 +214,20 @@ impl Weeks {
         }
     }
 
-    /// A run that starts when it is awaited.
-    fn prepare(&mut self, seed: u64) -> impl Future<Output = Results> + use<> {
+    /// A run that starts so long after it is awaited.
+    fn prepare(&mut self, seed: u64, after: Duration) -> impl Future<Output = Results> + use<> {
         self.counts.count("runs");
         let config = in_process::config(&self.emulator).time_source(self.clock);
         let lightsail = Lightsail::new(config, seed ^ self.counts.get("runs"));
         let policy = self.rules.policy.clone();
         let (emulator, drills) = (self.emulator.clone(), self.drills.clone());
-        let number = drills.lock().unwrap().start_run(&policy);
+        let number = drills.lock().unwrap().start_run(&policy, after);
         let time = Duration::from_secs(self.rng.u64(20..900));
         let clock = self.clock;
         let verbose = self.verbose;
         let mass_deletion = self.mass_deletion;
         RUN.scope(number, async move {
+            tokio::time::sleep(after).await;
             let started = Instant::now();
             let steps = AtomicUsize::new(0);
             let log = |event: &RunEvent| {
@@ -259,7 +260,7 @@ impl Weeks {
 
     async fn run(&mut self, seed: u64) -> Results {
         self.watch_run(self.mass_deletion);
-        self.prepare(seed).await
+        self.prepare(seed, Duration::ZERO).await
     }
 
     /// Starts to watch one run, or two at once.

@@ -1,5 +1,7 @@
 //! The runs of a day: one run, two at once, or one that crashes.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use lightsail_snapshot_copier::MassDeletion;
 
@@ -23,8 +25,9 @@ impl Weeks {
                 self.counts.count("overlapping runs");
                 // Each may delete as many copies as one alone.
                 self.watch_run(MassDeletion::Allowed);
-                let first = self.prepare(seed);
-                let second = self.prepare(seed + 1);
+                let first = self.prepare(seed, Duration::ZERO);
+                // Only the milliseconds of their marks tell apart two runs that start a drill at once.
+                let second = self.prepare(seed + 1, Duration::from_millis(1));
                 self.watch.lock().unwrap().overlap = true;
                 let (one, two) = tokio::join!(first, second);
                 self.watch.lock().unwrap().overlap = false;
@@ -37,7 +40,7 @@ impl Weeks {
                 self.watch.lock().unwrap().crash_at = Some(number);
                 let crash = self.crash.clone();
                 self.watch_run(self.mass_deletion);
-                let run = self.prepare(seed);
+                let run = self.prepare(seed, Duration::ZERO);
                 let crashed = tokio::select! {
                     // Tokio's random order would not come from the seed.
                     biased;

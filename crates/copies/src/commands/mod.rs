@@ -13,10 +13,11 @@ pub use self::restore::restore;
 
 use std::time::Duration;
 
-use lightsail_snapshot_copier::{ApiError, Region, Resource, ResourceKind, Restorable, Until};
+use lightsail_snapshot_copier::{ApiError, Region, Resource, ResourceKind, Until};
 use tokio::time::Instant;
 
 use crate::aws::{Aws, patience};
+use crate::lightsail::{Restorable, restorable};
 use crate::{Outcome, Stop};
 
 type Done = Result<Outcome, Stop>;
@@ -26,7 +27,7 @@ const SOURCE_PATIENCE: Duration = Duration::from_secs(15);
 
 /// All manual snapshots of a Region.
 async fn snapshots(aws: &Aws, region: Region) -> Result<Vec<Restorable>, Stop> {
-    let read = aws.lightsail.restorable(region, patience()).await;
+    let read = restorable(&aws.lightsail, region, patience()).await;
     read.map_err(unread("reading the snapshots", region))
 }
 

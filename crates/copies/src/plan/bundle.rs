@@ -1,13 +1,12 @@
 //! The bundle of a restored instance.
 
-use lightsail_snapshot_copier::{
-    Bundle, Bundles, ExistingCopy, Hardware, Restorable, is_ipv6_only,
-};
+use lightsail_snapshot_copier::{Bundle, Bundles, ExistingCopy, Hardware, is_ipv6_only};
 
 use serde::Serializer;
 use serde::ser::SerializeMap;
 
 use super::Wish;
+use crate::lightsail::Restorable;
 
 const UNKNOWN: &str = "unknown";
 

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use lightsail_snapshot_copier::{
-    Existing, ExistingCopy, Readiness, ResourceId, ResourceKind, Restorable, Snapshot,
-    SnapshotState,
-};
+use lightsail_snapshot_copier::{ExistingCopy, ResourceId, ResourceKind, Snapshot, SnapshotState};
 
 use super::{Action, Entry, PORTS_SET_TAG, Planner, RESTORED_TAG, Restored, ToDo, ports};
+use crate::lightsail::{Existing, Readiness, Restorable};
 
 /// The copy that an earlier restore used.
 struct Used<'a> {

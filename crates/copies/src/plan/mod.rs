@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lightsail_snapshot_copier::{
-    ApiError, Bundles, ContainedDisk, Existing, ExistingCopy, PortRule, Region, ResourceId,
-    ResourceKind, Restorable, SnapshotState, newest_available, read_ports,
+    ApiError, Bundles, ExistingCopy, PortRule, Region, ResourceId, ResourceKind, SnapshotState,
+    newest_available, read_ports,
 };
 
 pub use self::bundle::price as bundle_price;
@@ -20,6 +20,7 @@ pub use self::entry::{
     Action, CreatedDisk, Creation, Entry, Level, Notice, Other, Plan, Restored, ToDo, port_tokens,
 };
 use crate::copies::{NameGlob, RegionCopies};
+use crate::lightsail::{ContainedDisk, Existing, Restorable};
 
 /// The tag of everything that a restore creates: the snapshot's name.
 pub const RESTORED_TAG: &str = "snapshot-copier:restored";

@@ -1,10 +1,10 @@
 //! What somebody has to know before a plan is carried out.
 
-use lightsail_snapshot_copier::{Existing, ResourceKind};
-
-use crate::console::counted;
+use lightsail_snapshot_copier::ResourceKind;
 
 use super::{Level, Notice, Plan, Planner, bundle, ports};
+use crate::console::counted;
+use crate::lightsail::Existing;
 
 /// The instances of an account whose quota cannot be read.
 const DEFAULT_QUOTA: f64 = 20.0;

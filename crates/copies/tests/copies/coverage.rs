@@ -3,10 +3,9 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use lightsail_copies::lightsail::{ContainedDisk, Restorable};
 use lightsail_copies::plan::{Action, Facts, Plan, Wish, plan};
-use lightsail_snapshot_copier::{
-    Bundle, Bundles, ContainedDisk, CoverageStatus, Hardware, Region, Restorable, Snapshot,
-};
+use lightsail_snapshot_copier::{Bundle, Bundles, CoverageStatus, Hardware, Region, Snapshot};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use test_support::account::FakeAccount;

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use lightsail_copies::lightsail::{ContainedDisk, Restorable};
 use lightsail_copies::plan::{Action, Facts, Plan, Wish, plan};
-use lightsail_snapshot_copier::{
-    Bundle, Bundles, ContainedDisk, Hardware, ResourceKind, Restorable, Snapshot, SnapshotState,
-};
+use lightsail_snapshot_copier::{Bundle, Bundles, Hardware, ResourceKind, Snapshot, SnapshotState};
 
 fn bundle(id: &str, disk_gb: u32) -> Bundle {
     Bundle {

@@ -1,4 +1,4 @@
-//! Payloads: each is refused with all its mistakes, or parsed into the job that it describes.
+//! Payloads: each is refused with all its errors, or parsed into the job that it describes.
 
 use std::collections::BTreeSet;
 
@@ -35,21 +35,21 @@ fn read(payload: &[u8], region: Option<Region>) -> Result<Event, ValidationError
     let now: Timestamp = "2026-11-22T06:12:45Z".parse().unwrap();
     let read = parse_event(payload, now, region);
     assert_eq!(read, parse_event(payload, now, region));
-    if let Err(mistakes) = &read {
-        check_mistakes(mistakes);
+    if let Err(errors) = &read {
+        check_errors(errors);
     }
     read
 }
 
-/// The message is short and has one line for each mistake.
-pub fn check_mistakes(mistakes: &ValidationErrors) {
-    assert!(!mistakes.is_empty());
-    let text = mistakes.to_string();
-    let shown = mistakes.len().min(50);
+/// The message is short and has one line for each error.
+pub fn check_errors(errors: &ValidationErrors) {
+    assert!(!errors.is_empty());
+    let text = errors.to_string();
+    let shown = errors.len().min(50);
     let lines: Vec<&str> = text.split('\n').collect();
     assert_eq!(
         lines.len(),
-        shown + usize::from(mistakes.len() > 50),
+        shown + usize::from(errors.len() > 50),
         "{text}"
     );
     for line in lines {

@@ -163,16 +163,6 @@ async fn an_instance_that_never_appears_fails_its_drill_at_max_hours() {
     assert_eq!(run.answer()["drills"], json!([]));
 }
 
-/// Moves the mark on the copy of `web` to so many hours ago.
-fn age_mark(function: &InProcess, hours: i64) {
-    let region = "us-east-1".parse().unwrap();
-    let copy = format!("web-us-west-2-{}", days_ago(1));
-    let mut tags = function.snapshot("us-east-1", &copy).unwrap().tags;
-    let started = Timestamp::now() - hours.hours();
-    tags.insert(DRILL_STARTED_TAG.to_owned(), started.to_string());
-    function.emulator.set_tags(region, &copy, tags).unwrap();
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_drill_that_is_throttled_until_the_deadline_is_inconclusive() {
     let function = in_process(&json!({}), &json!({ "names": ["*"], "atOnce": 2 }));

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use http::StatusCode;
 use jiff::{Timestamp, ToSpan};
-use lightsail_emulator::{AutoSnapshotStatus, Fault, Instance, Operation};
+use lightsail_emulator::{AutoSnapshotStatus, Emulator, Fault, Instance, Operation};
 use lightsail_snapshot_copier::{DRILL_STARTED_TAG, DRILLED_TAG, parse_policy};
 use serde_json::{Value, json};
 
 use test_support::in_process::{InProcess, Invocation, days_ago};
 
 mod failures;
+mod overlap;
 
 /// One instance with a copy in us-east-1, and this in us-east-1 besides.
 fn world(members: &Value) -> Value {
@@ -72,6 +73,21 @@ fn verdict(function: &InProcess) -> Option<String> {
 /// The time of the mark on the copy of `web`. `None`: no drill of it is in progress.
 fn mark(function: &InProcess) -> Option<Timestamp> {
     tag(function, DRILL_STARTED_TAG)?.parse().ok()
+}
+
+/// Moves the mark on the copy of `web` to so many hours ago.
+fn age_mark(function: &InProcess, hours: i64) {
+    let started = Timestamp::now() - hours.hours();
+    set_tag(&function.emulator, DRILL_STARTED_TAG, started.to_string());
+}
+
+/// Sets a tag of the copy of `web`.
+fn set_tag(emulator: &Emulator, key: &str, value: String) {
+    let region = "us-east-1".parse().unwrap();
+    let copy = format!("web-us-west-2-{}", days_ago(1));
+    let mut tags = emulator.snapshot(region, &copy).unwrap().tags;
+    tags.insert(key.to_owned(), value);
+    emulator.set_tags(region, &copy, tags).unwrap();
 }
 
 /// Lets tags with this key fail.
@@ -389,7 +405,7 @@ async fn a_drill_instance_is_never_a_source_even_without_drills() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_matches_no_instance_is_warned_of() {
+async fn a_drill_name_that_matches_no_instance_is_a_warning() {
     let function = in_process(&json!({}), &json!({ "names": ["web", "wbe-*"] }));
     let run = function.run().await;
     let lines = run.lines("selects_nothing");

@@ -1,6 +1,7 @@
 //! What is checked after each run.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lightsail_emulator::{Emulator, InstanceState, Region};
@@ -54,15 +55,15 @@ impl Care {
 }
 
 impl Drills {
-    /// Begins to watch a run. Returns its number.
-    pub(in super::super) fn start_run(&mut self, policy: &Policy) -> u64 {
+    /// Begins to watch a run that starts so long after now. Returns its number.
+    pub(in super::super) fn start_run(&mut self, policy: &Policy, after: Duration) -> u64 {
         self.next_run += 1;
         let names = policy.drills.as_ref().map(|drills| drills.names.clone());
         if names.is_some() && !self.runs.is_empty() {
             self.counts.count("two runs with drills at once");
         }
         let run = Run {
-            started_at: self.clock.now(),
+            started_at: self.clock.now() + after,
             names,
             faulted: BTreeSet::new(),
             starting: BTreeSet::new(),
@@ -134,7 +135,7 @@ impl Drills {
     }
 
     fn count_result(&mut self, result: &DrillResult) {
-        let code = result.error.as_ref().map(|error| error.code.as_str());
+        let code = result.error.as_ref().map(|error| error.code.as_ref());
         let message = result.error.as_ref().map_or("", |error| &error.message);
         let situation = match (result.outcome, code) {
             (DrillOutcome::Started, _) => "drills started",
@@ -226,7 +227,7 @@ fn check_results(region: Region, run: &Run, results: &Results) -> Result<(), Str
 /// A run reports a drill as its verdict says, unless the instance could not be deleted.
 fn check_outcome(result: Option<&DrillResult>, verdict: VerdictOutcome) -> Result<(), String> {
     let result = result.ok_or("it is not reported")?;
-    let code = result.error.as_ref().map(|error| error.code.as_str());
+    let code = result.error.as_ref().map(|error| error.code.as_ref());
     let fits = match verdict {
         VerdictOutcome::Failed => result.outcome == DrillOutcome::Failed,
         VerdictOutcome::Passed if result.outcome == DrillOutcome::Failed => {

@@ -6,7 +6,7 @@ use lightsail_snapshot_copier::{DRILL_STARTED_TAG, DRILLED_TAG, Verdict, Verdict
 
 use super::faults::verdict_of;
 use super::{Drill, Drills, copy_name};
-use crate::copies::{day, tagged};
+use crate::copies::{copy_of, day};
 
 impl Drills {
     /// A verdict is true, and on the copy that the instance was made from.
@@ -35,8 +35,10 @@ impl Drills {
         let Some(snapshot) = snapshot else {
             return Ok(());
         };
-        let is_without_instance = drill.as_ref().is_none_or(|drill| !drill.exists)
-            && by_mark(&snapshot, verdict, started_at, max_hours);
+        // Another run may have deleted it after this run's list was asked for, and before the answer.
+        let instances = emulator.instances(call.region);
+        let exists = instances.iter().any(|it| Some(it.name.as_str()) == name);
+        let is_without_instance = !exists && by_mark(&snapshot, verdict, started_at, max_hours);
         if !is_without_instance {
             by_instance.map_err(|problem| {
                 format!("records {text:?} on {copy} at {started_at}: {problem}")
@@ -114,7 +116,7 @@ fn by_mark(
 
 /// The name of the instance of a copy's drill.
 fn instance_name(copy: &Snapshot) -> Option<String> {
-    let (source, date) = tagged(copy)?;
+    let (source, date) = copy_of(copy)?;
     let (_, name) = source.split_once('/')?;
     Some(format!("drill-{name}-{date}"))
 }

@@ -113,7 +113,7 @@ impl Wire {
 
     pub fn check_failure(&self, failure: &ApiError) {
         assert!(
-            !failure.code.is_empty() && !failure.message.is_empty(),
+            !failure.code.as_ref().is_empty() && !failure.message.is_empty(),
             "{failure:?}"
         );
     }
@@ -122,9 +122,9 @@ impl Wire {
     /// effect.
     pub fn check_failed_change(&self, failure: &ApiError) {
         self.check_failure(failure);
-        if !failure.operations.is_empty() {
-            self.check_returned(&failure.operations);
-            assert!(failure.operations.iter().any(has_failed));
+        if !failure.details.operations.is_empty() {
+            self.check_returned(&failure.details.operations);
+            assert!(failure.details.operations.iter().any(has_failed));
             return;
         }
         let exchanges = self.exchanges();
@@ -151,7 +151,7 @@ impl Wire {
         assert_eq!(result.error.is_some(), failed);
         assert_eq!(result.operations.iter().any(has_failed), {
             let error = result.error.as_ref();
-            error.is_some_and(|error| !error.operations.is_empty())
+            error.is_some_and(|error| !error.details.operations.is_empty())
         });
         let events = [RunEvent::CopyResult(result)];
         let answer = Response::for_copies(false, &events);

@@ -1,4 +1,4 @@
-//! Policies: each is refused with all its mistakes, or parsed and used to plan in a small account.
+//! Policies: each is refused with all its errors, or parsed and used to plan in a small account.
 //!
 //! An input is one line that describes the account, then the policy in JSON.
 
@@ -14,7 +14,7 @@ use lightsail_snapshot_copier::{
 };
 
 use self::account::{account, after, is_foreign};
-use super::event::check_mistakes;
+use super::event::check_errors;
 use crate::account::{FakeAccount, noon};
 use crate::retention_model::keeps;
 
@@ -30,7 +30,7 @@ pub fn check(input: &[u8]) {
     let policy = parse_policy(json);
     assert_eq!(policy, parse_policy(json));
     match policy {
-        Err(mistakes) => check_mistakes(&mistakes),
+        Err(errors) => check_errors(&errors),
         Ok(policy) => {
             check_policy(&policy);
             check_plans(&policy, &account(&policy, bytes));

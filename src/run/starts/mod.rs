@@ -1,17 +1,19 @@
 //! Starts copies in one destination: one attempt of each, then what failed again.
 
+mod look_ups;
+
 use std::collections::VecDeque;
+use std::mem::take;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
 use super::destination::Destination;
-use super::owner::find_owner;
 use super::recorder::Recorder;
 use super::start::{Attempt, Start, attempt};
 use crate::deadline::Deadline;
-use crate::lightsail::{CALLS_AT_ONCE, Lightsail, Until};
+use crate::lightsail::{CALLS_AT_ONCE, Lightsail};
 use crate::model::copy::SnapshotCopy;
 use crate::model::event::{CopyResult, Event, Outcome};
 use crate::model::failure::{ApiError, ErrorKind};
@@ -20,9 +22,6 @@ use crate::plan::{CopyState, owner_not_found};
 
 /// After this time, a look-up finds a copy whose answer was lost, if it has started.
 const VISIBLE_AFTER: Duration = Duration::from_secs(5);
-
-/// What has a copy's name, or why nobody could tell.
-type Owner = Result<Option<Result<CopyState, ApiError>>, ApiError>;
 
 /// Starts copies in one destination.
 pub struct Starts<'a> {
@@ -36,7 +35,7 @@ pub struct Starts<'a> {
     slots: usize,
     queue: VecDeque<Start>,
     /// Copies for the next round.
-    again: VecDeque<Start>,
+    again: Vec<Start>,
     /// Copies whose names are in use, with their errors if nobody finds the owner.
     in_use: Vec<(Start, ApiError)>,
     /// When to give up looking for the owners.
@@ -68,7 +67,7 @@ impl<'a> Starts<'a> {
             policy: None,
             slots: usize::MAX,
             queue: copies.into(),
-            again: VecDeque::new(),
+            again: Vec::new(),
             in_use: Vec::new(),
             owner_until: None,
             ended: Vec::new(),
@@ -102,7 +101,7 @@ impl<'a> Starts<'a> {
 
     /// Makes one attempt of each copy without a result, as long as there are slots.
     pub async fn attempt_all(&mut self) {
-        self.queue.append(&mut self.again);
+        self.queue.extend(self.again.drain(..));
         loop {
             self.attempt_queue().await;
             self.look_up_names_in_use().await;
@@ -127,7 +126,7 @@ impl<'a> Starts<'a> {
 
     /// The copies that exist since the last call.
     pub fn take_existing(&mut self) -> Vec<SnapshotName> {
-        std::mem::take(&mut self.existing)
+        take(&mut self.existing)
     }
 
     async fn attempt_queue(&mut self) {
@@ -162,7 +161,7 @@ impl<'a> Starts<'a> {
 
     /// Leaves the copies in the queue to the next run.
     fn leave_queue(&mut self, why: &ApiError) {
-        for mut start in std::mem::take(&mut self.queue) {
+        for mut start in take(&mut self.queue) {
             if start.attempts.is_empty() {
                 start.attempts.failed(why.clone());
             }
@@ -220,7 +219,7 @@ impl<'a> Starts<'a> {
 
     fn try_again(&mut self, mut start: Start, error: ApiError) {
         match start.attempts.failed(error) {
-            true => self.again.push_back(start),
+            true => self.again.push(start),
             false => self.ended.push(start),
         }
     }
@@ -237,13 +236,7 @@ impl<'a> Starts<'a> {
             }
             Err(error) => {
                 self.free_slot(&mut start);
-                let replaced = start.replaces && error.kind == ErrorKind::CopyErrored;
-                let mut result = self.failed(start.copy, error);
-                if replaced {
-                    // Lightsail accepted the deletion and has not finished it yet.
-                    result.outcome = Outcome::Deferred;
-                }
-                result
+                self.failed(start.copy, start.replaces, error)
             }
         };
         self.record(start.position, result);
@@ -255,108 +248,18 @@ impl<'a> Starts<'a> {
         start.lost_at = None;
     }
 
-    /// Looks up once what has the names in use.
-    async fn look_up_names_in_use(&mut self) {
-        if self.in_use.is_empty() {
-            return;
-        }
-        let until = Instant::now() + self.deadline.owner_wait;
-        let until = until.min(self.deadline.look_ups);
-        self.owner_until.get_or_insert(until);
-        let (starts, errors): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.in_use).into_iter().unzip();
-        for ((mut start, owner), error) in self
-            .look_up(starts, self.deadline.look_ups)
-            .await
-            .into_iter()
-            .zip(errors)
-        {
-            match owner {
-                Ok(Some(owner)) => self.settle_owned(start, owner),
-                Ok(None) => {
-                    start.is_unseen = true;
-                    self.in_use.push((start, error));
-                }
-                // An earlier look-up says more than the deadline.
-                Err(unread) if unread.kind == ErrorKind::NoTime && start.is_unseen => {
-                    self.in_use.push((start, error));
-                }
-                Err(error) => {
-                    let message = format!(
-                        "the name is in use, and its owner could not be read: {}",
-                        error.message
-                    );
-                    let error = ApiError { message, ..error };
-                    match error.retryable() {
-                        true => self.in_use.push((start, error)),
-                        false => self.settle_unseen(start, error),
-                    }
-                }
-            }
-        }
-    }
-
-    /// The owner of the name was not found. If an answer to this copy was lost, it is this copy.
-    fn settle_unseen(&mut self, start: Start, error: ApiError) {
-        let is_own = self.policy.is_some() && start.attempts.may_have_happened();
-        let owner = match is_own {
-            true => Ok(CopyState::InProgress),
-            false => Err(error),
-        };
-        self.settle_owned(start, owner);
-    }
-
-    /// Frees the slots of copies that have not started although their answers were lost. Returns
-    /// whether a slot is free.
-    async fn free_slots_of_lost_copies(&mut self) -> bool {
-        let again = std::mem::take(&mut self.again);
-        let (lost, again): (VecDeque<Start>, _) =
-            again.into_iter().partition(|start| start.has_slot);
-        self.again = again;
-        let visible_at = lost.iter().filter_map(|start| start.lost_at).max();
-        let Some(visible_at) = visible_at.map(|at| at + VISIBLE_AFTER) else {
-            return false;
-        };
-        if visible_at >= self.deadline.copies {
-            self.again.extend(lost);
-            return false;
-        }
-        sleep_until(visible_at).await;
-        for (mut start, owner) in self.look_up(lost.into(), self.deadline.look_ups).await {
-            match owner {
-                Ok(Some(owner)) => self.settle_owned(start, owner),
-                Ok(None) | Err(_) => {
-                    self.free_slot(&mut start);
-                    self.again.push_back(start);
-                }
-            }
-        }
-        self.slots > 0
-    }
-
-    /// Looks up each copy once. `None`: no snapshot has the name.
-    async fn look_up(&self, starts: Vec<Start>, deadline: Instant) -> Vec<(Start, Owner)> {
-        let lightsail = self.lightsail;
-        let look_ups = futures_util::stream::iter(starts).map(|start| async move {
-            let step = Until::once(Deadline::step(deadline));
-            let owner = find_owner(lightsail, &start.copy, step).await;
-            (start, owner)
-        });
-        look_ups.buffered(CALLS_AT_ONCE).collect().await
-    }
-
     /// Ends the copies that have no result yet.
     async fn end(&mut self) {
         if let Some(to) = self.policy {
             self.leave_queue(&to.no_slots());
         }
-        for (start, error) in std::mem::take(&mut self.in_use) {
+        for (start, error) in take(&mut self.in_use) {
             self.settle_unseen(start, error);
         }
-        self.ended.extend(std::mem::take(&mut self.again));
-        let (lost, others): (Vec<Start>, Vec<Start>) = std::mem::take(&mut self.ended)
-            .into_iter()
-            .partition(|start| start.attempts.may_have_happened());
+        self.ended.append(&mut self.again);
+        let ended = take(&mut self.ended).into_iter();
+        let (lost, others): (Vec<_>, Vec<_>) =
+            ended.partition(|start| start.attempts.may_have_happened());
         // Tags and deletions may have used up the time of look-ups.
         let lost = self.look_up(lost, self.deadline.all).await;
         let others = others.into_iter().map(|start| (start, Ok(None)));
@@ -364,15 +267,17 @@ impl<'a> Starts<'a> {
             if let Ok(Some(owner)) = owner {
                 self.settle_owned(start, owner);
             } else if let Some(error) = start.attempts.into_error() {
-                let result = self.failed(start.copy, error);
+                let result = self.failed(start.copy, start.replaces, error);
                 self.record(start.position, result);
             }
         }
     }
 
     /// The result of a copy that could not start.
-    fn failed(&self, copy: SnapshotCopy, error: ApiError) -> CopyResult {
+    fn failed(&self, copy: SnapshotCopy, replaces: bool, error: ApiError) -> CopyResult {
         let outcome = match self.policy {
+            // Lightsail accepted the deletion of the failed copy and has not finished it yet.
+            Some(_) if replaces && error.kind == ErrorKind::CopyErrored => Outcome::Deferred,
             Some(_) => Outcome::in_policy_run(&error),
             None => Outcome::Failed,
         };

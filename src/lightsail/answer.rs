@@ -1,0 +1,82 @@
+//! What an answer without an error must have, so that it is Lightsail's and the call was accepted.
+
+use super::classify::shortage;
+use super::retry::Call;
+use crate::model::failure::{ApiError, Code, ErrorKind};
+use crate::model::operation::Operation;
+
+impl Call {
+    /// A readable answer that may come from somebody else. The call may have happened or not.
+    pub(super) fn not_lightsail(self, message: String) -> ApiError {
+        ApiError {
+            may_have_happened: true,
+            ..self.error(ErrorKind::NoAnswer, Code::ConnectionFailure, message)
+        }
+    }
+
+    /// The Operations of a call that changes something. The SDK reads an answer without content, or
+    /// somebody else's JSON, as one without operations. Neither means that the call was accepted.
+    ///
+    /// # Errors
+    ///
+    /// There are none, or one of them has status `Failed`.
+    pub fn accepted<T: Into<Operation>>(
+        self,
+        operations: Option<Vec<T>>,
+    ) -> Result<Vec<Operation>, ApiError> {
+        let operations = self.present(operations, "operations")?;
+        let operations: Vec<Operation> = operations.into_iter().map(Into::into).collect();
+        let is_failed = |operation: &&Operation| operation.status.as_deref() == Some("Failed");
+        let Some(failed) = operations.iter().find(is_failed) else {
+            return Ok(operations);
+        };
+        let own_code = failed.error_code.as_deref();
+        // A failed copy has the same code as one that is found in state `error` later.
+        let code = match self.operation {
+            "CopySnapshot" => Code::CopyErrored,
+            _ => own_code.unwrap_or("OperationFailureException").into(),
+        };
+        let message = format!(
+            "Lightsail accepted {} and reports that it failed: {}: {}",
+            self.operation,
+            own_code.unwrap_or("no code"),
+            failed.error_details.as_deref().unwrap_or("no details")
+        );
+        let shortage = shortage(code.as_ref(), &message);
+        let mut error = self.error(ErrorKind::Refused, code, message);
+        error.details.shortage = shortage;
+        error.details.operations = operations;
+        Err(error)
+    }
+
+    /// The resource that was asked for. Lightsail reports a missing one as `NotFoundException`.
+    pub(super) fn found<T>(self, resource: Option<T>) -> Result<T, ApiError> {
+        self.present(resource, "resource")
+    }
+
+    fn present<T>(self, member: Option<T>, what: &str) -> Result<T, ApiError> {
+        let operation = self.operation;
+        member.ok_or_else(|| {
+            self.not_lightsail(format!(
+                "the answer to {operation} has no {what}; it may not be from Lightsail"
+            ))
+        })
+    }
+
+    /// The elements of a list. Lightsail may answer `{}` for an empty list, and every answer of it has
+    /// a request id. Without one, `{}` may come from a proxy, and would make all sources or copies
+    /// vanish.
+    pub fn listed<T>(
+        self,
+        list: Option<Vec<T>>,
+        request_id: Option<&str>,
+    ) -> Result<Vec<T>, ApiError> {
+        match list {
+            None if request_id.is_none() => Err(self.not_lightsail(format!(
+                "the answer to {} has no list and no request id; it is not from Lightsail",
+                self.operation
+            ))),
+            list => Ok(list.unwrap_or_default()),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What the report says about one source.
+
+use super::failure;
+use crate::model::coverage::{Coverage, CoverageStatus, ReasonCode};
+use crate::model::resource::ResourceId;
+
+/// What is wrong with a source, and what to do about it.
+pub fn problem(entry: &Coverage) -> String {
+    let ResourceId { region, name, .. } = &entry.source;
+    let (code, reason) = match &entry.reason {
+        Some(reason) => (Some(reason.code), sentence(&reason.text)),
+        None => (None, String::new()),
+    };
+    let advice = match code {
+        Some(ReasonCode::AutoSnapshotsOff) if reason.contains("Windows") => {
+            "Back it up in another way, and name it in ExceptNames.".to_owned()
+        }
+        Some(ReasonCode::AutoSnapshotsOff) => format!(
+            "To turn them on:\n    aws lightsail enable-add-on --region {region} --resource-name {name} --add-on-request addOnType=AutoSnapshot"
+        ),
+        Some(ReasonCode::NoneRestorable | ReasonCode::CopyTooOld) => {
+            "Look at its automatic snapshots in the Lightsail console.".to_owned()
+        }
+        Some(ReasonCode::CopyErrored) => {
+            "The next runs try again, at most every six hours.".to_owned()
+        }
+        Some(
+            ReasonCode::WaitsForRoom | ReasonCode::CopyInProgress | ReasonCode::NoAutoSnapshotYet,
+        ) => "The next runs go on. If it lasts for days, ask AWS Support.".to_owned(),
+        Some(ReasonCode::DiskNotInCopy) => {
+            "Turn on automatic snapshots of the disk, or look at those of its server.".to_owned()
+        }
+        Some(ReasonCode::NotRead | ReasonCode::CopyFailed | ReasonCode::NotSelected) | None => {
+            "The log has the details.".to_owned()
+        }
+    };
+    format!(
+        "{name} ({region}): {}. {reason} {advice}",
+        newest(entry, "")
+    )
+}
+
+/// One line that starts with a capital letter and ends with a full stop.
+fn sentence(text: &str) -> String {
+    let line = failure::one_line(text.trim().trim_end_matches('.'));
+    let is_word = |word: &str| word.chars().all(|c| c.is_ascii_lowercase());
+    let mut chars = line.chars();
+    match line.split(' ').next() {
+        Some(first) if is_word(first) => {
+            let first = chars.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(chars).chain(['.']).collect()
+        }
+        _ => line + ".",
+    }
+}
+
+/// The newest copy of a source, where it is, and its age.
+pub fn newest(entry: &Coverage, place: &str) -> String {
+    match (entry.newest, entry.age_hours) {
+        (Some(date), Some(hours)) if hours < 48.0 => {
+            format!("the newest copy{place} is of {date}, {hours:.0} hours old")
+        }
+        (Some(date), Some(hours)) => {
+            format!(
+                "the newest copy{place} is of {date}, {:.0} days old",
+                (hours / 24.0).floor()
+            )
+        }
+        _ if entry.status == CoverageStatus::Unknown => "its copies are not known".to_owned(),
+        _ => "no copy".to_owned(),
+    }
+}
