@@ -565,9 +565,12 @@ proptest! {
         prop_assume!(job.get("detail").is_none() && job.get("detail-type").is_none());
         // In one of the requests, or else beside the other fields.
         let place = match job.get_mut("copies") {
-            Some(Value::Array(requests)) => at.get_mut(requests.as_mut_slice()),
+            Some(Value::Array(requests)) if !requests.is_empty() => {
+                at.get_mut(requests.as_mut_slice())
+            }
             _ => &mut job,
         };
+        prop_assume!(place.is_object());
         place["colour"] = json!("red");
         let errors = read(&job).unwrap_err();
         prop_assert!(errors.contains("colour: unknown field"), "{}", errors);
