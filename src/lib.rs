@@ -3,24 +3,24 @@
 //! Data goes one way:
 //!
 //! ```text
-//! payload ──▶ event ──▶ policy ──▶ observe ──▶ plan ──▶ apply ──▶ report ──▶ answer, log lines, metrics
-//!         (what came in) (what is wanted) (what is there) (what to do) (do it) (what happened)
+//! payload ──▶ event ──▶ Job ──▶ observe ──▶ Inventory ──▶ plan ──▶ Plan ──▶ apply ──▶ events ──▶ answer, error, log, metrics, mail
 //! ```
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `model` | the nouns: Regions, names, resources, policies, retention, errors |
+//! | `model` | the nouns: Regions, names, resources, policies, retention, errors, and what happens in a run |
 //! | `event` | a payload becomes a job, or the list of its errors. Pure |
-//! | `plan` | policy + inventory + now → copies, tags, deletions, coverage. Pure |
-//! | `lightsail` | everything that knows the AWS SDK: settings, clients, retries, conversions |
-//! | `run` | the only effects in AWS: observes, plans, applies |
-//! | `report` | the answer, function errors, log lines, CloudWatch metrics |
+//! | `plan` | policy + inventory + now → copies, tags, deletions, drills, coverage. Pure |
+//! | `lightsail` | everything that knows the SDK of Lightsail: settings, clients, retries, errors, conversions |
+//! | `run` | the only effects in AWS: observes, plans, applies, and records what happens |
+//! | `report` | folds over what happened: answer, function error, log lines, metrics, mail |
+//! | `notify` | sends the mail and the heartbeat |
 //! | `handler` | one invocation, from payload to answer |
 //! | `deadline` | Lambda's deadline, and when each phase ends |
 //! | `logging` | where log lines go |
 //!
-//! Dependencies go one way too: `handler → {event, run, report}`, `run → {plan, lightsail}`,
-//! `report → {run, plan}`, and all of them know `model`, which knows none of them.
+//! Dependencies go one way too: `handler → {event, run, report, notify}`, `run → {plan, lightsail}`, and
+//! all of them know `model`, which knows none of them.
 
 mod deadline;
 mod event;

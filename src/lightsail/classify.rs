@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 use super::retry::Call;
 use crate::model::failure::{ApiError, Code, ErrorDetails, ErrorKind, Shortage};
 
-/// A wrong clock, or expired credentials. `InvalidSignatureException` can also mean that; its
-/// message tells.
+/// A wrong clock, or expired credentials. `InvalidSignatureException` can also mean that, as
+/// only its message says.
 const EXPIRED: &[&str] = &[
     "ExpiredToken",
     "ExpiredTokenException",
@@ -518,7 +518,7 @@ mod tests {
                 assert_eq!(error.details.shortage, expected, "{body}");
             }
             let failed = Operation {
-                status: Some("Failed".to_owned()),
+                status: Some("Failed".into()),
                 error_details: Some(message.to_owned()),
                 ..Operation::default()
             };
@@ -624,7 +624,7 @@ mod tests {
     #[test]
     fn a_failed_operation_fails_its_call_and_is_kept() {
         let operation = |status: &str| Operation {
-            status: Some(status.to_owned()),
+            status: Some(status.to_owned().into()),
             ..Operation::default()
         };
         for status in ["NotStarted", "Started", "Succeeded", "Completed"] {

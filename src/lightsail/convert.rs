@@ -1,5 +1,6 @@
 //! The SDK's types to the model's.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use aws_sdk_lightsail::primitives::DateTime;
@@ -191,15 +192,23 @@ impl From<sdk::Operation> for Operation {
         let time = |time| timestamp(time).map(Time);
         let location = operation.location.map(|location| Location {
             availability_zone: location.availability_zone,
-            region_name: location.region_name.map(|it| it.as_str().to_owned()),
+            region_name: location
+                .region_name
+                .map(|it| known(it.as_str(), sdk::RegionName::values())),
         });
         Self {
             id: operation.id,
-            operation_type: operation.operation_type.map(|it| it.as_str().to_owned()),
-            status: operation.status.map(|it| it.as_str().to_owned()),
+            operation_type: operation
+                .operation_type
+                .map(|it| known(it.as_str(), sdk::OperationType::values())),
+            status: operation
+                .status
+                .map(|it| known(it.as_str(), sdk::OperationStatus::values())),
             is_terminal: operation.is_terminal,
             resource_name: operation.resource_name,
-            resource_type: operation.resource_type.map(|it| it.as_str().to_owned()),
+            resource_type: operation
+                .resource_type
+                .map(|it| known(it.as_str(), sdk::ResourceType::values())),
             operation_details: operation.operation_details,
             created_at: time(operation.created_at),
             status_changed_at: time(operation.status_changed_at),
@@ -208,6 +217,12 @@ impl From<sdk::Operation> for Operation {
             error_details: operation.error_details,
         }
     }
+}
+
+/// A value of the API. Those that the SDK knows take no memory.
+fn known(value: &str, values: &[&'static str]) -> Cow<'static, str> {
+    let known = values.iter().find(|known| **known == value);
+    known.map_or_else(|| value.to_owned().into(), |known| Cow::Borrowed(*known))
 }
 
 /// The Region in an ARN such as `arn:aws:lightsail:us-west-2:111122223333:Instance/…`.

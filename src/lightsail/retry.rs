@@ -92,7 +92,8 @@ impl From<Share> for Until {
 #[derive(Debug, Default)]
 pub struct Attempts {
     count: u32,
-    last: Option<ApiError>,
+    /// Boxed, because a run of a large fleet holds tens of thousands.
+    last: Option<Box<ApiError>>,
     may_have_happened: bool,
 }
 
@@ -106,14 +107,11 @@ impl Attempts {
             ErrorKind::NoAnswer => self.count < UNANSWERED_ATTEMPTS,
             _ => false,
         };
-        self.last = Some(match self.last.take() {
+        match &mut self.last {
             // The service's last answer says more than a timeout.
-            Some(last) if error.kind == ErrorKind::NoTime => ApiError {
-                kind: error.kind,
-                ..last
-            },
-            _ => error,
-        });
+            Some(last) if error.kind == ErrorKind::NoTime => last.kind = error.kind,
+            last => *last = Some(Box::new(error)),
+        }
         may_help
     }
 
@@ -131,7 +129,7 @@ impl Attempts {
         let may_have_happened = self.may_have_happened;
         self.last.map(|last| ApiError {
             may_have_happened,
-            ..last
+            ..*last
         })
     }
 }

@@ -27,7 +27,7 @@ pub struct Drills {
     /// Days. Each instance has a drill in each destination at least this often.
     pub every_days: u32,
     pub at_once: usize,
-    /// Hours. A drill instance of this age is deleted in any case.
+    /// Hours. A drill instance of this age is deleted, whatever its checks say.
     pub max_hours: u32,
     /// All must pass. Empty: the instance only has to run.
     pub checks: Vec<Check>,

@@ -84,7 +84,7 @@ pub struct CopyResult {
     pub copy: SnapshotCopy,
     pub outcome: Outcome,
     pub operations: Vec<Operation>,
-    pub error: Option<ApiError>,
+    pub error: Option<Box<ApiError>>,
     /// The copy's place in its event. The answer has the copies in this order.
     #[serde(skip)]
     pub position: usize,
@@ -104,7 +104,7 @@ impl CopyResult {
     pub fn failed(copy: SnapshotCopy, error: ApiError) -> Self {
         Self {
             operations: error.details.operations.clone(),
-            error: Some(error),
+            error: Some(Box::new(error)),
             ..Self::new(copy, Outcome::Failed)
         }
     }
@@ -123,7 +123,7 @@ pub struct DeletionResult {
     pub name: String,
     pub outcome: Outcome,
     pub operations: Vec<Operation>,
-    pub error: Option<ApiError>,
+    pub error: Option<Box<ApiError>>,
 }
 
 /// A Region that could not be read, or one source in it.

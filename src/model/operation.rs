@@ -1,5 +1,7 @@
 //! What Lightsail reports about a call that changes something.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
@@ -14,11 +16,11 @@ use super::time::Time;
 #[allow(missing_docs, reason = "the members are documented on the API's page")]
 pub struct Operation {
     pub id: Option<String>,
-    pub operation_type: Option<String>,
-    pub status: Option<String>,
+    pub operation_type: Option<Cow<'static, str>>,
+    pub status: Option<Cow<'static, str>>,
     pub is_terminal: Option<bool>,
     pub resource_name: Option<String>,
-    pub resource_type: Option<String>,
+    pub resource_type: Option<Cow<'static, str>>,
     pub operation_details: Option<String>,
     pub created_at: Option<Time>,
     pub status_changed_at: Option<Time>,
@@ -33,5 +35,5 @@ pub struct Operation {
 #[allow(missing_docs, reason = "the members are documented on the API's page")]
 pub struct Location {
     pub availability_zone: Option<String>,
-    pub region_name: Option<String>,
+    pub region_name: Option<Cow<'static, str>>,
 }

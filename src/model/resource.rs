@@ -104,7 +104,7 @@ pub enum SnapshotState {
     Available,
     /// Lightsail reports state `unknown` (disks only): neither restorable nor in progress.
     Unknown,
-    /// Failed for good.
+    /// It failed, and never becomes available.
     Error,
 }
 

@@ -46,29 +46,30 @@ pub fn coverage(
 }
 
 /// What a run did about a source's copies in one destination, each with its date, the newest last.
-pub(super) type CopyResults<'a> = [(Date, &'a CopyResult)];
+pub(super) type CopyResults<'a> = [(Place<'a>, Date, &'a CopyResult)];
 
 /// A destination, and the Region and name of a source.
-type Place<'a> = (Region, Region, &'a str);
+pub(super) type Place<'a> = (Region, Region, &'a str);
 
 struct Results<'a> {
-    copies: BTreeMap<Place<'a>, Vec<(Date, &'a CopyResult)>>,
+    /// In order.
+    copies: Vec<(Place<'a>, Date, &'a CopyResult)>,
     verdicts: BTreeMap<(Region, &'a ResourceId), Verdict>,
 }
 
 impl<'a> Results<'a> {
     fn new(events: &'a [Event]) -> Self {
-        let mut copies: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for result in events.iter().filter_map(Event::try_as_copy_result_ref) {
+        let copies = events.iter().filter_map(Event::try_as_copy_result_ref);
+        let copies = copies.filter_map(|result| {
             let copy = &result.copy;
-            if let CopySource::Dated { resource, date } = &copy.source {
-                let key = (copy.destination, copy.source_region, resource.as_str());
-                copies.entry(key).or_default().push((*date, result));
-            }
-        }
-        for results in copies.values_mut() {
-            results.sort_by_key(|(date, _)| *date);
-        }
+            let CopySource::Dated { resource, date } = &copy.source else {
+                return None;
+            };
+            let place = (copy.destination, copy.source_region, resource.as_str());
+            Some((place, *date, result))
+        });
+        let mut copies: Vec<_> = copies.collect();
+        copies.sort_by_key(|(place, date, _)| (*place, *date));
         let drills = events.iter().filter_map(Event::try_as_drill_result_ref);
         let verdicts = drills.filter_map(|drill| {
             let verdict = drill.verdict?;
@@ -82,7 +83,9 @@ impl<'a> Results<'a> {
 
     fn copies<'s>(&'s self, destination: Region, source: &'s ResourceId) -> &'s CopyResults<'a> {
         let key = (destination, source.region, source.name.as_str());
-        self.copies.get(&key).map_or(&[], Vec::as_slice)
+        let start = self.copies.partition_point(|(place, ..)| *place < key);
+        let end = self.copies.partition_point(|(place, ..)| *place <= key);
+        self.copies.get(start..end).unwrap_or_default()
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::Planner;
 use super::copies::has_failed;
-use super::coverage::CopyResults;
+use super::coverage::{CopyResults, Place};
 use crate::model::coverage::{CoverageStatus, Reason, ReasonCode};
 use crate::model::event::{CopyResult, Outcome};
 use crate::model::failure::ErrorKind;
@@ -33,9 +33,8 @@ impl Planner<'_> {
         } else if in_progress.next().is_some() {
             pending(ReasonCode::CopyInProgress, "the first copy is in progress")
         } else if self.starts_first_copy(source, results) {
-            let is_planned = results
-                .iter()
-                .any(|(_, result)| result.outcome == Outcome::Planned);
+            let mut results = results.iter();
+            let is_planned = results.any(|(.., result)| result.outcome == Outcome::Planned);
             let text = match is_planned {
                 true => "a run would start the first copy",
                 false => "this run starts the first copy",
@@ -58,7 +57,7 @@ impl Planner<'_> {
     /// Whether this run starts the first copy of a source, or found it in progress.
     fn starts_first_copy(&self, source: &ResourceId, results: &CopyResults<'_>) -> bool {
         let mut own = self.own_copies(source).iter();
-        let starts = |(date, result): &(Date, &CopyResult)| match result.outcome {
+        let starts = |(_, date, result): &(Place<'_>, Date, &CopyResult)| match result.outcome {
             Outcome::Started | Outcome::Planned => true,
             // One that the lists had is the copy of a predecessor.
             Outcome::Pending | Outcome::Exists => {
@@ -108,7 +107,7 @@ impl Planner<'_> {
             Some(Ok(snapshots)) => snapshots.as_slice(),
             None => &[],
         };
-        if let Some((date, result)) = results.last() {
+        if let Some((_, date, result)) = results.last() {
             return self.reason_of(source, *date, result);
         }
         let today = utc_date(self.now);

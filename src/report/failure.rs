@@ -135,7 +135,7 @@ mod tests {
             name_origin: NameOrigin::Generated,
         };
         CopyResult {
-            error: (outcome == Outcome::Failed).then_some(error),
+            error: (outcome == Outcome::Failed).then(|| error.into()),
             ..CopyResult::new(copy, outcome)
         }
     }
@@ -143,10 +143,8 @@ mod tests {
     #[test]
     fn a_failure_has_a_line_even_if_its_message_has_more() {
         let mut failed = copy_result(1, Outcome::Failed, 3);
-        failed.error = Some(ApiError::found(
-            "SomeException",
-            "One.\r\nTwo.\nThree.".to_owned(),
-        ));
+        let error = ApiError::found("SomeException", "One.\r\nTwo.\nThree.");
+        failed.error = Some(error.into());
         let started = Event::CopyResult(copy_result(2, Outcome::Started, 3));
         assert_eq!(
             failure_message(&[Event::CopyResult(failed), started.clone()]).unwrap(),
@@ -171,7 +169,8 @@ mod tests {
     fn the_limit_counts_escapes() {
         let failed = |n| {
             let mut result = copy_result(n, Outcome::Failed, 3);
-            result.error = Some(ApiError::found("SomeException", "\u{1}".repeat(100_000)));
+            let error = ApiError::found("SomeException", "\u{1}".repeat(100_000));
+            result.error = Some(error.into());
             Event::CopyResult(result)
         };
         for count in [1, 1000] {

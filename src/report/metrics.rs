@@ -9,82 +9,11 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_with::skip_serializing_none;
+use serde_json::{Map, Value, json};
 
 use crate::model::coverage::CoverageStatus;
 use crate::model::drill::DrillOutcome;
 use crate::model::event::{Event, Outcome};
-
-/// The metrics of one run, and the line's other fields.
-#[skip_serializing_none]
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Record<'a> {
-    #[serde(rename = "_aws")]
-    metadata: Metadata,
-    #[serde(rename = "requestId")]
-    request_id: &'a str,
-    function_name: &'a str,
-    /// Always 1. An alarm on missing runs counts it.
-    runs: usize,
-    copies_started: usize,
-    /// Copies and deletions left to the next run.
-    deferred: usize,
-    failures: usize,
-    snapshots_deleted: usize,
-    /// Sources whose newest copy is too old in any destination.
-    sources_stale: usize,
-    /// Sources that have no available copy in any one destination.
-    sources_unprotected: usize,
-    /// Rules of the policy that select nothing.
-    rules_selecting_nothing: usize,
-    api_throttles: u64,
-    /// The age of the newest recovery point of the worst covered source, in hours. `None` if no
-    /// copy is available.
-    recovery_point_age_hours: Option<f64>,
-    /// Failed drills. `None` if the policy has no drills.
-    drills_failed: Option<usize>,
-    /// Drill instances that the run found or started. `None` if the policy has no drills.
-    drill_instances: Option<usize>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Metadata {
-    /// Milliseconds since the Unix epoch.
-    timestamp: i64,
-    cloud_watch_metrics: [Directive; 1],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Directive {
-    namespace: &'static str,
-    dimensions: [[&'static str; 1]; 1],
-    metrics: Vec<Definition>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Definition {
-    name: &'static str,
-    unit: &'static str,
-}
-
-const COUNTS: [&str; 9] = [
-    "Runs",
-    "CopiesStarted",
-    "Deferred",
-    "Failures",
-    "SnapshotsDeleted",
-    "SourcesStale",
-    "SourcesUnprotected",
-    "RulesSelectingNothing",
-    "ApiThrottles",
-];
-
-const DRILL_COUNTS: [&str; 2] = ["DrillsFailed", "DrillInstances"];
 
 /// The metrics of a run of the deployed policy, as a line of JSON. Writes zeros too, so that
 /// yesterday's alarm clears.
@@ -95,6 +24,32 @@ pub fn metric_record(
     events: &[Event],
     throttles: u64,
 ) -> String {
+    let metrics = metrics(events, throttles);
+    let definitions = metrics.iter().map(|(name, value)| {
+        // CloudWatch has no unit of hours.
+        let unit = if value.is_f64() { "None" } else { "Count" };
+        json!({ "Name": name, "Unit": unit })
+    });
+    let metadata = json!({
+        "Timestamp": now.as_millisecond(),
+        "CloudWatchMetrics": [{
+            "Namespace": "LightsailSnapshotCopier",
+            "Dimensions": [["FunctionName"]],
+            "Metrics": definitions.collect::<Vec<_>>(),
+        }],
+    });
+    let others = [
+        ("_aws", metadata),
+        ("requestId", request_id.into()),
+        ("FunctionName", function_name.into()),
+    ];
+    let members = others.into_iter().chain(metrics);
+    let members = members.map(|(name, value)| (name.to_owned(), value));
+    Value::Object(Map::from_iter(members)).to_string()
+}
+
+/// The value of each metric.
+fn metrics(events: &[Event], throttles: u64) -> Vec<(&'static str, Value)> {
     let outcomes = || {
         events.iter().filter_map(|event| match event {
             Event::CopyResult(result) => Some(result.outcome),
@@ -121,51 +76,30 @@ pub fn metric_record(
     let drills_failed = drills.filter(|drill| drill.outcome == DrillOutcome::Failed);
     let drill_instances = events.iter().filter_map(Event::try_as_drill_instances_ref);
     let drill_instances: Vec<usize> = drill_instances.map(|found| found.instances).collect();
-    let has_drills = !drill_instances.is_empty();
-    let record = Record {
-        metadata: Metadata::new(now, worst_age.is_some(), has_drills),
-        request_id,
-        function_name,
-        runs: 1,
-        copies_started: count(Outcome::Started),
-        deferred: count(Outcome::Deferred),
-        failures: count(Outcome::Failed) + tags + unread.count(),
-        snapshots_deleted: count(Outcome::Deleted),
-        sources_stale: sources(CoverageStatus::Stale),
-        sources_unprotected: sources(CoverageStatus::Unprotected),
-        rules_selecting_nothing: idle.count(),
-        api_throttles: throttles,
-        recovery_point_age_hours: worst_age,
-        drills_failed: has_drills.then(|| drills_failed.count()),
-        drill_instances: has_drills.then(|| drill_instances.iter().sum()),
-    };
-    // This struct always serializes.
-    serde_json::to_string(&record).unwrap_or_default()
-}
-
-impl Metadata {
-    fn new(now: Timestamp, has_age: bool, has_drills: bool) -> Self {
-        let count = |name| Definition {
-            name,
-            unit: "Count",
-        };
-        let drills = DRILL_COUNTS.into_iter().filter(|_| has_drills);
-        let counts = COUNTS.into_iter().chain(drills);
-        let mut metrics: Vec<Definition> = counts.map(count).collect();
-        if has_age {
-            // CloudWatch has no unit of hours.
-            metrics.push(Definition {
-                name: "RecoveryPointAgeHours",
-                unit: "None",
-            });
-        }
-        Self {
-            timestamp: now.as_millisecond(),
-            cloud_watch_metrics: [Directive {
-                namespace: "LightsailSnapshotCopier",
-                dimensions: [["FunctionName"]],
-                metrics,
-            }],
-        }
+    let mut metrics = vec![
+        // An alarm on missing runs counts it.
+        ("Runs", 1.into()),
+        ("CopiesStarted", count(Outcome::Started).into()),
+        ("Deferred", count(Outcome::Deferred).into()),
+        (
+            "Failures",
+            (count(Outcome::Failed) + tags + unread.count()).into(),
+        ),
+        ("SnapshotsDeleted", count(Outcome::Deleted).into()),
+        ("SourcesStale", sources(CoverageStatus::Stale).into()),
+        (
+            "SourcesUnprotected",
+            sources(CoverageStatus::Unprotected).into(),
+        ),
+        ("RulesSelectingNothing", idle.count().into()),
+        ("ApiThrottles", throttles.into()),
+    ];
+    // Without an available copy there is no age.
+    metrics.extend(worst_age.map(|hours| ("RecoveryPointAgeHours", hours.into())));
+    if !drill_instances.is_empty() {
+        let instances: usize = drill_instances.iter().sum();
+        metrics.push(("DrillsFailed", drills_failed.count().into()));
+        metrics.push(("DrillInstances", instances.into()));
     }
+    metrics
 }

@@ -167,7 +167,7 @@ impl<'a> From<&'a DeletionResult> for DeletionEntry<'a> {
             region: result.region,
             snapshot_name: &result.name,
             outcome: result.outcome,
-            error: result.error.as_ref(),
+            error: result.error.as_deref(),
         }
     }
 }
@@ -251,7 +251,7 @@ mod tests {
                 }],
                 _ => Vec::new(),
             },
-            error: (outcome == Outcome::Failed).then_some(error),
+            error: (outcome == Outcome::Failed).then(|| error.into()),
             position: number,
         }
     }

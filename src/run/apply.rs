@@ -20,7 +20,8 @@ use crate::plan::{CopyStep, DestinationPlan, MissingTags, PlannedDeletion};
 /// Applies the plan of one destination, and records each step when it ends. A dry run changes nothing.
 /// `drills` waits for one attempt of each step.
 pub async fn apply(to: Destination<'_>, plan: DestinationPlan, drills: impl Future) {
-    let (mut starts, mut new) = (Vec::new(), Vec::new());
+    let count = plan.copies.len();
+    let (mut starts, mut new) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (position, planned) in plan.copies.into_iter().enumerate() {
         let name = planned.copy.target.to_string();
         let missing = MissingTags::of_new(planned.source, planned.date, name, to.run.now);
@@ -162,7 +163,7 @@ fn preview(to: &Destination<'_>, starts: Vec<Start>, slots: usize) -> BTreeSet<S
 
 fn deferred(copy: SnapshotCopy, error: ApiError) -> CopyResult {
     CopyResult {
-        error: Some(error),
+        error: Some(Box::new(error)),
         ..CopyResult::new(copy, Outcome::Deferred)
     }
 }

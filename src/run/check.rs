@@ -8,11 +8,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::time::Duration;
 
-use aws_sdk_lightsail::config::http::HttpRequest;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::TlsContext;
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns};
 use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use futures_util::stream::{self, StreamExt};
 use http_body_util::BodyExt;

@@ -125,7 +125,7 @@ impl Destination<'_> {
                 name: copy.name,
                 outcome,
                 operations,
-                error,
+                error: error.map(Box::new),
             }));
     }
 }

@@ -1,5 +1,5 @@
-//! Carries out the drills of one destination. `plan` decides which steps they take, and what the facts
-//! come to that are fetched here.
+//! Carries out the drills of one destination. `plan` decides which steps they take, and what follows from
+//! the facts that this file fetches.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use crate::model::region::Region;
 use crate::model::resource::ResourceKind;
 use crate::model::time::utc_date;
 use crate::plan::{
-    Conclusion, DrillInstance, DrillPlan, DrillStep, ExistingCopy, PlannedDrill, Refusal,
-    choose_bundle, drill_tags, not_created, not_marked, started_tag,
+    Conclusion, DrillInstance, DrillPlan, DrillStep, ExistingCopy, PlannedDrill, choose_bundle,
+    drill_tags, not_created, not_marked, refused, started_tag,
 };
 
 /// How often one run checks an instance that does not pass.
@@ -197,16 +197,16 @@ impl DrillRun<'_> {
             }
             let started = match &bundles {
                 Ok(bundles) => self.start(&drill, bundles).await,
-                Err(error) => Err(error.clone().into()),
+                Err(error) => Err(refused(error.clone())),
             };
             let conclusion = match started {
                 Ok(conclusion) => {
                     slots -= 1;
                     conclusion
                 }
-                Err(refusal) => {
-                    slots *= usize::from(!refusal.ends_starts);
-                    Some(*refusal.conclusion)
+                Err(conclusion) => {
+                    slots *= usize::from(!conclusion.ends_starts);
+                    Some(conclusion)
                 }
             };
             if let Some(conclusion) = conclusion {
@@ -222,7 +222,7 @@ impl DrillRun<'_> {
         &self,
         drill: &PlannedDrill,
         bundles: &Bundles,
-    ) -> Result<Option<Conclusion>, Refusal> {
+    ) -> Result<Option<Conclusion>, Conclusion> {
         let DrillStep::Start { bundle, hardware } = &drill.step else {
             return Ok(None);
         };
@@ -232,7 +232,7 @@ impl DrillRun<'_> {
             return Ok(Some(Conclusion::new(DrillOutcome::Planned, None)));
         }
         // Another run may have started drills since the list was read.
-        let existing = self.drill_instances().await?;
+        let existing = self.drill_instances().await.map_err(refused)?;
         let is_same = |other: &DrillInstance| other.source == drill.source;
         if existing.iter().any(is_same) || existing.len() >= self.policy.at_once {
             return Ok(None);

@@ -329,7 +329,7 @@ fn results(steps: &DestinationPlan) -> impl Iterator<Item = CopyResult> {
             }
         };
         CopyResult {
-            error,
+            error: error.map(Box::new),
             ..CopyResult::new(planned.copy.clone(), outcome)
         }
     })

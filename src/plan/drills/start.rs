@@ -12,12 +12,10 @@ pub fn choose_bundle<'b>(
     id: &str,
     source: Option<Hardware>,
     region: Region,
-) -> Result<&'b Bundle, Refusal> {
+) -> Result<&'b Bundle, Conclusion> {
     if let Some(bundle) = bundles.equal(id, source) {
         let has_address = bundle.hardware.ipv4_addresses > 0;
-        return has_address
-            .then_some(bundle)
-            .ok_or_else(|| no_address().into());
+        return has_address.then_some(bundle).ok_or_else(no_address);
     }
     let hardware = bundles.hardware(id, source);
     let larger = hardware.and_then(|hardware| bundles.nearest_larger(hardware));
@@ -26,7 +24,11 @@ pub fn choose_bundle<'b>(
     });
     let message = format!("{region} offers no bundle with the hardware of {id:?}{larger}");
     let outcome = DrillOutcome::Inconclusive;
-    Err(Conclusion::found(outcome, Code::BundleNotAvailable, message).into())
+    Err(Conclusion::found(
+        outcome,
+        Code::BundleNotAvailable,
+        message,
+    ))
 }
 
 /// A drill of an instance without an IPv4 address.
@@ -35,94 +37,73 @@ pub fn no_address() -> Conclusion {
     Conclusion::found(DrillOutcome::NotDrillable, Code::NoIpv4Address, message)
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct Refusal {
-    pub conclusion: Box<Conclusion>,
-    /// Whether every other start of this run would be refused too.
-    pub ends_starts: bool,
-}
-
-impl From<ApiError> for Refusal {
-    fn from(error: ApiError) -> Self {
-        let is_denied = error.kind == ErrorKind::AccessDenied;
-        let (passes, ends_starts) = match (error.kind, error.details.shortage) {
-            (ErrorKind::AccessDenied, _) => (false, true),
-            (ErrorKind::NotFound, _) | (_, Some(Shortage::Capacity)) => (true, false),
-            (_, Some(Shortage::Account)) => (true, true),
-            _ if error.retryable() => (true, true),
-            _ => (error.may_have_happened, false),
-        };
-        let outcome = match passes {
-            true => DrillOutcome::Inconclusive,
-            false => DrillOutcome::Failed,
-        };
-        let advice = match is_denied {
-            true => "; drills need the parameters DrillNames and DrillTagging=true of the template",
-            false => "",
-        };
-        let error = ApiError {
-            message: format!("{}{advice}", error.message),
-            ..error
-        };
-        Self {
-            ends_starts,
-            ..Self::from(Conclusion::new(outcome, Some(error)))
-        }
-    }
-}
-
-impl From<Conclusion> for Refusal {
-    /// Others may start.
-    fn from(conclusion: Conclusion) -> Self {
-        Self {
-            conclusion: Box::new(conclusion),
-            ends_starts: false,
-        }
+/// What it means that a call of a start is refused.
+pub fn refused(error: ApiError) -> Conclusion {
+    let is_denied = error.kind == ErrorKind::AccessDenied;
+    let (passes, ends_starts) = match (error.kind, error.details.shortage) {
+        (ErrorKind::AccessDenied, _) => (false, true),
+        (ErrorKind::NotFound, _) | (_, Some(Shortage::Capacity)) => (true, false),
+        (_, Some(Shortage::Account)) => (true, true),
+        _ if error.retryable() => (true, true),
+        _ => (error.may_have_happened, false),
+    };
+    let outcome = match passes {
+        true => DrillOutcome::Inconclusive,
+        false => DrillOutcome::Failed,
+    };
+    let advice = match is_denied {
+        true => "; drills need the parameters DrillNames and DrillTagging=true of the template",
+        false => "",
+    };
+    let message = format!("{}{advice}", error.message);
+    Conclusion {
+        ends_starts,
+        ..Conclusion::new(outcome, Some(ApiError { message, ..error }))
     }
 }
 
 /// What it means that the copy was not marked, so that nothing is created.
-pub fn not_marked(error: ApiError) -> Refusal {
-    let may_be_marked = error.may_have_happened;
-    let mut refusal = Refusal::from(error);
-    refusal.conclusion.clears_mark = may_be_marked;
-    refusal
+pub fn not_marked(error: ApiError) -> Conclusion {
+    Conclusion {
+        clears_mark: error.may_have_happened,
+        ..refused(error)
+    }
 }
 
 /// What it means that the instance was not created. `None`: another run started the drill. The mark
 /// stays if the instance may still appear.
-pub fn not_created(error: ApiError) -> Result<Option<Conclusion>, Refusal> {
+pub fn not_created(error: ApiError) -> Result<Option<Conclusion>, Conclusion> {
     let may_exist = error.may_have_happened;
     if error.kind == ErrorKind::NameInUse {
         // The plan knows the names of other instances. So an earlier attempt whose answer was lost
         // created it, or another run.
         return Ok(may_exist.then(|| Conclusion::new(DrillOutcome::Started, None)));
     }
-    let mut refusal = Refusal::from(error);
-    refusal.conclusion.clears_mark = !may_exist;
-    Err(refusal)
+    Err(Conclusion {
+        clears_mark: !may_exist,
+        ..refused(error)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refused(message: &str) -> ApiError {
-        let code = "InvalidInputException";
-        ApiError::new(ErrorKind::Refused, code, message.to_owned())
+    fn refusal(message: &str) -> ApiError {
+        ApiError::found("InvalidInputException", message)
     }
 
     #[test]
     fn a_refusal_is_judged_by_its_kind_and_what_is_short() {
         let of_kind = |kind| ApiError::new(kind, "AnyException", "No.");
         let short_of = |shortage| {
-            let mut error = refused("No.");
+            let mut error = refusal("No.");
             error.details.shortage = Some(shortage);
             error
         };
         let lost = ApiError {
             may_have_happened: true,
-            ..refused("No.")
+            ..refusal("No.")
         };
         let (failed, inconclusive) = (DrillOutcome::Failed, DrillOutcome::Inconclusive);
         for (error, outcome, ends_starts) in [
@@ -132,14 +113,14 @@ mod tests {
             (of_kind(ErrorKind::NoTime), inconclusive, true),
             (of_kind(ErrorKind::NotFound), inconclusive, false),
             (lost, inconclusive, false),
-            (refused("No."), failed, false),
+            (refusal("No."), failed, false),
             (of_kind(ErrorKind::AccessDenied), failed, true),
         ] {
             let is_denied = error.kind == ErrorKind::AccessDenied;
-            let refusal = Refusal::from(error);
-            let found = (refusal.conclusion.outcome, refusal.ends_starts);
-            assert_eq!(found, (outcome, ends_starts), "{refusal:?}");
-            let message = refusal.conclusion.error.unwrap().message;
+            let conclusion = refused(error);
+            let found = (conclusion.outcome, conclusion.ends_starts);
+            assert_eq!(found, (outcome, ends_starts), "{conclusion:?}");
+            let message = conclusion.error.unwrap().message;
             assert_eq!(
                 message.contains("DrillTagging=true"),
                 is_denied,
@@ -157,15 +138,15 @@ mod tests {
         };
         let outcome = |error: &ApiError| match not_created(error.clone()) {
             Ok(conclusion) => Ok(conclusion.map(|conclusion| conclusion.outcome)),
-            Err(refusal) => Err(refusal.conclusion.clears_mark),
+            Err(conclusion) => Err(conclusion.clears_mark),
         };
         assert_eq!(outcome(&lost(&in_use)), Ok(Some(DrillOutcome::Started)));
         assert_eq!(outcome(&in_use), Ok(None));
-        assert_eq!(outcome(&refused("No.")), Err(true));
-        assert_eq!(outcome(&lost(&refused("No."))), Err(false));
-        let may_be_marked = |error| not_marked(error).conclusion.clears_mark;
-        assert!(may_be_marked(lost(&refused("No."))));
-        assert!(!may_be_marked(refused("No.")));
+        assert_eq!(outcome(&refusal("No.")), Err(true));
+        assert_eq!(outcome(&lost(&refusal("No."))), Err(false));
+        let may_be_marked = |error| not_marked(error).clears_mark;
+        assert!(may_be_marked(lost(&refusal("No."))));
+        assert!(!may_be_marked(refusal("No.")));
     }
 
     #[test]
@@ -189,17 +170,17 @@ mod tests {
         let choose = |id, source| choose_bundle(&bundles, id, source, region);
         assert_eq!(choose("micro_3_0", None).unwrap().id, "micro_3_2");
         let source = Some(hardware(20, 1));
-        let missing = choose("nano_3_0", source).unwrap_err().conclusion;
+        let missing = choose("nano_3_0", source).unwrap_err();
         assert_eq!(missing.outcome, DrillOutcome::Inconclusive);
         assert_eq!(
             missing.error.unwrap().to_string(),
             "BundleNotAvailable: us-east-1 offers no bundle with the hardware of \"nano_3_0\"; \
              the nearest larger one is micro_3_2"
         );
-        let unknown = choose("nano_3_0", None).unwrap_err().conclusion;
+        let unknown = choose("nano_3_0", None).unwrap_err();
         let unknown = unknown.error.unwrap();
         assert!(unknown.message.ends_with("of \"nano_3_0\""), "{unknown}");
-        let ipv6_only = choose("micro_ipv6_3_0", None).unwrap_err().conclusion;
+        let ipv6_only = choose("micro_ipv6_3_0", None).unwrap_err();
         assert_eq!(ipv6_only.outcome, DrillOutcome::NotDrillable);
     }
 }

@@ -1,4 +1,4 @@
-//! The next step of a drill, and what it comes to.
+//! The next step of a drill, and how it ends.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -54,6 +54,8 @@ pub struct Conclusion {
     /// nothing, and a later run starts another one.
     pub clears_mark: bool,
     pub deletes_instance: bool,
+    /// Whether every other start of this run would be refused too.
+    pub ends_starts: bool,
 }
 
 impl PlannedDrill {
@@ -114,6 +116,7 @@ impl Conclusion {
             verdict: None,
             clears_mark: false,
             deletes_instance: false,
+            ends_starts: false,
         }
     }
 
@@ -165,7 +168,7 @@ impl Conclusion {
         verdict.chain(mark).collect()
     }
 
-    /// What a round of checks comes to. `None`: there was no time for one, which proves nothing.
+    /// How a drill stands after a round of checks. `None`: no time was left for one, so nothing is known.
     pub fn from_checks(
         round: Option<&[CheckResult]>,
         minutes: u64,
