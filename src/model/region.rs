@@ -31,7 +31,7 @@ const NAMES: [&str; 20] = [
     "us-west-2",
 ];
 
-/// A Region that Lightsail has: a place in [`NAMES`]. A run of a large fleet holds hundreds of
+/// A Region that Lightsail has: a place in `NAMES`. A run of a large fleet holds hundreds of
 /// thousands of Regions, so each takes a byte.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(u8);

@@ -40,8 +40,13 @@ pub fn coverage(
             None => all.extend(unread(&sources, inventory, *region, &results)),
         }
     }
-    // The sort is stable and keeps the destinations in the policy's order.
-    all.sort_by(|a, b| a.source.cmp(&b.source));
+    // By source, with the destinations in the policy's order. A stable sort would take half as much
+    // memory as the list once more.
+    let place = |coverage: &Coverage| {
+        let mut destinations = policy.destinations.iter();
+        destinations.position(|region| *region == coverage.destination)
+    };
+    all.sort_unstable_by(|a, b| (&a.source, place(a)).cmp(&(&b.source, place(b))));
     all
 }
 
