@@ -5,7 +5,7 @@ use lightsail_emulator::{Call, Emulator, Fault, Region, Snapshot};
 use lightsail_snapshot_copier::{DRILL_STARTED_TAG, DRILLED_TAG, Verdict, VerdictOutcome};
 
 use super::faults::verdict_of;
-use super::{Drill, Drills, copy_name};
+use super::{Drill, Drills, copy_name, is_drill};
 use crate::copies::{copy_of, day};
 
 impl Drills {
@@ -36,8 +36,9 @@ impl Drills {
             return Ok(());
         };
         // Another run may have deleted it after this run's list was asked for, and before the answer.
-        let instances = emulator.instances(call.region);
-        let exists = instances.iter().any(|it| Some(it.name.as_str()) == name);
+        // Without a drill's tag, it is somebody's server with the same name.
+        let mut instances = emulator.instances(call.region).into_iter();
+        let exists = instances.any(|it| Some(it.name.as_str()) == name && is_drill(&it));
         let is_without_instance = !exists && by_mark(&snapshot, verdict, started_at, max_hours);
         if !is_without_instance {
             by_instance.map_err(|problem| {
