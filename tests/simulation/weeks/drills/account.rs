@@ -64,8 +64,11 @@ impl Drills {
     /// A server that no drill made, although its name or its tag looks so.
     fn add_server(&mut self, emulator: &Emulator, region: Region) {
         let copies = emulator.snapshots(region);
-        let copies: Vec<_> = copies.iter().filter_map(tagged).collect();
-        let drill = copies.get(self.rng.usize(0..copies.len() + 1));
+        // Drills restore the newest copy.
+        let drill = copies
+            .iter()
+            .filter_map(tagged)
+            .max_by_key(|(_, date)| *date);
         let (name, tags) = match (self.rng.u8(0..5), drill) {
             (0, _) => ("drill-hall".to_owned(), Tags::new()),
             (1, _) => ("production".to_owned(), drill_tag("us-west-2/shop-1")),
