@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use lightsail_emulator::{Fault, Operation, Region};
 use local_lambda::Invocation;
-use serde_json::{Value, json};
-use test_support::deployed::{Deployed, Outcome, dated, world, world_of_instant_copies};
+use serde_json::json;
+use test_support::deployed::{
+    Deployed, Outcome, dated, sample_requests, world, world_of_instant_copies,
+};
 
 use crate::BINARY;
 
@@ -23,23 +25,6 @@ fn assert_failed(invocation: &Invocation, code: &str, retryable: bool) {
     assert_eq!(error_type, "CopyFailed");
     let expected = format!(" as x1: {code}: ");
     assert!(message.contains(&expected), "{message}");
-}
-
-/// The sample requests on CopySnapshot's page.
-fn sample_requests() -> [Value; 2] {
-    [
-        json!({
-            "sourceResourceName": "WordPress-1",
-            "restoreDate": "2019-09-25",
-            "targetSnapshotName": "CopiedAutoSnapshot-2019-09-25",
-            "sourceRegion": "us-west-2",
-        }),
-        json!({
-            "sourceSnapshotName": "WordPress-1-1569608575",
-            "targetSnapshotName": "CopiedManualSnapshot-2019-09-25",
-            "sourceRegion": "us-west-2",
-        }),
-    ]
 }
 
 #[tokio::test]

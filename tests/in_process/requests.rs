@@ -5,28 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lightsail_emulator::{Fault, Operation, Region, SnapshotState, StatusCode, World, world};
 use serde_json::{Value, json};
-use test_support::deployed::{dated, world, world_of_instant_copies};
+use test_support::deployed::{dated, sample_requests, world, world_of_instant_copies};
 use test_support::in_process::InProcess;
 
 fn function() -> InProcess {
     InProcess::of(world(), None)
-}
-
-/// The sample requests on CopySnapshot's page.
-fn sample_requests() -> [Value; 2] {
-    [
-        json!({
-            "sourceResourceName": "WordPress-1",
-            "restoreDate": "2019-09-25",
-            "targetSnapshotName": "CopiedAutoSnapshot-2019-09-25",
-            "sourceRegion": "us-west-2",
-        }),
-        json!({
-            "sourceSnapshotName": "WordPress-1-1569608575",
-            "targetSnapshotName": "CopiedManualSnapshot-2019-09-25",
-            "sourceRegion": "us-west-2",
-        }),
-    ]
 }
 
 fn names_in(function: &InProcess, region: Region) -> Vec<String> {

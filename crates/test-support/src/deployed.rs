@@ -225,3 +225,20 @@ pub fn dated(target: &str, destination: &str) -> Value {
         "destinationRegion": destination,
     })
 }
+
+/// The sample requests on CopySnapshot's page.
+pub fn sample_requests() -> [Value; 2] {
+    [
+        json!({
+            "sourceResourceName": "WordPress-1",
+            "restoreDate": "2019-09-25",
+            "targetSnapshotName": "CopiedAutoSnapshot-2019-09-25",
+            "sourceRegion": "us-west-2",
+        }),
+        json!({
+            "sourceSnapshotName": "WordPress-1-1569608575",
+            "targetSnapshotName": "CopiedManualSnapshot-2019-09-25",
+            "sourceRegion": "us-west-2",
+        }),
+    ]
+}
