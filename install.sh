@@ -347,7 +347,8 @@ show_first_run() {
         def dollars: . * 100 | round / 100;
         [.coverage[]? | select(.through == null)] as $coverage
         | ($coverage | map({sourceRegion, sourceResourceName, resourceType}) | unique | group_by(.resourceType)
-            | map("\(length) \(if .[0].resourceType == "Disk" then "disks" else "servers" end)") | join(" and ")) as $sources
+            | map("\(length) \(if .[0].resourceType == "Disk" then "disk" else "server" end)\(if length == 1 then "" else "s" end)")
+            | join(" and ")) as $sources
         | ($coverage | map(.sizeGb // 0) | add // 0) as $stored
         | ([.transfer // {} | .[].gigabytes] | add // 0) as $moved
         | "", "Selected: \(if $sources == "" then "NOTHING" else $sources end).",
