@@ -110,6 +110,13 @@ def names(client, operation, result):
     return [item["name"] for page in pages for item in page[result]]
 
 
+def wait_until(holds):
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 def check_reading(west):
     checks("get_instances, get_disks, get_instance_snapshots, get_disk_snapshots with their paginators")
     assert names(west, "get_instances", "instances") == ["Plain-1", "Plain-2", "Plain-3", "Plain-4", "WordPress-1"]
@@ -270,10 +277,7 @@ def check_restoring(west):
             instanceNames=["Restored-1"], **create)
     west.create_disk_from_snapshot(
         diskName="Restored-2", diskSnapshotName="Data-1-1569608600", availabilityZone="us-west-2b", sizeInGb=64)
-    deadline = time.monotonic() + 60
-    while west.get_instance_state(instanceName="Restored-1")["state"]["name"] != "running":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: west.get_instance_state(instanceName="Restored-1")["state"]["name"] == "running")
     instance = west.get_instance(instanceName="Restored-1")["instance"]
     assert instance["publicIpAddress"] == "198.51.100.10", instance
     assert [disk.get("name") for disk in instance["hardware"]["disks"]] == [None, "Restored-data"]
@@ -290,10 +294,7 @@ def check_restoring(west):
     refused(west.exceptions.OperationFailureException, west.delete_disk, diskName="Restored-data")
     west.delete_instance(instanceName="Restored-1", forceDeleteAddOns=True)
     west.delete_disk(diskName="Restored-2")
-    deadline = time.monotonic() + 60
-    while "Restored-1" in names(west, "get_instances", "instances"):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: "Restored-1" not in names(west, "get_instances", "instances"))
     refused(west.exceptions.NotFoundException, west.delete_instance, instanceName="Restored-1")
     west.delete_disk(diskName="Restored-data")
 
@@ -303,10 +304,7 @@ def check_making(west):
     west.create_instances(instanceNames=["Made-1"], availabilityZone="us-west-2a", blueprintId="ubuntu_24_04",
                           bundleId="nano_3_0")
     west.create_disk(diskName="Made-2", availabilityZone="us-west-2a", sizeInGb=8)
-    deadline = time.monotonic() + 60
-    while west.get_instance_state(instanceName="Made-1")["state"]["name"] != "running":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: west.get_instance_state(instanceName="Made-1")["state"]["name"] == "running")
     found = west.attach_disk(diskName="Made-2", instanceName="Made-1", diskPath="/dev/xvdf")["operations"]
     assert [operation["resourceName"] for operation in found] == ["Made-2", "Made-1"]
     west.create_instance_snapshot(instanceName="Made-1", instanceSnapshotName="Made-3", tags=[{"key": "a"}])
@@ -322,6 +320,7 @@ def check_making(west):
     west.disable_add_on(resourceName="Made-1", addOnType="AutoSnapshot")
     found = west.delete_instance(instanceName="Made-1")["operations"]
     assert [operation["operationType"] for operation in found] == ["DetachDisk", "DetachDisk", "DeleteInstance"]
+    wait_until(lambda: "Made-1" not in names(west, "get_instances", "instances"))
 
     checks("allocate_static_ip, release_static_ip")
     west.allocate_static_ip(staticIpName="Made-5")
