@@ -22,8 +22,9 @@ const SHOP: &str = r#"{ "copySeconds": 60, "regions": { "us-west-2": {
     "instances": [ { "name": "web", "autoSnapshots": [ { "date": "today" }, { "date": "today-1" } ] } ],
     "disks": [ { "name": "data", "autoSnapshots": [ { "date": "today-1" } ] } ] } } }"#;
 
-const EVERYTHING: &str =
-    r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1", "eu-west-1"] }"#;
+/// The emulator's automatic snapshots are made at 06:00. That of yesterday is up to 42 hours old.
+const EVERYTHING: &str = r#"{ "sources": [ { "region": "us-west-2" } ],
+    "destinations": ["us-east-1", "eu-west-1"], "maxRecoveryPointAgeHours": 42 }"#;
 
 /// All of us-west-2 to us-east-1, with these members besides.
 fn policy(members: &str) -> String {
