@@ -210,7 +210,7 @@ async fn start_copies(
         Ok(SnapshotCopy {
             source_region: check.from,
             source: CopySource::Manual {
-                snapshot: snapshot.to_owned(),
+                snapshot: snapshot.into(),
             },
             destination: check.to,
             target: target.parse()?,

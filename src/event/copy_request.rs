@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -104,7 +105,7 @@ impl Copies {
             destinations.push(region);
         }
         let is_source =
-            matches!(&source, CopySource::Manual { snapshot } if snapshot == target.as_str());
+            matches!(&source, CopySource::Manual { snapshot } if **snapshot == *target.as_str());
         if is_source && destinations.contains(&source_region) {
             let message =
                 "the copy would be the source itself; give another name or another Region";
@@ -141,8 +142,8 @@ impl Copies {
 
 /// Reads what to copy: a manual snapshot or an automatic one.
 fn read_source(object: &mut Object<'_>) -> Option<CopySource> {
-    let resource = object.optional("sourceResourceName", |it| it.name());
-    let snapshot = object.optional("sourceSnapshotName", |it| it.name());
+    let resource = object.optional("sourceResourceName", |it| it.name().map(Arc::from));
+    let snapshot = object.optional("sourceSnapshotName", |it| it.name().map(Arc::from));
     let automatic = read_recovery_point(object);
     let missing = "required: the instance or disk whose automatic snapshot to copy (or sourceSnapshotName, a manual snapshot)";
     if object.one_of("sourceResourceName", "sourceSnapshotName", missing)? == "sourceResourceName" {
@@ -203,10 +204,16 @@ mod tests {
 
     fn any_source() -> impl Strategy<Value = CopySource> {
         prop_oneof![
-            resource_name().prop_map(|snapshot| CopySource::Manual { snapshot }),
-            (resource_name(), any_date())
-                .prop_map(|(resource, date)| CopySource::Dated { resource, date }),
-            resource_name().prop_map(|resource| CopySource::Latest { resource }),
+            resource_name().prop_map(|name| CopySource::Manual {
+                snapshot: name.into()
+            }),
+            (resource_name(), any_date()).prop_map(|(name, date)| CopySource::Dated {
+                resource: name.into(),
+                date
+            }),
+            resource_name().prop_map(|name| CopySource::Latest {
+                resource: name.into()
+            }),
         ]
     }
 
@@ -279,7 +286,7 @@ mod tests {
                 return Ok(());
             };
             let expected = if destinations.is_empty() { vec![own] } else { destinations };
-            if matches!(&source, CopySource::Manual { snapshot } if snapshot == name.as_str())
+            if matches!(&source, CopySource::Manual { snapshot } if **snapshot == *name.as_str())
                 && expected.contains(&source_region)
             {
                 prop_assert!(copies.is_empty() && !errors.is_empty());

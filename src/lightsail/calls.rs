@@ -40,12 +40,12 @@ impl Lightsail {
                 .source_region(copy.source_region.as_str().into())
                 .target_snapshot_name(copy.target.as_str());
             match &copy.source {
-                CopySource::Manual { snapshot } => request.source_snapshot_name(snapshot),
+                CopySource::Manual { snapshot } => request.source_snapshot_name(&**snapshot),
                 CopySource::Dated { resource, date } => request
-                    .source_resource_name(resource)
+                    .source_resource_name(&**resource)
                     .restore_date(date.to_string()),
                 CopySource::Latest { resource } => request
-                    .source_resource_name(resource)
+                    .source_resource_name(&**resource)
                     .use_latest_restorable_auto_snapshot(true),
             }
             .send()

@@ -23,7 +23,7 @@ impl From<Instance> for Resource {
     fn from(instance: Instance) -> Self {
         let (hardware, is_windows) = (hardware(&instance), is_windows(&instance));
         Self {
-            name: instance.name.unwrap_or_default(),
+            name: instance.name.unwrap_or_default().into(),
             tags: tags(instance.tags),
             created_at: timestamp(instance.created_at),
             automatic_snapshots: automatic_snapshots(instance.add_ons),
@@ -114,7 +114,7 @@ impl From<InstancePortInfo> for PortRule {
 impl From<Disk> for Resource {
     fn from(disk: Disk) -> Self {
         Self {
-            name: disk.name.unwrap_or_default(),
+            name: disk.name.unwrap_or_default().into(),
             tags: tags(disk.tags),
             created_at: timestamp(disk.created_at),
             automatic_snapshots: automatic_snapshots(disk.add_ons),

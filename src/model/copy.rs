@@ -1,5 +1,7 @@
 //! One call of CopySnapshot.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::ser::SerializeMap;
@@ -15,15 +17,15 @@ use super::snapshot_name::SnapshotName;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CopySource {
     Manual {
-        snapshot: String,
+        snapshot: Arc<str>,
     },
     /// The automatic snapshot of one day.
     Dated {
-        resource: String,
+        resource: Arc<str>,
         date: Date,
     },
     Latest {
-        resource: String,
+        resource: Arc<str>,
     },
 }
 
@@ -124,13 +126,13 @@ mod tests {
                 .to_string()
         };
         let manual = |snapshot: &str| CopySource::Manual {
-            snapshot: snapshot.to_owned(),
+            snapshot: snapshot.into(),
         };
         let latest = |resource: &str| CopySource::Latest {
-            resource: resource.to_owned(),
+            resource: resource.into(),
         };
         let dated = |resource: &str| CopySource::Dated {
-            resource: resource.to_owned(),
+            resource: resource.into(),
             date: jiff::civil::date(2026, 11, 2),
         };
         assert_eq!(name(manual("snap-1")), "snap-1-us-west-2");
@@ -173,10 +175,16 @@ mod tests {
 
     fn any_source() -> impl Strategy<Value = CopySource> {
         prop_oneof![
-            resource_name().prop_map(|snapshot| CopySource::Manual { snapshot }),
-            (resource_name(), any_date())
-                .prop_map(|(resource, date)| CopySource::Dated { resource, date }),
-            resource_name().prop_map(|resource| CopySource::Latest { resource }),
+            resource_name().prop_map(|name| CopySource::Manual {
+                snapshot: name.into()
+            }),
+            (resource_name(), any_date()).prop_map(|(name, date)| CopySource::Dated {
+                resource: name.into(),
+                date
+            }),
+            resource_name().prop_map(|name| CopySource::Latest {
+                resource: name.into()
+            }),
         ]
     }
 
@@ -221,7 +229,7 @@ mod tests {
 
         #[test]
         fn times_that_differ_by_a_second_give_names_that_differ(time in any_time()) {
-            let source = CopySource::Latest { resource: "WordPress-1".to_owned() };
+            let source = CopySource::Latest { resource: "WordPress-1".into() };
             let later = time + jiff::SignedDuration::from_secs(1);
             let region = region("us-west-2");
             prop_assert_ne!(source.default_name(region, time), source.default_name(region, later));

@@ -1,5 +1,7 @@
 //! How well a source is covered: what can be restored right now.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -32,7 +34,7 @@ pub struct Coverage {
     pub size_gb: Option<u32>,
     pub copies: usize,
     /// The instance whose copies contain the disk.
-    pub through: Option<String>,
+    pub through: Option<Arc<str>>,
     /// How the last drill of the source's copies in this destination ended.
     pub last_drill: Option<Verdict>,
 }

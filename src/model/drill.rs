@@ -15,6 +15,7 @@ use strum::IntoStaticStr;
 use super::failure::ApiError;
 use super::region::Region;
 use super::resource::ResourceId;
+use super::snapshot_name::SnapshotName;
 use super::time::RestoreDate;
 use super::{Excerpt, InvalidValue};
 
@@ -94,7 +95,7 @@ pub struct DrillResult {
     pub destination: Region,
     /// The copy's name. `None` if it is not known.
     #[serde(rename = "snapshotName")]
-    pub snapshot: Option<String>,
+    pub snapshot: Option<SnapshotName>,
     #[serde(rename = "instanceName")]
     pub instance: String,
     pub outcome: DrillOutcome,

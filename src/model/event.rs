@@ -2,6 +2,7 @@
 //! these events.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use serde::Serialize;
@@ -15,6 +16,7 @@ use super::failure::{ApiError, ErrorKind};
 use super::operation::Operation;
 use super::region::Region;
 use super::resource::ResourceId;
+use super::snapshot_name::SnapshotName;
 
 /// Something that happened in a run. Its JSON has the keys of the answer; a log line has the same
 /// keys, with operations and errors flattened.
@@ -120,7 +122,7 @@ pub struct DeletionResult {
     #[serde(rename = "restoreDate")]
     pub date: Date,
     #[serde(rename = "targetSnapshotName")]
-    pub name: String,
+    pub name: SnapshotName,
     pub outcome: Outcome,
     pub operations: Vec<Operation>,
     pub error: Option<Box<ApiError>>,
@@ -134,7 +136,7 @@ pub struct ReadFailure {
     pub operation: &'static str,
     /// The source that was queried, if it was one.
     #[serde(rename = "sourceResourceName")]
-    pub source: Option<String>,
+    pub source: Option<Arc<str>>,
     pub error: ApiError,
 }
 
@@ -143,7 +145,7 @@ pub struct TagFailure {
     #[serde(rename = "destinationRegion")]
     pub region: Region,
     #[serde(rename = "targetSnapshotName")]
-    pub name: String,
+    pub name: SnapshotName,
     pub error: ApiError,
     /// Whether a person has to act. Otherwise a later run may set the tag.
     #[serde(skip)]
@@ -156,7 +158,7 @@ pub struct FirewallNotStored {
     #[serde(rename = "destinationRegion")]
     pub region: Region,
     #[serde(rename = "targetSnapshotName")]
-    pub name: String,
+    pub name: SnapshotName,
     pub reason: &'static str,
 }
 
@@ -166,7 +168,7 @@ pub struct IgnoredCopy {
     #[serde(rename = "destinationRegion")]
     pub region: Region,
     #[serde(rename = "targetSnapshotName")]
-    pub name: String,
+    pub name: SnapshotName,
     pub reason: String,
 }
 

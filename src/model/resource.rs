@@ -1,6 +1,7 @@
 //! Instances, disks and their snapshots.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -43,15 +44,16 @@ impl ResourceKind {
 pub struct ResourceId {
     #[serde(rename = "sourceRegion")]
     pub region: Region,
+    /// Shared: the inventory, plan and events of a large fleet have each name many times.
     #[serde(rename = "sourceResourceName")]
-    pub name: String,
+    pub name: Arc<str>,
     #[serde(skip)]
     pub kind: ResourceKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
-    pub name: String,
+    pub name: Arc<str>,
     /// Tags by key. A tag without a value has an empty one.
     pub tags: BTreeMap<String, String>,
     pub created_at: Option<Timestamp>,

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use serde::Serialize;
@@ -13,7 +14,7 @@ use super::{Excerpt, InvalidValue};
 ///
 /// [CopySnapshot]: https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/API_CopySnapshot.html
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct SnapshotName(String);
+pub struct SnapshotName(Arc<str>);
 
 const MAX_CHARS: usize = 255;
 
@@ -37,7 +38,7 @@ impl FromStr for SnapshotName {
                 Excerpt(name)
             )))
         } else {
-            Ok(Self(name.to_owned()))
+            Ok(Self(name.into()))
         }
     }
 }
@@ -76,7 +77,7 @@ impl SnapshotName {
                 generated.len()
             )));
         }
-        Ok(Self(generated))
+        Ok(Self(generated.into()))
     }
 
     pub fn as_str(&self) -> &str {

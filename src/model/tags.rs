@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -22,7 +23,7 @@ pub const RECOVERY_POINT_TAG: &str = "snapshot-copier:recovery-point";
 pub struct SourceTag {
     pub region: Region,
     /// Its name, as Lightsail has it.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl From<&ResourceId> for SourceTag {
@@ -47,7 +48,7 @@ impl FromStr for SourceTag {
         match text.split_once('/') {
             Some((region, name)) if !name.is_empty() => Ok(Self {
                 region: region.parse()?,
-                name: name.to_owned(),
+                name: name.into(),
             }),
             _ => Err(InvalidValue(format!(
                 "{:?} does not name a source as region/name",
@@ -111,7 +112,7 @@ mod tests {
     fn a_copys_tags_are_read_only_together() {
         let source = ResourceId {
             region: "us-west-2".parse().unwrap(),
-            name: "web".to_owned(),
+            name: "web".into(),
             kind: super::super::resource::ResourceKind::Disk,
         };
         let date = jiff::civil::date(2026, 11, 22);

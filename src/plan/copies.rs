@@ -80,8 +80,13 @@ impl Planner<'_> {
 
     /// Returns `None` if the copy's name would be too long. The coverage reports that.
     fn planned_copy(&self, source: &ResourceId, date: Date) -> Option<PlannedCopy> {
-        let target = SnapshotName::for_dated(&source.name, source.region, date).ok()?;
-        let step = self.step(source, date, &target);
+        let mut existing = self.copies_of(source).iter();
+        let existing = existing.find(|copy| copy.date == date).copied();
+        let target = match existing {
+            Some(copy) => copy.name.clone(),
+            None => SnapshotName::for_dated(&source.name, source.region, date).ok()?,
+        };
+        let step = self.step(source, existing, &target);
         Some(PlannedCopy {
             source: source.clone(),
             date,
@@ -99,9 +104,12 @@ impl Planner<'_> {
         })
     }
 
-    fn step(&self, source: &ResourceId, date: Date, target: &SnapshotName) -> CopyStep {
-        let mut existing = self.copies_of(source).iter();
-        let existing = existing.find(|copy| copy.date == date);
+    fn step(
+        &self,
+        source: &ResourceId,
+        existing: Option<&ExistingCopy>,
+        target: &SnapshotName,
+    ) -> CopyStep {
         match existing.map(|copy| (copy, copy.state)) {
             Some((_, SnapshotState::Available)) => CopyStep::Exists,
             Some((_, SnapshotState::Pending)) => CopyStep::Pending,
@@ -141,7 +149,7 @@ impl Planner<'_> {
             ..source.clone()
         };
         let mut copies = self.copies_of(&other_kind).iter();
-        if copies.any(|copy| copy.name == name.as_str()) {
+        if copies.any(|copy| copy.name == *name) {
             let kind = other_kind.kind.noun();
             return Some(format!("a snapshot of the {kind} {}", source.name));
         }
@@ -150,7 +158,7 @@ impl Planner<'_> {
         kinds.find_map(|kind| {
             let named = ResourceId {
                 region: self.region,
-                name: name.to_string(),
+                name: name.as_str().into(),
                 kind,
             };
             let exists = self.inventory.resources.contains_key(&named);

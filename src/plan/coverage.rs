@@ -32,13 +32,15 @@ pub fn coverage(
     let results = Results::new(events);
     let mut all = Vec::new();
     for region in &policy.destinations {
-        match inventory.destinations.get(region) {
+        let coverages = match inventory.destinations.get(region) {
             Some(destination) => {
                 let planner = Planner::new(policy, inventory, &sources, destination, now);
-                all.extend(planner.coverages(&results));
+                planner.coverages(&results)
             }
-            None => all.extend(unread(&sources, inventory, *region, &results)),
-        }
+            None => unread(&sources, inventory, *region, &results).collect(),
+        };
+        all.reserve_exact(coverages.len());
+        all.extend(coverages);
     }
     // By source, with the destinations in the policy's order. A stable sort would take half as much
     // memory as the list once more.
@@ -70,7 +72,7 @@ impl<'a> Results<'a> {
             let CopySource::Dated { resource, date } = &copy.source else {
                 return None;
             };
-            let place = (copy.destination, copy.source_region, resource.as_str());
+            let place = (copy.destination, copy.source_region, &**resource);
             Some((place, *date, result))
         });
         let mut copies: Vec<_> = copies.collect();
@@ -87,7 +89,7 @@ impl<'a> Results<'a> {
     }
 
     fn copies<'s>(&'s self, destination: Region, source: &'s ResourceId) -> &'s CopyResults<'a> {
-        let key = (destination, source.region, source.name.as_str());
+        let key = (destination, source.region, &*source.name);
         let start = self.copies.partition_point(|(place, ..)| *place < key);
         let end = self.copies.partition_point(|(place, ..)| *place <= key);
         self.copies.get(start..end).unwrap_or_default()
@@ -191,7 +193,10 @@ impl Planner<'_> {
 
     /// The coverage of a disk through the instance it is attached to.
     fn through(&self, disk: &ResourceId, instance: &Coverage) -> Coverage {
-        let contains = |copy: &&ExistingCopy| copy.attached_disks.contains(&disk.name);
+        let contains = |copy: &&ExistingCopy| {
+            let mut disks = copy.attached_disks.iter();
+            disks.any(|name| **name == *disk.name)
+        };
         let copies = || available(self.own_copies(&instance.source));
         let covered = Coverage {
             source: disk.clone(),

@@ -27,7 +27,7 @@ pub enum MassDeletion {
 pub struct PlannedDeletion {
     pub copy: ExistingCopy,
     /// The name of the source's newest available copy, which must still exist.
-    pub newest: Option<String>,
+    pub newest: Option<SnapshotName>,
     /// The copy that must have started before. A failed copy is the only memory that its source
     /// fails, so it stays until there is a newer copy.
     pub after: Option<SnapshotName>,

@@ -10,6 +10,7 @@ use super::drills::{DRILL_STARTED_TAG, DRILLED_TAG};
 use crate::model::drill::Verdict;
 use crate::model::region::Region;
 use crate::model::resource::{ResourceId, Snapshot, SnapshotState};
+use crate::model::snapshot_name::SnapshotName;
 use crate::model::tags::{CopyTags, SourceTag};
 use crate::model::time::{RestoreDate, utc_date};
 
@@ -17,7 +18,7 @@ use crate::model::time::{RestoreDate, utc_date};
 pub struct ExistingCopy {
     pub source: ResourceId,
     pub date: Date,
-    pub name: String,
+    pub name: SnapshotName,
     pub state: SnapshotState,
     /// When the copy was started, if Lightsail says so.
     pub created_at: Option<Timestamp>,
@@ -43,14 +44,14 @@ impl ExistingCopy {
     pub fn recognise(snapshot: &Snapshot, destination: Region) -> Option<Self> {
         let tags = CopyTags::read(&snapshot.tags);
         let tagged = tags.is_some();
-        let CopyTags { source, date } = match tags {
-            Some(tags) => tags.ok().filter(|tags| is_named(snapshot, tags))?,
+        let tags = match tags {
+            Some(tags) => tags.ok()?,
             None => origin(snapshot, destination)?,
         };
-        let same_origin = snapshot
-            .from
-            .as_ref()
-            .is_none_or(|from| *from == source.name);
+        let name = name_of(snapshot, &tags)?;
+        let CopyTags { source, date } = tags;
+        let from = snapshot.from.as_deref();
+        let same_origin = from.is_none_or(|from| *from == *source.name);
         same_origin.then(|| Self {
             source: ResourceId {
                 region: source.region,
@@ -58,7 +59,7 @@ impl ExistingCopy {
                 kind: snapshot.kind,
             },
             date,
-            name: snapshot.name.clone(),
+            name,
             state: snapshot.state,
             created_at: snapshot.created_at,
             attached_disks: snapshot.attached_disks.clone(),
@@ -92,15 +93,15 @@ pub(super) fn origin(snapshot: &Snapshot, destination: Region) -> Option<CopyTag
         .find(|region| rest.ends_with(&format!("-{region}-")))?;
     let source = SourceTag {
         region,
-        name: from.to_owned(),
+        name: from.into(),
     };
-    Some(CopyTags { source, date }).filter(|tags| is_named(snapshot, tags))
+    Some(CopyTags { source, date }).filter(|tags| name_of(snapshot, tags).is_some())
 }
 
-/// Whether a snapshot has the name that a policy gives the copy that these tags describe.
-fn is_named(snapshot: &Snapshot, tags: &CopyTags) -> bool {
-    tags.snapshot_name()
-        .is_ok_and(|name| name.as_str() == snapshot.name)
+/// A snapshot's name, if it is the one that a policy gives the copy that these tags describe.
+fn name_of(snapshot: &Snapshot, tags: &CopyTags) -> Option<SnapshotName> {
+    let name = tags.snapshot_name().ok()?;
+    (name.as_str() == snapshot.name).then_some(name)
 }
 
 /// Tomorrow. A recovery point with a later date has a wrong tag, or the clock is wrong.

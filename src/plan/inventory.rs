@@ -52,6 +52,17 @@ impl Inventory {
             self.drill_instances.insert(region, drills);
         }
     }
+
+    /// Adds what a destination has. The copies share the names of resources that were added before.
+    pub fn add_destination(&mut self, region: Region, mut destination: DestinationInventory) {
+        for copy in &mut destination.copies {
+            if let Some((source, _)) = self.resources.get_key_value(&copy.source) {
+                copy.source = source.clone();
+            }
+        }
+        destination.copies.shrink_to_fit();
+        self.destinations.insert(region, destination);
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -137,7 +148,7 @@ pub fn transfer(inventory: &Inventory, events: &[Event]) -> BTreeMap<Region, Tra
         let sizes = ResourceKind::ALL.iter().filter_map(|kind| {
             let source = ResourceId {
                 region: copy.source_region,
-                name: copy.source.name().to_owned(),
+                name: copy.source.name().into(),
                 kind: *kind,
             };
             inventory.resources.get(&source)?.size_gb

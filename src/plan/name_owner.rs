@@ -129,7 +129,7 @@ fn has_origin(copy: &SnapshotCopy, found: &Snapshot, name: &str, regions: &[&str
         // If it has the name of a policy's copy, the tags decide. Otherwise it inherited them.
         if let Some(existing) = ExistingCopy::recognise(found, copy.destination) {
             let source = &existing.source;
-            let same_source = source.name == name && regions.contains(&source.region.as_str());
+            let same_source = *source.name == *name && regions.contains(&source.region.as_str());
             return same_source && is_date(copy, |date| date == existing.date);
         }
         if existing_copy::origin(found, copy.destination).is_some() {
@@ -214,7 +214,7 @@ mod tests {
         SnapshotCopy {
             source_region: "us-west-2".parse().unwrap(),
             source: CopySource::Dated {
-                resource: "web".to_owned(),
+                resource: "web".into(),
                 date: jiff::civil::date(2026, 11, 22),
             },
             destination: "us-east-1".parse().unwrap(),
@@ -236,7 +236,7 @@ mod tests {
     fn latest(name: &str) -> SnapshotCopy {
         SnapshotCopy {
             source: CopySource::Latest {
-                resource: "web".to_owned(),
+                resource: "web".into(),
             },
             ..requested(name)
         }
@@ -245,7 +245,7 @@ mod tests {
     fn manual() -> SnapshotCopy {
         SnapshotCopy {
             source: CopySource::Manual {
-                snapshot: "before".to_owned(),
+                snapshot: "before".into(),
             },
             ..requested("weekly")
         }

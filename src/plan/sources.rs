@@ -32,7 +32,7 @@ impl<'a> Sources<'a> {
         for (id, resource) in selected {
             let instance = resource.attached_to.as_ref().map(|name| ResourceId {
                 region: id.region,
-                name: name.clone(),
+                name: name.as_str().into(),
                 kind: ResourceKind::Instance,
             });
             let instance = instance.filter(|instance| {

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::existing_copy::ExistingCopy;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::resource::{ResourceId, SnapshotState};
+use crate::model::snapshot_name::SnapshotName;
 
 /// After this time, a copy that still lacks a tag is a failure, whatever the reason.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(2);
@@ -14,7 +15,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(2);
 pub struct MissingTags {
     pub source: ResourceId,
     pub date: Date,
-    pub name: String,
+    pub name: SnapshotName,
     pub pending: bool,
     /// When the copy was started, if Lightsail says so.
     pub started_at: Option<Timestamp>,
@@ -22,7 +23,7 @@ pub struct MissingTags {
 
 impl MissingTags {
     /// Those of a copy that starts at `now`.
-    pub fn of_new(source: ResourceId, date: Date, name: String, now: Timestamp) -> Self {
+    pub fn of_new(source: ResourceId, date: Date, name: SnapshotName, now: Timestamp) -> Self {
         Self {
             source,
             date,
@@ -81,11 +82,11 @@ mod tests {
             let missing = MissingTags {
                 source: ResourceId {
                     region: "us-west-2".parse().unwrap(),
-                    name: "web".to_owned(),
+                    name: "web".into(),
                     kind: ResourceKind::Instance,
                 },
                 date: jiff::civil::date(2026, 11, 22),
-                name: "web-us-west-2-2026-11-22".to_owned(),
+                name: "web-us-west-2-2026-11-22".parse().unwrap(),
                 pending,
                 started_at: age.map(|age| now - age),
             };

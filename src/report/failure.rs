@@ -128,7 +128,7 @@ mod tests {
         let copy = SnapshotCopy {
             source_region: "us-west-2".parse().unwrap(),
             source: CopySource::Latest {
-                resource: "r".repeat(name_length),
+                resource: "r".repeat(name_length).into(),
             },
             destination: "us-east-1".parse().unwrap(),
             target: name.parse().unwrap(),

@@ -110,7 +110,7 @@ impl Parts<'_> {
                     if result.outcome == Outcome::Failed
                         && bad.iter().any(|source| {
                             source.region == result.copy.source_region
-                                && source.name == result.copy.source.name()
+                                && *source.name == *result.copy.source.name()
                         }) => {}
                 Event::SelectsNothing(idle) => problems.push(format!(
                     "{} of the settings matches no server and no disk. Check its spelling, or remove it.",

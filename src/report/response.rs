@@ -165,7 +165,7 @@ impl<'a> From<&'a DeletionResult> for DeletionEntry<'a> {
     fn from(result: &'a DeletionResult) -> Self {
         Self {
             region: result.region,
-            snapshot_name: &result.name,
+            snapshot_name: result.name.as_str(),
             outcome: result.outcome,
             error: result.error.as_deref(),
         }
@@ -234,7 +234,7 @@ mod tests {
             copy: SnapshotCopy {
                 source_region: region("us-west-2"),
                 source: CopySource::Latest {
-                    resource: "r".repeat(name_length),
+                    resource: "r".repeat(name_length).into(),
                 },
                 destination: region("us-east-1"),
                 target: format!("copy-{number}-{}", "n".repeat(name_length))
@@ -305,14 +305,14 @@ mod tests {
         let source = |number: usize| ResourceId {
             region: region("us-west-2"),
             kind: ResourceKind::Instance,
-            name: format!("{}-{number}", "n".repeat(50)),
+            name: format!("{}-{number}", "n".repeat(50)).into(),
         };
         let copies = (0..500).map(|n| copy_result(n, Outcome::Exists, 50));
         let deletions = (0..500).map(|n| DeletionResult {
             region: region("us-east-1"),
             source: source(n),
             date: jiff::civil::date(2026, 11, 22),
-            name: source(n).name,
+            name: source(n).name.parse().unwrap(),
             outcome: if n == 7 {
                 Outcome::Deferred
             } else {
@@ -370,10 +370,10 @@ mod tests {
             source: ResourceId {
                 region: region("us-west-2"),
                 kind: ResourceKind::Instance,
-                name: format!("web-{number}"),
+                name: format!("web-{number}").into(),
             },
             destination: region("us-east-1"),
-            snapshot: Some("s".repeat(200)),
+            snapshot: Some("s".repeat(200).parse().unwrap()),
             instance: format!("drill-web-{number}"),
             outcome,
             minutes: None,

@@ -15,6 +15,7 @@ use super::tags::Tags;
 use crate::model::copy::SnapshotCopy;
 use crate::model::event::{CopyResult, Event, Outcome};
 use crate::model::failure::{ApiError, Code, ErrorKind};
+use crate::model::snapshot_name::SnapshotName;
 use crate::plan::{CopyStep, DestinationPlan, MissingTags, PlannedDeletion};
 
 /// Applies the plan of one destination, and records each step when it ends. A dry run changes nothing.
@@ -23,7 +24,7 @@ pub async fn apply(to: Destination<'_>, plan: DestinationPlan, drills: impl Futu
     let count = plan.copies.len();
     let (mut starts, mut new) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (position, planned) in plan.copies.into_iter().enumerate() {
-        let name = planned.copy.target.to_string();
+        let name = planned.copy.target.clone();
         let missing = MissingTags::of_new(planned.source, planned.date, name, to.run.now);
         match to_start(planned.copy, position, planned.step) {
             Ok(start) => {
@@ -63,9 +64,9 @@ pub async fn apply(to: Destination<'_>, plan: DestinationPlan, drills: impl Futu
 
 /// Whether a deletion need not wait for a copy any more: a failed copy stays until the copy that it
 /// waits for has started.
-fn is_due(deletion: &PlannedDeletion, existing: &BTreeSet<String>) -> bool {
+fn is_due(deletion: &PlannedDeletion, existing: &BTreeSet<SnapshotName>) -> bool {
     let after = deletion.after.as_ref();
-    after.is_none_or(|copy| existing.contains(copy.as_str()))
+    after.is_none_or(|copy| existing.contains(copy))
 }
 
 /// The steps of one destination that are left to do.
@@ -75,7 +76,7 @@ struct Work<'a> {
     /// The copies to start, which need their tags then.
     new: Vec<MissingTags>,
     /// The copies that this run started or found.
-    existing: BTreeSet<String>,
+    existing: BTreeSet<SnapshotName>,
     /// The copies of earlier runs that lack tags.
     untagged: Vec<MissingTags>,
     tags: Tags,
@@ -94,8 +95,7 @@ impl Work<'_> {
 
     /// Adds the tags and deletions that follow copies which exist now.
     fn follow_copies(&mut self) {
-        let started = self.starts.take_existing().into_iter();
-        self.existing.extend(started.map(|name| name.to_string()));
+        self.existing.extend(self.starts.take_existing());
         let existing = &self.existing;
         let exists = |copy: &mut MissingTags| existing.contains(&copy.name);
         self.tags.add(self.new.extract_if(.., exists));
@@ -142,12 +142,12 @@ fn to_start(copy: SnapshotCopy, position: usize, step: CopyStep) -> Result<Start
 }
 
 /// Dry run: the copies that have a slot would start.
-fn preview(to: &Destination<'_>, starts: Vec<Start>, slots: usize) -> BTreeSet<String> {
+fn preview(to: &Destination<'_>, starts: Vec<Start>, slots: usize) -> BTreeSet<SnapshotName> {
     let mut planned = BTreeSet::new();
     for start in starts {
         let position = start.position;
         let result = if planned.len() < slots {
-            planned.insert(start.copy.target.to_string());
+            planned.insert(start.copy.target.clone());
             if let Some(failed) = start.failed {
                 to.record_planned_deletion(*failed);
             }

@@ -36,7 +36,7 @@ impl Destination<'_> {
         let until = Until::once(self.run.deadline.deletions);
         let attempt = async |deletion: &PlannedDeletion| {
             if let Some(newest) = &deletion.newest {
-                self.check_newest(newest, until).await?;
+                self.check_newest(newest.as_str(), until).await?;
             }
             self.call_delete(&deletion.copy, until).await
         };
@@ -78,14 +78,15 @@ impl Destination<'_> {
         until: Until,
     ) -> Result<Deleted, ApiError> {
         let (lightsail, region) = (self.run.lightsail, self.region);
+        let name = copy.name.as_str();
         if copy.state == SnapshotState::Error {
-            let found = lightsail.find_snapshot(region, &copy.name, until).await?;
+            let found = lightsail.find_snapshot(region, name, until).await?;
             if found.is_some_and(|found| found.state != SnapshotState::Error) {
                 return Ok(None);
             }
         }
         let kind = copy.source.kind;
-        let deleted = lightsail.delete_snapshot(region, kind, &copy.name, until);
+        let deleted = lightsail.delete_snapshot(region, kind, name, until);
         deleted.await.map(Some)
     }
 

@@ -16,6 +16,7 @@ use crate::model::event::{DrillInstances, Event, TagFailure};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 use crate::model::resource::ResourceKind;
+use crate::model::snapshot_name::SnapshotName;
 use crate::model::time::utc_date;
 use crate::plan::{
     Conclusion, DrillInstance, DrillPlan, DrillStep, ExistingCopy, PlannedDrill, choose_bundle,
@@ -148,7 +149,9 @@ impl DrillRun<'_> {
             return Ok(false);
         };
         let region = self.region;
-        let tagged = self.lightsail.tag(region, snapshot, tags, self.half());
+        let tagged = self
+            .lightsail
+            .tag(region, snapshot.as_str(), tags, self.half());
         match tagged.await {
             Ok(()) => Ok(true),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
@@ -240,7 +243,8 @@ impl DrillRun<'_> {
         if self.is_taken_over(drill).await {
             return Ok(None);
         }
-        let snapshot = drill.snapshot.as_deref().unwrap_or_default();
+        let snapshot = drill.snapshot.as_ref();
+        let snapshot = snapshot.map_or("", SnapshotName::as_str);
         let mark = [started_tag(now)];
         let marked = self.lightsail.tag(region, snapshot, &mark, self.half());
         marked.await.map_err(not_marked)?;
@@ -269,7 +273,9 @@ impl DrillRun<'_> {
         let Some(name) = drill.snapshot.as_ref().filter(|_| drill.has_copy) else {
             return false;
         };
-        let found = self.lightsail.find_snapshot(self.region, name, self.half());
+        let found = self
+            .lightsail
+            .find_snapshot(self.region, name.as_str(), self.half());
         let copy = found.await.ok().flatten();
         let copy = copy.and_then(|copy| ExistingCopy::recognise(&copy, self.region));
         copy.is_some_and(|copy| drill.is_taken_over(&copy, self.now))

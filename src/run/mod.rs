@@ -147,6 +147,9 @@ pub async fn policy(
         record_storage(&inventory, &mut events, log);
     }
     let coverage = coverage(policy, &inventory, now, &events);
+    // Of a large fleet, the inventory takes as much memory as the events.
+    drop(inventory);
+    events.reserve_exact(coverage.len());
     let coverage = coverage.into_iter().map(Event::Coverage);
     events.extend(coverage.inspect(|event| log(event)));
     events

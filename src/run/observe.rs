@@ -5,6 +5,7 @@
 //! the run goes on with the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::future::{join, join_all};
 use jiff::Timestamp;
@@ -43,16 +44,19 @@ pub async fn lists(
     }
     for (region, result) in destinations {
         match result {
-            Ok(destination) => {
-                inventory.destinations.insert(region, destination);
-            }
+            Ok(destination) => inventory.add_destination(region, destination),
             Err(error) => unread(region, error),
         }
     }
     inventory
 }
 
-fn record_unread(recorder: &Recorder<'_>, region: Region, source: Option<String>, error: ApiError) {
+fn record_unread(
+    recorder: &Recorder<'_>,
+    region: Region,
+    source: Option<Arc<str>>,
+    error: ApiError,
+) {
     recorder.record(Event::RegionUnread(ReadFailure {
         region,
         operation: error.details.operation,

@@ -67,16 +67,16 @@ impl Destination<'_> {
 
     async fn call_tag(&self, copy: &MissingTags, until: Until) -> Result<(), ApiError> {
         let tags = copy_tags(&copy.source, copy.date);
-        let lightsail = self.run.lightsail;
-        lightsail.tag(self.region, &copy.name, &tags, until).await
+        let (lightsail, name) = (self.run.lightsail, copy.name.as_str());
+        lightsail.tag(self.region, name, &tags, until).await
     }
 
     async fn call_tag_firewall(&self, copy: &MissingTags, until: Until) -> Result<(), ApiError> {
         let Some(tags) = self.firewall(copy) else {
             return Ok(());
         };
-        let lightsail = self.run.lightsail;
-        lightsail.tag(self.region, &copy.name, tags, until).await?;
+        let (lightsail, name) = (self.run.lightsail, copy.name.as_str());
+        lightsail.tag(self.region, name, tags, until).await?;
         if tags.iter().any(|(_, value)| value == NOT_STORED) {
             self.run.recorder.record(Event::FirewallNotStored(FirewallNotStored {
                 region: self.region,

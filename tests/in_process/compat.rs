@@ -92,7 +92,7 @@ fn drill_instances_are_recognised_by_their_names_and_tags() {
         panic!("there was one")
     };
     let resource = Resource {
-        name: saved.name.clone(),
+        name: saved.name.as_str().into(),
         tags: saved.tags.clone(),
         created_at: Some(saved.created_at),
         automatic_snapshots: false,

@@ -105,12 +105,12 @@ fn drill(name: &str, outcome: DrillOutcome, code: &str, message: &str) -> RunEve
 fn situations() -> Vec<(&'static str, Vec<RunEvent>)> {
     let with_disk = Coverage {
         source: disk("us-west-2", "Data-1"),
-        through: Some("Shop-1".to_owned()),
+        through: Some("Shop-1".into()),
         ..covered("", CoverageStatus::Unprotected, None)
     };
     let attached = Coverage {
         source: disk("us-west-2", "Data-2"),
-        through: Some("Shop-1".to_owned()),
+        through: Some("Shop-1".into()),
         ..covered("", CoverageStatus::Protected, Some((DAY, 23.4)))
     };
     let drilled = Coverage {

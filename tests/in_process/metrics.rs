@@ -90,7 +90,7 @@ fn deleted(destination: &str, outcome: Outcome) -> DeletionResult {
     let day = date("2026-01-01");
     DeletionResult {
         region: region(destination),
-        name: copy_name(&source, day),
+        name: copy_name(&source, day).parse().unwrap(),
         source,
         date: day,
         outcome,
@@ -123,7 +123,7 @@ fn tag_failure(error: ApiError, is_failure: bool) -> TagFailure {
     TagFailure {
         is_failure,
         region: region("us-east-1"),
-        name: "web".to_owned(),
+        name: "web".parse().unwrap(),
         error,
     }
 }

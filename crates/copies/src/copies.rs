@@ -89,7 +89,9 @@ impl<'a> RegionCopies<'a> {
 
     /// A copy by the name of its snapshot.
     pub fn find(&self, snapshot: &str) -> Option<&ExistingCopy> {
-        self.copies.iter().find(|copy| copy.name == snapshot)
+        self.copies
+            .iter()
+            .find(|copy| copy.name.as_str() == snapshot)
     }
 
     /// The snapshot of a copy.

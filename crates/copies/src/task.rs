@@ -46,12 +46,12 @@ impl Task {
     /// Whether this or another run restored it from the same copy.
     fn is_own(&self, found: &Existing) -> bool {
         let tag = found.resource.tags.get(RESTORED_TAG);
-        found.resource.name == self.name && found.kind == self.kind && tag == Some(&self.snapshot)
+        *found.resource.name == *self.name && found.kind == self.kind && tag == Some(&self.snapshot)
     }
 
     /// Whether it and its disks can be used. Something new may be missing in the lists for seconds.
     pub fn progress(&self, found: &[Existing]) -> Result<Readiness, String> {
-        let find = |name: &str| found.iter().find(|found| found.resource.name == name);
+        let find = |name: &str| found.iter().find(|found| *found.resource.name == *name);
         let Some(own) = find(&self.name) else {
             return Ok(Readiness::Pending);
         };

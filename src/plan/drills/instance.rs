@@ -66,7 +66,7 @@ impl DrillInstance {
                 kind: ResourceKind::Instance,
             },
             date,
-            name: resource.name.clone(),
+            name: resource.name.to_string(),
             created_at: resource.created_at,
             expires_at: expires_at.and_then(|time| time.parse().ok()),
             status: status.clone(),

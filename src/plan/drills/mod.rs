@@ -145,10 +145,13 @@ impl Planner<'_> {
         let copy = newest_available(self.own_copies(source))?;
         let named = ResourceId {
             region: self.region,
-            name: instance_name(source, copy.date),
+            name: instance_name(source, copy.date).into(),
             kind: ResourceKind::Instance,
         };
-        if instances.iter().any(|instance| instance.name == named.name) {
+        if instances
+            .iter()
+            .any(|instance| *instance.name == *named.name)
+        {
             return None;
         }
         let status = self.sources.resource(source)?.instance.as_ref();
@@ -223,7 +226,7 @@ impl Planner<'_> {
         let name = SnapshotName::for_dated(&source.name, source.region, instance.date);
         Some(PlannedDrill {
             source: source.clone(),
-            snapshot: name.ok().map(|name| name.to_string()),
+            snapshot: name.ok(),
             has_copy: copy.is_some(),
             instance: instance.name.clone(),
             started: Some(created_at),

@@ -8,12 +8,13 @@ use crate::model::bundle::Hardware;
 use crate::model::drill::{CheckResult, DrillOutcome, Verdict, VerdictOutcome};
 use crate::model::failure::{ApiError, Code, ErrorKind};
 use crate::model::resource::ResourceId;
+use crate::model::snapshot_name::SnapshotName;
 use crate::plan::existing_copy::{ExistingCopy, has_verdict_since, undecided};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedDrill {
     pub source: ResourceId,
-    pub snapshot: Option<String>,
+    pub snapshot: Option<SnapshotName>,
     /// Whether the copy exists. A newer copy may reuse the name; this drill says nothing about it.
     pub has_copy: bool,
     pub instance: String,

@@ -23,7 +23,7 @@ fn the_latest_restorable_recovery_point_is_copied() {
     assert_eq!(wanted.copy.source_region, region("us-west-2"));
     assert_eq!(wanted.copy.destination, region("us-east-1"));
     let pinned = CopySource::Dated {
-        resource: "web".to_owned(),
+        resource: "web".into(),
         date: date(YESTERDAY),
     };
     assert_eq!(wanted.copy.source, pinned);
@@ -57,7 +57,7 @@ fn a_failed_copy_is_started_again() {
             panic!("{steps:?}")
         };
         assert!(
-            matches!(&wanted.step, CopyStep::Replace(failed) if failed.name == there.name),
+            matches!(&wanted.step, CopyStep::Replace(failed) if failed.name.as_str() == there.name),
             "{wanted:?}"
         );
         // It is deleted where it is made again, and nowhere else.
@@ -292,7 +292,7 @@ fn a_recovery_point_in_the_future_is_ignored() {
     assert_eq!(made_names(steps), ["web-us-west-2-2026-11-22"]);
     assert!(deleted_names(steps).is_empty());
     assert_eq!(plan.ignored.len(), 1);
-    assert_eq!(plan.ignored[0].name, "web-us-west-2-2062-01-01");
+    assert_eq!(plan.ignored[0].name.as_str(), "web-us-west-2-2062-01-01");
     let coverage = account.coverage_of(&web());
     assert_eq!(coverage.newest, Some(date("2026-11-20")));
     // Tomorrow can be a time zone, a later day cannot.

@@ -135,7 +135,7 @@ fn the_source_with_the_oldest_drill_is_first_and_never_drilled_ones_before() {
     );
     assert_eq!(plan_of(&account).slots, 1);
     let first = plan_of(&account).others.remove(0);
-    assert_eq!(first.snapshot.as_deref(), Some("db-us-west-2-2026-11-21"));
+    assert_eq!(first.snapshot.unwrap().as_str(), "db-us-west-2-2026-11-21");
     assert_eq!(described(&first.step), "start nano_3_0");
 }
 
@@ -163,7 +163,7 @@ fn every_source_has_its_turn_even_if_verdicts_are_lost_with_their_copies() {
         snapshots.drain(..snapshots.len() - kept);
         for drill in due.into_iter().take(2) {
             let name = drill.snapshot.unwrap();
-            let copy = snapshots.iter_mut().find(|copy| copy.name == name);
+            let copy = snapshots.iter_mut().find(|copy| copy.name == name.as_str());
             let verdict = format!("{today} passed 7m");
             copy.unwrap().tags.insert(DRILLED_TAG.to_owned(), verdict);
             drilled.push(drill.source);
@@ -368,7 +368,7 @@ fn drill_instances_take_slots_and_their_sources_wait() {
 fn listed(name: &str, source: &str) -> Resource {
     let tag = ("snapshot-copier:drill".to_owned(), source.to_owned());
     Resource {
-        name: name.to_owned(),
+        name: name.into(),
         tags: BTreeMap::from([tag]),
         created_at: Some(noon()),
         automatic_snapshots: false,

@@ -187,7 +187,7 @@ fn the_worst_covered_sources_are_queried_first() {
         .there("us-east-1", available(&sources[0], YESTERDAY))
         .there("us-east-1", available(&sources[1], "2026-11-01"));
     let queried = sources_to_query(&account.policy, &account.observed(), noon());
-    let names: Vec<_> = queried.iter().map(|source| source.name.as_str()).collect();
+    let names: Vec<_> = queried.iter().map(|source| &*source.name).collect();
     assert_eq!(names, ["c", "b", "a"]);
 }
 

@@ -14,7 +14,7 @@ proptest! {
             prop_assert!(!account.unread_destinations.contains(region));
             for deletion in &steps.deletions {
                 let there = account.snapshots_in(*region).iter();
-                let there: Vec<_> = there.filter(|s| s.name == deletion.copy.name).collect();
+                let there: Vec<_> = there.filter(|s| s.name == deletion.copy.name.as_str()).collect();
                 prop_assert!(!there.is_empty(), "{} is not there", deletion.copy.name);
                 for snapshot in there {
                     prop_assert!(both_tags(snapshot), "{} has not both tags", deletion.copy.name);
@@ -49,7 +49,7 @@ proptest! {
             let known = known_in(&account, *region);
             for deletion in &steps.deletions {
                 let before = available(&known, &deletion.copy.source);
-                let deleted = |name: &String| steps.deletions.iter().any(|other| other.copy.name == *name);
+                let deleted = |name: &str| steps.deletions.iter().any(|other| other.copy.name.as_str() == name);
                 let after = before.iter().find(|copy| !deleted(&copy.snapshot.name));
                 prop_assert_eq!(
                     before.first().map(|copy| copy.date),
@@ -68,14 +68,14 @@ proptest! {
                 .deletions
                 .iter()
                 .partition(|copy| copy.copy.state == SnapshotState::Error);
-            let aged: Vec<&String> = aged.into_iter().map(|copy| &copy.copy.name).collect();
-            let names: BTreeSet<String> = aged.iter().map(|name| (*name).clone()).collect();
+            let aged: Vec<&str> = aged.into_iter().map(|copy| copy.copy.name.as_str()).collect();
+            let names: BTreeSet<String> = aged.iter().map(|name| (*name).to_owned()).collect();
             prop_assert_eq!(names.len(), aged.len(), "deleted twice: {:?}", aged);
             prop_assert_eq!(names, not_kept(&account, *region));
             let known = known_in(&account, *region);
             for copy in failed {
                 let is_failed = known.iter().any(|known| {
-                    known.snapshot.name == copy.copy.name
+                    known.snapshot.name == copy.copy.name.as_str()
                         && known.snapshot.state == SnapshotState::Error
                 });
                 prop_assert!(is_failed, "{} has not failed", &copy.copy.name);

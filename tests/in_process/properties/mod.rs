@@ -43,7 +43,7 @@ fn known(snapshot: &Snapshot) -> Option<Known<'_>> {
         let names = NAMES.into_iter().chain(["other"]);
         names.map(|name| ResourceId {
             region: region(of_region),
-            name: name.to_owned(),
+            name: name.into(),
             kind: snapshot.kind,
         })
     });
@@ -57,13 +57,13 @@ fn known(snapshot: &Snapshot) -> Option<Known<'_>> {
         let date = if tagged {
             let is_source =
                 snapshot.tags[SOURCE_TAG] == format!("{}/{}", source.region, source.name);
-            if !is_source || from.is_some_and(|from| from != source.name) {
+            if !is_source || from.is_some_and(|from| *from != *source.name) {
                 return None;
             }
             let date = snapshot.tags[RECOVERY_POINT_TAG].parse::<RestoreDate>();
             date.ok()?.0
         } else {
-            if from != Some(source.name.as_str()) {
+            if from != Some(&*source.name) {
                 return None;
             }
             let date = snapshot.name.get(snapshot.name.len().checked_sub(10)?..)?;

@@ -33,9 +33,11 @@ impl Fleet {
             .map(|source| source.selected.clone())
             .collect();
         let unread = run.results.read_failures();
-        let unread: Vec<&String> = unread.filter_map(|unread| unread.source.as_ref()).collect();
+        let unread: Vec<&str> = unread
+            .filter_map(|unread| unread.source.as_deref())
+            .collect();
         let mut queried = watch.queried.clone();
-        queried.retain(|(_, name)| !unread.contains(&name));
+        queried.retain(|(_, name)| !unread.contains(&name.as_str()));
         run.found.check_coverage(
             &self.emulator,
             &selected,
@@ -105,7 +107,7 @@ impl Fleet {
         let destinations = self.destinations.iter().copied();
         let mut destinations =
             destinations.filter(|region| region.as_str() == coverage.destination.as_str());
-        let key = (destinations.next().expect("it is one"), name.clone());
+        let key = (destinations.next().expect("it is one"), name.to_string());
         let is_silent = coverage.status == CoverageStatus::Pending;
         if !is_silent {
             self.silent_since.insert(key, now);

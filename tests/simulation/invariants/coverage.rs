@@ -113,7 +113,7 @@ impl Found {
 /// Whether this is the coverage of a source in a destination.
 fn is_of(entry: &Coverage, source: &Selected, region: Region) -> bool {
     entry.destination.as_str() == region.as_str()
-        && entry.source.name == source.name
+        && *entry.source.name == *source.name
         && entry.source.region.as_str() == source.region.as_str()
 }
 
@@ -138,7 +138,7 @@ impl Expected {
     fn check(&self, entry: &Coverage) -> Result<(), String> {
         let is_expected = entry.status == self.status
             && entry.newest == self.newest
-            && entry.through == self.through;
+            && entry.through.as_deref() == self.through.as_deref();
         expect(is_expected, || {
             format!("expected {self:?}, and the run reports {entry:?}")
         })?;

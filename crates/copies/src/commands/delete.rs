@@ -59,7 +59,7 @@ pub async fn delete(options: &DeleteOptions, aws: &Aws, console: &mut Console) -
     };
     let doomed: Vec<&ExistingCopy> = of_source.iter().copied().filter(is_old).collect();
     let step = |copy: &ExistingCopy| Step {
-        snapshot_name: copy.name.clone(),
+        snapshot_name: copy.name.to_string(),
         recovery_point: copy.date,
         outcome: DeletionOutcome::Planned,
         error: None,
@@ -139,7 +139,7 @@ async fn carry_out(
         (
             index,
             lightsail
-                .delete_snapshot(region, kind, &copy.name, patience())
+                .delete_snapshot(region, kind, copy.name.as_str(), patience())
                 .await,
         )
     });

@@ -1,6 +1,7 @@
 //! `list`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -67,7 +68,7 @@ pub async fn list(options: &ListOptions, aws: &Aws, console: &mut Console) -> Do
     let existing = existing(aws, kinds.collect()).await;
     let sources = selected.iter().map(|(source, of_source)| {
         let rows = of_source.iter().map(|copy| Copy {
-            snapshot_name: &copy.name,
+            snapshot_name: copy.name.as_str(),
             recovery_point: copy.date,
             state: state(copy.state),
             size_gb: copy.size_gb,
@@ -111,7 +112,7 @@ pub async fn list(options: &ListOptions, aws: &Aws, console: &mut Console) -> Do
     Ok(Outcome::failed_if(!unmatched.is_empty()))
 }
 
-type Existing = BTreeMap<(Region, ResourceKind), Result<BTreeSet<String>, ApiError>>;
+type Existing = BTreeMap<(Region, ResourceKind), Result<BTreeSet<Arc<str>>, ApiError>>;
 
 /// The names of what exists in the source Regions. Those may be down.
 async fn existing(aws: &Aws, kinds: BTreeSet<(Region, ResourceKind)>) -> Existing {

@@ -1,6 +1,7 @@
 //! `restore`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -106,7 +107,7 @@ async fn facts(aws: &Aws, wish: &Wish) -> Result<Facts, Stop> {
     Ok(facts)
 }
 
-fn running(instances: Vec<Resource>) -> BTreeSet<String> {
+fn running(instances: Vec<Resource>) -> BTreeSet<Arc<str>> {
     let runs = |instance: &Resource| {
         let status = instance.instance.as_ref();
         status.is_some_and(|status| status.state == InstanceState::Running)

@@ -64,7 +64,7 @@ impl Planner<'_> {
             kind: source.kind,
             state: SnapshotState::Unknown,
             created_at: None,
-            from: Some(source.name.clone()),
+            from: Some(source.name.to_string()),
             from_region: None,
             attached_disks: Vec::new(),
             bundle: None,
@@ -90,7 +90,7 @@ impl Planner<'_> {
     ) -> Option<String> {
         let contains = used.snapshot.is_some_and(|used| {
             let mut disks = used.disks.iter();
-            disks.any(|disk| disk.name.as_ref() == Some(&source.name))
+            disks.any(|disk| disk.name.as_deref() == Some(&source.name))
         });
         let is_own = used.source.as_ref().is_some_and(|used| {
             used.region == source.region && (used.name == source.name || contains)
@@ -104,7 +104,7 @@ impl Planner<'_> {
                 "the name {name} is taken by the restore of {of}; use --suffix"
             ));
         }
-        (self.wish.as_of.is_some() && restored != copy.name).then(|| {
+        (self.wish.as_of.is_some() && restored != copy.name.as_str()).then(|| {
             format!(
                 "{name} was made from {restored}, not from {}; use another --suffix",
                 copy.name
@@ -118,7 +118,7 @@ impl Planner<'_> {
         let ports = used.and_then(|used| ports(used).ok().flatten());
         let is_untagged_disk = |disk: &&Existing| {
             disk.kind == ResourceKind::Disk
-                && disk.resource.attached_to.as_ref() == Some(&found.resource.name)
+                && disk.resource.attached_to.as_deref() == Some(&found.resource.name)
                 && !disk.is_system_disk
                 && !disk.resource.tags.contains_key(RESTORED_TAG)
         };
@@ -126,7 +126,9 @@ impl Planner<'_> {
         ToDo {
             wait: found.readiness == Readiness::Pending,
             ports: ports.filter(|_| is_instance && !tags.contains_key(PORTS_SET_TAG)),
-            tag_disks: untagged.map(|disk| disk.resource.name.clone()).collect(),
+            tag_disks: untagged
+                .map(|disk| disk.resource.name.to_string())
+                .collect(),
         }
     }
 

@@ -7,6 +7,7 @@ mod names;
 mod notices;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -50,7 +51,7 @@ pub struct Facts {
     /// The Availability Zones that are available.
     pub zones: Vec<String>,
     /// The instances that run in the source Regions, as far as they were asked.
-    pub originals: BTreeMap<Region, Result<BTreeSet<String>, ApiError>>,
+    pub originals: BTreeMap<Region, Result<BTreeSet<Arc<str>>, ApiError>>,
     /// How many instances, or vCPUs, the account may have. `None`: not asked.
     pub quota: Option<Result<f64, String>>,
     pub now: Timestamp,
@@ -111,7 +112,7 @@ impl Planner<'_> {
             source: source.clone(),
             kind: source.kind,
             name,
-            snapshot_name: chosen.map(|copy| copy.name.clone()),
+            snapshot_name: chosen.map(|copy| copy.name.to_string()),
             recovery_point: chosen.map(|copy| copy.date),
             action,
         };
@@ -198,7 +199,7 @@ impl Planner<'_> {
 
     fn existing(&self, name: &str) -> Option<&Existing> {
         let mut existing = self.facts.existing.iter();
-        existing.find(|found| found.resource.name == name)
+        existing.find(|found| *found.resource.name == *name)
     }
 
     /// Disks that are in the copy of an instance come with it.
@@ -211,8 +212,8 @@ impl Planner<'_> {
             Some((entry.source.region, self.copies.snapshot(copy)?))
         });
         let disks = copies.flat_map(|(region, found)| {
-            let names = found.disks.iter().filter_map(|disk| disk.name.clone());
-            names.map(move |name| (region, name))
+            let names = found.disks.iter().filter_map(|disk| disk.name.as_deref());
+            names.map(move |name| (region, name.into()))
         });
         let contained: BTreeSet<_> = disks.collect();
         for entry in entries.iter_mut() {

@@ -28,7 +28,7 @@ pub fn noon() -> Timestamp {
 pub fn instance(region_name: &str, name: &str) -> ResourceId {
     ResourceId {
         region: region(region_name),
-        name: name.to_owned(),
+        name: name.into(),
         kind: ResourceKind::Instance,
     }
 }
@@ -62,7 +62,7 @@ pub fn copy(source: &ResourceId, date: Date, state: SnapshotState) -> Snapshot {
         ]),
         kind: source.kind,
         state,
-        from: Some(source.name.clone()),
+        from: Some(source.name.to_string()),
         created_at: None,
         from_region: Some(source.region.to_string()),
         attached_disks: Vec::new(),
@@ -260,7 +260,7 @@ impl FakeAccount {
             let snapshots = self.snapshots.entry(*region).or_default();
             for wanted in made(steps) {
                 if let CopyStep::Replace(errored) = &wanted.step {
-                    snapshots.retain(|s| s.name != errored.name);
+                    snapshots.retain(|s| s.name != errored.name.as_str());
                 }
                 let made = Snapshot {
                     created_at: Some(self.now),
@@ -278,7 +278,10 @@ impl FakeAccount {
                 });
             }
             for to_tag in &steps.tags {
-                for snapshot in snapshots.iter_mut().filter(|s| s.name == to_tag.name) {
+                for snapshot in snapshots
+                    .iter_mut()
+                    .filter(|s| s.name == to_tag.name.as_str())
+                {
                     if tags_are_set {
                         let tags = copy_tags(&to_tag.source, to_tag.date);
                         snapshot
@@ -291,7 +294,7 @@ impl FakeAccount {
             for deletion in &steps.deletions {
                 let after = deletion.after.as_ref();
                 if !deletion.refused && after.is_none_or(|copy| started.contains(&copy)) {
-                    snapshots.retain(|snapshot| snapshot.name != deletion.copy.name);
+                    snapshots.retain(|snapshot| snapshot.name != deletion.copy.name.as_str());
                 }
             }
         }

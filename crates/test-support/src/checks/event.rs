@@ -133,7 +133,8 @@ fn check_copies(copies: &[SnapshotCopy]) {
         );
         assert!(!copy.source.name().trim().is_empty());
         assert!(taken.insert((copy.destination, target)), "{target} twice");
-        let itself = matches!(&copy.source, CopySource::Manual { snapshot } if snapshot == target);
+        let itself =
+            matches!(&copy.source, CopySource::Manual { snapshot } if **snapshot == *target);
         assert!(
             !itself || copy.source_region != copy.destination,
             "{target}"

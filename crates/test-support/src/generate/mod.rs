@@ -44,7 +44,7 @@ fn source() -> impl Strategy<Value = ResourceId> {
     let parts = (select(&SOURCE_REGIONS), name, kind);
     parts.prop_map(|(of_region, name, kind)| ResourceId {
         region: region(of_region),
-        name: name.to_owned(),
+        name: name.into(),
         kind,
     })
 }

@@ -104,7 +104,9 @@ async fn run(letter: u8, wire: &Arc<Wire>) {
             };
             match lightsail.resources(region, kind, deadline).await {
                 Ok(resources) => {
-                    let names = resources.into_iter().map(|resource| resource.name);
+                    let names = resources
+                        .into_iter()
+                        .map(|resource| resource.name.to_string());
                     wire.check_list(list, &names.collect::<Vec<_>>());
                 }
                 Err(failure) => wire.check_failure(&failure),
@@ -160,7 +162,7 @@ fn dated() -> SnapshotCopy {
     SnapshotCopy {
         source_region: "us-west-2".parse::<Region>().unwrap(),
         source: CopySource::Dated {
-            resource: "web".to_owned(),
+            resource: "web".into(),
             date: jiff::civil::date(2026, 11, 22),
         },
         destination: "us-east-1".parse::<Region>().unwrap(),
@@ -174,7 +176,7 @@ fn dated() -> SnapshotCopy {
 fn manual() -> SnapshotCopy {
     SnapshotCopy {
         source: CopySource::Manual {
-            snapshot: "by-hand".to_owned(),
+            snapshot: "by-hand".into(),
         },
         ..dated()
     }

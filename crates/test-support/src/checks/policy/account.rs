@@ -32,7 +32,7 @@ pub fn account(policy: &Policy, bytes: &[u8]) -> FakeAccount {
         let [what, which, when] = *thing;
         let source = ResourceId {
             region: regions[of(which / 16, regions.len())],
-            name: NAMES[of(which, NAMES.len())].to_owned(),
+            name: NAMES[of(which, NAMES.len())].into(),
             kind: match which & 4 {
                 0 => ResourceKind::Instance,
                 _ => ResourceKind::Disk,
@@ -107,7 +107,7 @@ pub fn after(account: &FakeAccount, plan: &Plan) -> FakeAccount {
     for (region, steps) in &plan.destinations {
         let is_deleted = |snapshot: &Snapshot| {
             let mut deletions = steps.deletions.iter();
-            deletions.any(|deletion| deletion.copy.name == snapshot.name)
+            deletions.any(|deletion| deletion.copy.name.as_str() == snapshot.name)
         };
         if let Some(snapshots) = account.snapshots.get_mut(region) {
             snapshots.retain(|snapshot| !is_deleted(snapshot));
