@@ -138,7 +138,12 @@ pub fn glob(text: &str) -> Result<Pattern, InvalidValue> {
             Excerpt(text)
         )));
     }
-    Pattern::new(text)
+    // Several stars mean the same as one. `Pattern` keeps them for paths.
+    let mut pattern = text.to_owned();
+    while pattern.contains("**") {
+        pattern = pattern.replace("**", "*");
+    }
+    Pattern::new(&pattern)
         .map_err(|error| InvalidValue(format!("{:?} is not a shell glob: {error}", Excerpt(text))))
 }
 
@@ -360,6 +365,7 @@ mod tests {
             ("Web", "Web", "web"),
             ("a/*", "a/b/c", "a"),
             ("*", ".hidden", ""),
+            ("a**b", "acb", "ab-"),
         ] {
             let rule = format!(r#"{{ "region": "us-west-2", "names": ["x", {glob:?}] }}"#);
             let policy = with_rule(&rule);
