@@ -110,12 +110,17 @@ fn other_origin(copy: &SnapshotCopy, found: &Snapshot, source: &SourceFacts) -> 
             };
             (Some(snapshot.kind), name.as_str(), regions)
         }
-        SourceFacts::Manual { snapshot: None, .. } => {
+        SourceFacts::Manual {
+            snapshot: None,
+            copied_from,
+        } => {
             let name = copy.source.name();
-            return Some(format!(
-                "{}; nobody can say whether it is a copy of {name}, because {name} is gone from {region}",
-                found.describe()
-            ));
+            return copied_from.is_none().then(|| {
+                format!(
+                    "{}; nobody can say whether it is a copy of {name}, which does not exist any more in {region}",
+                    found.describe()
+                )
+            });
         }
     };
     let same_kind = kind.is_none_or(|kind| kind == found.kind);
@@ -449,11 +454,18 @@ mod tests {
             let owner = owner(&manual(), &found, &facts(created_at, copied_from));
             assert_eq!(owner, expected, "{created_at} {copied_from:?}");
         }
-        let gone = SourceFacts::Manual {
-            snapshot: None,
-            copied_from: Some("us-west-2:before".to_owned()),
-        };
-        assert_eq!(owner(&manual(), &found("weekly"), &gone), "NameInUse");
+        for (copied_from, expected) in [
+            (None, "NameInUse"),
+            (Some("us-west-2:before"), "exists"),
+            (Some("us-west-2:after"), "NameInUse"),
+        ] {
+            let gone = SourceFacts::Manual {
+                snapshot: None,
+                copied_from: copied_from.map(str::to_owned),
+            };
+            let owner = owner(&manual(), &found("weekly"), &gone);
+            assert_eq!(owner, expected, "gone, {copied_from:?}");
+        }
         // The original is a copy itself: its own copy can show the Region of either.
         for (region, expected) in [("eu-central-1", "exists"), ("us-east-1", "NameInUse")] {
             let copy_of_copy = SourceFacts::Manual {
