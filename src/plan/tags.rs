@@ -43,12 +43,14 @@ impl MissingTags {
         }
     }
 
-    /// Whether a person has to act because of this error. Otherwise a later run may set the tag: the
-    /// error passes, the copy is in progress and may not accept tags yet, or it is gone.
+    /// Whether a person has to act because of this error, such as a missing permission. Otherwise a later
+    /// run may set the tag: the error passes, the copy is in progress and may not accept tags yet, or it
+    /// is gone.
     pub fn is_failure(&self, error: &ApiError, now: Timestamp) -> bool {
         let age = self.started_at.map(|at| now.duration_since(at));
         let is_late = age.is_some_and(|age| age > PATIENCE);
-        let is_refused = !error.retryable() && !self.pending;
+        let is_denied = error.kind == ErrorKind::AccessDenied;
+        let is_refused = !error.retryable() && (!self.pending || is_denied);
         error.kind != ErrorKind::NotFound && (is_late || is_refused)
     }
 }
@@ -63,13 +65,14 @@ mod tests {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
         let error = |kind| ApiError::new(kind, "SomeException", "No.".to_owned());
         let (refused, fault) = (error(ErrorKind::Refused), error(ErrorKind::ServiceFault));
-        let gone = error(ErrorKind::NotFound);
+        let (denied, gone) = (error(ErrorKind::AccessDenied), error(ErrorKind::NotFound));
         let (young, old) = (
             SignedDuration::from_mins(119),
             SignedDuration::from_mins(121),
         );
         for (pending, age, error, is_failure) in [
             (true, Some(young), &refused, false),
+            (true, Some(young), &denied, true),
             (true, Some(young), &fault, false),
             (false, Some(young), &refused, true),
             (false, Some(young), &fault, false),

@@ -63,12 +63,13 @@ async fn a_tag_refused_while_the_copy_is_available_fails_the_run_and_is_set_by_t
 #[tokio::test(start_paused = true)]
 async fn a_tag_refused_while_the_copy_is_pending_is_a_warning_for_two_hours() {
     let function = with_web(&[], "");
-    let refuse = || {
-        function
-            .emulator
-            .fault_next(Operation::TagResource, 9, denied())
-    };
-    refuse();
+    let busy = Fault::error(
+        StatusCode::BAD_REQUEST,
+        "OperationFailureException",
+        "The snapshot is not ready.",
+    );
+    let emulator = &function.emulator;
+    emulator.fault_next(Operation::TagResource, 1, busy);
     let run = function.run().await;
     assert_eq!(run.rows("copies", &["outcome"]), [["started"]]);
     let levels = |run: &Invocation| {
@@ -77,6 +78,15 @@ async fn a_tag_refused_while_the_copy_is_pending_is_a_warning_for_two_hours() {
     };
     assert_eq!(levels(&run), ["WARN"]);
     assert_eq!(metric(&run, "Failures"), 0.0);
+
+    // Without permission, no later run can set it.
+    let function = with_web(&[], "");
+    let emulator = &function.emulator;
+    emulator.fault_next(Operation::TagResource, 1, denied());
+    let run = function.run().await;
+    assert_eq!(levels(&run), ["ERROR"]);
+    assert_eq!(metric(&run, "Failures"), 1.0);
+    assert_eq!(run.error().0, "CopyFailed");
 
     // A fault of the service counts too, once the copy has lacked its tags for two hours.
     let mut late = untagged_copy_of_web(&days_ago(0));
@@ -119,7 +129,11 @@ async fn a_firewall_never_keeps_a_copy_from_its_two_tags() {
             fault.unwrap_or(Fault::None)
         });
         let run = function.run().await;
-        assert_eq!(run.rows("copies", &["outcome"]), [["started"]]);
+        assert_eq!(run.lines("copy_result").len(), 1);
+        assert_eq!(
+            run.lines("tag_failed").len(),
+            usize::from(expected.is_none())
+        );
         let name = name_of_web(0);
         let tags = function.snapshot("us-east-1", &name).unwrap().tags;
         assert_eq!(tags["snapshot-copier:source"], "us-west-2/web");
