@@ -7,8 +7,7 @@ use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_sdk_lightsail::error::SdkError;
 use aws_sdk_lightsail::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::retry::Call;
 use crate::model::failure::{ApiError, Code, ErrorDetails, ErrorKind, Shortage};
@@ -22,26 +21,26 @@ const EXPIRED: &[&str] = &[
     "RequestTimeTooSkewed",
 ];
 
-/// Credentials that Lightsail does not know, in this Region or at all.
+/// Credentials that Lightsail does not know, in this Region or at all. Some names end with
+/// `Exception`.
 const UNKNOWN_CREDENTIALS: &[&str] = &[
     "AuthFailure",
+    "IncompleteSignature",
     "InvalidClientTokenId",
+    "MissingAuthenticationToken",
     "OptInRequired",
-    "UnauthenticatedException",
-    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "Unauthenticated",
+    "UnrecognizedClient",
 ];
 
-/// Words of refusals for a limit, and of those that ask to try again later.
+/// Words of refusals for a limit.
 const LIMIT: &[&str] = &[
-    "limit",
-    "maximum",
-    "quota",
-    "too many",
-    "again later",
-    "try later",
-    "retry later",
-    "try again in",
+    "limit", "maximum", "quota", "too many", "too-many", "again in",
 ];
+
+/// Words of refusals that ask to try again, together with `try` or `retry`.
+const LATER: &[&str] = &["later", "after", "shortly", "soon", "moment", "minute"];
 
 /// Further words of refusals that are for the account.
 const ACCOUNT: &[&str] = &["plan size", "verification", "customer support"];
@@ -51,31 +50,37 @@ const CAPACITY: &[&str] = &["capacity", "bundle"];
 
 /// Whether a refusal speaks of one of these, in its exception's name or in words. A word of `said`,
 /// which is in lower case, counts only as a whole: a message can contain names such as `rate-limit-1`.
-fn speaks_of(words: &[&str], name: &str, said: &str) -> bool {
+fn speaks_of(phrases: &[&str], name: &str, said: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let is_whole = |word: &str| {
-        said.split_whitespace().any(|one| {
-            let bare = one.trim_matches(|c: char| !c.is_alphanumeric());
-            bare.trim_end_matches('s') == word
-        })
-    };
-    words.iter().any(|word| {
-        let in_words = match word.contains(' ') {
-            true => said.contains(word),
-            false => is_whole(word),
-        };
-        in_words || name.contains(&word.replace(' ', ""))
+    // A path such as `assumed-role/limit/quota` stays one word.
+    let separates = |c: char| c.is_whitespace() || "=;,()".contains(c);
+    let words = said.split(separates).map(|word| {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        bare.trim_end_matches('s')
+    });
+    let said: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    phrases.iter().any(|phrase| {
+        let words: Vec<&str> = phrase.split(' ').collect();
+        let joined = words.concat();
+        said.windows(words.len()).any(|said| said == words)
+            || (words.len() > 1 && said.iter().any(|word| word.starts_with(&joined)))
+            || name.contains(&joined)
     })
+}
+
+/// Whether a refusal is for a limit, or asks to try again later.
+fn is_for_limit(name: &str, said: &str) -> bool {
+    let asks_again = speaks_of(&["try", "retry"], "", said) && speaks_of(LATER, "", said);
+    asks_again || speaks_of(LIMIT, name, said)
 }
 
 pub(super) fn shortage(name: &str, said: &str) -> Option<Shortage> {
     let said = said.to_ascii_lowercase();
-    let speaks_of = |words| speaks_of(words, name, &said);
-    if speaks_of(CAPACITY) {
-        Some(Shortage::Capacity)
-    } else {
-        (speaks_of(LIMIT) || speaks_of(ACCOUNT)).then_some(Shortage::Account)
+    if speaks_of(CAPACITY, name, &said) {
+        return Some(Shortage::Capacity);
     }
+    let is_for_account = is_for_limit(name, &said) || speaks_of(ACCOUNT, name, &said);
+    is_for_account.then_some(Shortage::Account)
 }
 
 impl Call {
@@ -93,9 +98,13 @@ impl Call {
             return self.refused(answer, error);
         }
         let (code, kind, may_have_happened) = match error {
-            SdkError::TimeoutError(_) => (Code::Timeout, ErrorKind::NoAnswer, true),
+            SdkError::TimeoutError(_) => (Code::Timeout, ErrorKind::TimedOut, true),
+            // Another attempt cannot help.
+            _ if !self.region.has_endpoint() => {
+                (Code::ConnectionFailure, ErrorKind::Refused, false)
+            }
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-                (Code::Timeout, ErrorKind::NoAnswer, false)
+                (Code::Timeout, ErrorKind::TimedOut, false)
             }
             // The connection can break after the request was sent. The SDK reports an answer that
             // was cut short neither as I/O nor as timeout.
@@ -120,10 +129,13 @@ impl Call {
         let status = answer.status().as_u16();
         let bytes = answer.body().bytes();
         let bytes = bytes.filter(|_| !answer.status().is_success());
-        let body = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
-        let body: ErrorBody = body.unwrap_or_default();
-        let (code, message, tip) = (text(body.code), text(body.message), text(body.tip));
-        let name = text(body.name).and_then(|name| bare_name(&name));
+        let body = bytes.map(String::from_utf8_lossy).unwrap_or_default();
+        let body = serde_json::from_str(body.trim_start_matches('\u{feff}'));
+        let body: Map<String, Value> = body.unwrap_or_default();
+        let message = text(&body, "message").or_else(|| text(&body, "Message"));
+        let (code, tip) = (text(&body, "code"), text(&body, "tip"));
+        let code = code.and_then(|code| bare_name(&code));
+        let name = text(&body, "__type").and_then(|name| bare_name(&name));
         let name = name.or_else(|| bare_name(answer.headers().get("x-amzn-errortype")?));
         let reason = code.clone().filter(|_| name.is_some() && name != code);
         let name = name.or(code).unwrap_or_default();
@@ -137,7 +149,8 @@ impl Call {
                 format!("HTTP status {status}, and not an answer of Lightsail: {cause}")
             }
         };
-        if UNKNOWN_CREDENTIALS.contains(&name.as_str()) && kind == ErrorKind::Refused {
+        let bare = name.trim_end_matches("Exception");
+        if UNKNOWN_CREDENTIALS.contains(&bare) && kind == ErrorKind::Refused {
             let region = self.region;
             message.push_str(&format!(
                 " (if other Regions answer, {region} is not enabled in this account: enable it with \"aws account enable-region --region-name {region}\"; if none does, the credentials are wrong)"
@@ -195,7 +208,7 @@ impl Call {
             || message.starts_with("signature not yet current")
         {
             ErrorKind::Expired
-        } else if is_copy && speaks_of(LIMIT, name, message) {
+        } else if is_copy && is_for_limit(name, message) {
             ErrorKind::TooManyCopies
         } else if name.ends_with("SetupInProgressException") {
             ErrorKind::NotYet
@@ -229,23 +242,12 @@ impl Call {
     }
 }
 
-/// The members of an error answer that are read, whatever their types. `code` is finer than the
-/// exception: `DoesNotExist` with `NotFoundException`. The SDK prefers it to `__type` and then does
-/// not recognise the exception, so this function reads the answer itself.
-#[derive(Default, Deserialize)]
-struct ErrorBody {
-    #[serde(rename = "__type")]
-    name: Option<Box<RawValue>>,
-    code: Option<Box<RawValue>>,
-    #[serde(alias = "Message")]
-    message: Option<Box<RawValue>>,
-    tip: Option<Box<RawValue>>,
-}
-
-/// A member's text, unless it is blank.
-fn text(member: Option<Box<RawValue>>) -> Option<String> {
-    let text: String = serde_json::from_str(member?.get()).ok()?;
-    (!text.trim().is_empty()).then_some(text)
+/// The text of an error answer's member, unless it is blank. `code` is finer than the exception:
+/// `DoesNotExist` with `NotFoundException`. The SDK prefers it to `__type` and then does not recognise
+/// the exception, so this function reads the answer itself.
+fn text(body: &Map<String, Value>, member: &str) -> Option<String> {
+    let text = body.get(member)?.as_str()?;
+    (!text.trim().is_empty()).then(|| text.to_owned())
 }
 
 /// The name of an exception without its namespace and the URL that may follow it.
@@ -465,6 +467,19 @@ mod tests {
             let error = refused(status, name, message);
             assert_eq!(error.kind, kind, "{status} {name} {message}");
         }
+        for message in [
+            "Please try again after some time.",
+            "Please retry after a few minutes.",
+            "Retry the request later.",
+            "Please retry at a later time.",
+            "Try again shortly.",
+            "Exceeded limit(5).",
+            "copies: limit=5",
+            "There are too-many copies: TooManyCopies",
+        ] {
+            let error = refused(400, "OperationFailureException", message);
+            assert_eq!(error.kind, TooManyCopies, "{message}");
+        }
         // Other calls have other limits.
         for (name, message, kind) in [
             ("InvalidInputException", lightsail, Refused),
@@ -573,6 +588,26 @@ mod tests {
     }
 
     #[test]
+    fn an_unusual_body_has_its_name_and_message() {
+        let name = "NotFoundException";
+        for body in [
+            &br#"{"__type":"NotFoundException","message":"No.","Message":"Other."}"#[..],
+            br#"{"__type":"Other","__type":"NotFoundException","Message":"No."}"#,
+            b"\xef\xbb\xbf{\"__type\":\"NotFoundException\",\"message\":\"No.\"}",
+            br#"{"code":"com.amazonaws.lightsail#NotFoundException","message":"No."}"#,
+            br#"{"__type":"NotFoundException","code":"a#NotFoundException","message":"No."}"#,
+            b"{\"__type\":\"NotFoundException\",\"message\":\"No.\",\"tip\":\"\xff\"}",
+        ] {
+            let status = 400.try_into().unwrap();
+            let answer = HttpResponse::new(status, SdkBody::from(body));
+            let error = call("GetDiskSnapshot").refused(&answer, &std::fmt::Error);
+            let found = (error.code.as_ref(), error.message.as_str());
+            assert_eq!(found, (name, "No."), "{}", String::from_utf8_lossy(body));
+            assert_eq!(error.details.reason, None);
+        }
+    }
+
+    #[test]
     fn an_answer_without_a_name_is_not_lightsails() {
         for (status, kind) in [
             (302, ErrorKind::NoAnswer),
@@ -605,11 +640,13 @@ mod tests {
     #[test]
     fn unknown_credentials_say_how_to_enable_a_region() {
         let said = "The security token included in the request is invalid.";
-        for name in UNKNOWN_CREDENTIALS {
-            let error = refused(400, name, said);
+        let bare = UNKNOWN_CREDENTIALS.iter().map(ToString::to_string);
+        let exceptions = bare.clone().map(|name| format!("{name}Exception"));
+        for name in bare.chain(exceptions) {
+            let error = refused(400, &name, said);
             assert_eq!(
                 (error.kind, error.code.as_ref()),
-                (ErrorKind::Refused, *name)
+                (ErrorKind::Refused, name.as_str())
             );
             assert_eq!(
                 error.message,

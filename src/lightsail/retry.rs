@@ -31,9 +31,10 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// The attempts of a call that gets no answer. Throttled calls and faults of the service are
-/// retried until the deadline.
+/// How often, and how long since its first attempt, a call without an answer is retried at least.
+/// Throttled calls and faults of the service are retried until the deadline.
 const UNANSWERED_ATTEMPTS: u32 = 5;
+const UNANSWERED_TIME: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy)]
 pub struct Call {
@@ -92,6 +93,7 @@ impl From<Share> for Until {
 #[derive(Debug, Default)]
 pub struct Attempts {
     count: u32,
+    first: Option<Instant>,
     /// Boxed, because a run of a large fleet holds tens of thousands.
     last: Option<Box<ApiError>>,
     may_have_happened: bool,
@@ -102,17 +104,34 @@ impl Attempts {
     pub fn failed(&mut self, error: ApiError) -> bool {
         self.count += 1;
         self.may_have_happened |= error.may_have_happened;
+        let first = *self.first.get_or_insert_with(Instant::now);
         let may_help = match error.kind {
             ErrorKind::Throttled | ErrorKind::ServiceFault => true,
-            ErrorKind::NoAnswer => self.count < UNANSWERED_ATTEMPTS,
+            ErrorKind::NoAnswer | ErrorKind::TimedOut => {
+                self.count < UNANSWERED_ATTEMPTS || first.elapsed() < UNANSWERED_TIME
+            }
             _ => false,
         };
         match &mut self.last {
             // The service's last answer says more than a timeout.
             Some(last) if error.kind == ErrorKind::NoTime => last.kind = error.kind,
-            last => *last = Some(Box::new(error)),
+            last => {
+                let answered = last.take().and_then(|last| last.details.request_id);
+                let error = last.insert(Box::new(error));
+                let request_id = &mut error.details.request_id;
+                *request_id = request_id.take().or(answered);
+            }
         }
         may_help
+    }
+
+    /// Adds why no further attempt is made.
+    pub fn ended(&mut self, why: ApiError) {
+        let message = match &self.last {
+            Some(last) => format!("{}; the last attempt: {last}", why.message),
+            None => why.message,
+        };
+        self.failed(ApiError { message, ..why });
     }
 
     pub fn is_empty(&self) -> bool {
@@ -194,7 +213,7 @@ impl Lightsail {
                 started.elapsed(),
                 match until == deadline {
                     true => ErrorKind::NoTime,
-                    false => ErrorKind::NoAnswer,
+                    false => ErrorKind::TimedOut,
                 },
             ),
         };

@@ -73,6 +73,7 @@ impl Outcome {
             ErrorKind::NotFound
             | ErrorKind::TooManyCopies
             | ErrorKind::Throttled
+            | ErrorKind::TimedOut
             | ErrorKind::NoTime => Self::Deferred,
             _ => Self::Failed,
         }

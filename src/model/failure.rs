@@ -89,8 +89,10 @@ pub enum ErrorKind {
     Throttled,
     /// HTTP 5xx.
     ServiceFault,
-    /// No answer, or one that cannot be read.
+    /// The connection failed, or the answer cannot be read.
     NoAnswer,
+    /// No answer came within the time of an attempt.
+    TimedOut,
     /// The deadline came first.
     NoTime,
     /// The destination has as many copies in progress as Lightsail or the policy allows.
@@ -148,6 +150,7 @@ impl ErrorKind {
             Self::Throttled
             | Self::ServiceFault
             | Self::NoAnswer
+            | Self::TimedOut
             | Self::NoTime
             | Self::TooManyCopies
             | Self::OwnerNotFound
