@@ -115,10 +115,16 @@ impl<'a> Starts<'a> {
     pub async fn end_at(&mut self, next: Instant) -> bool {
         let has_slot = self.slots > 0 || self.again.iter().any(|start| start.has_slot);
         let is_waiting = !(self.queue.is_empty() && self.again.is_empty());
-        let can_start = is_waiting && has_slot && next < self.deadline.copies;
+        let has_time = next < self.deadline.copies;
+        let can_start = is_waiting && has_slot && has_time;
         let owner_until = self.owner_until.filter(|_| !self.in_use.is_empty());
         if can_start || owner_until.is_some_and(|until| next < until) {
             return false;
+        }
+        if let Some(to) = self.policy.filter(|_| has_time && !has_slot) {
+            for start in &mut self.again {
+                start.attempts.ended(to.no_slots());
+            }
         }
         self.end().await;
         true

@@ -262,6 +262,36 @@ async fn copies_of_others_count_against_the_limit() {
     assert_eq!(deferred[0]["fields"]["errorCode"], "MaxCopiesInProgress");
 }
 
+/// A fault of the service or a hanging call may pass, and the other copies take all slots meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_may_start_later_is_deferred() {
+    let world = fleet(3, "");
+    for (fault, slots, code) in [
+        (Fault::internal(), 2, "MaxCopiesInProgress"),
+        (Fault::Drop, 2, "MaxCopiesInProgress"),
+        (Fault::Hang, 1000, "Timeout"),
+    ] {
+        let slots = format!(r#", "maxCopiesInProgress": {slots}"#);
+        let function = InProcess::new(&world, Some(&policy(&slots)));
+        function.emulator.on_call(move |call: &Call| {
+            let is_first = call.body["sourceResourceName"] == "web-001";
+            let fails = is_first && call.operation == Operation::CopySnapshot;
+            if fails { fault.clone() } else { Fault::None }
+        });
+        let run = function.run().await;
+        assert_eq!(run.answer()["summary"]["started"], 2);
+        let copies = run.answer()["copies"].as_array().unwrap().iter();
+        let deferred: Vec<_> = copies
+            .filter(|copy| copy["outcome"] == "deferred")
+            .collect();
+        let [copy] = deferred[..] else {
+            panic!("{deferred:?}")
+        };
+        assert_eq!(row(copy, &["sourceResourceName"]), ["web-001"]);
+        assert_eq!(copy["error"]["code"], code);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_fails_leaves_its_slot_to_the_next() {
     // The worst covered go first, and these two fail, run after run.
