@@ -71,7 +71,7 @@ impl Drills {
         let source = tag(DRILL_TAG).unwrap_or_default();
         let ends_at = tag(DRILL_EXPIRES_TAG).and_then(|time| time.parse().ok());
         let max_hours = SignedDuration::from_hours(self.rules.max_hours);
-        let is_alone = self.runs.len() == 1;
+        let is_alone = self.run(number).is_alone;
         if !is_alone {
             self.concurrent.insert((call.region, name.clone()));
         }

@@ -136,6 +136,8 @@ enum Behavior {
 /// A run in progress.
 struct Run {
     started_at: Timestamp,
+    /// Whether no other run was in progress at any time of it.
+    is_alone: bool,
     /// The names of the policy's drills. `None`: it has none.
     names: Option<Vec<glob::Pattern>>,
     /// The Regions in which a call of this run failed or was slow.

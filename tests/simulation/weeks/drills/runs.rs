@@ -62,8 +62,11 @@ impl Drills {
         if names.is_some() && !self.runs.is_empty() {
             self.counts.count("two runs with drills at once");
         }
+        let is_alone = self.runs.is_empty();
+        self.runs.values_mut().for_each(|run| run.is_alone = false);
         let run = Run {
             started_at: self.clock.now() + after,
+            is_alone,
             names,
             faulted: BTreeSet::new(),
             starting: BTreeSet::new(),
