@@ -37,16 +37,19 @@ const POLICY_OWNER_WAIT: Duration = Duration::from_secs(5);
 /// How long a step of several calls may take that other steps of its phase wait for.
 const STEP: Duration = Duration::from_secs(10);
 
+impl From<Instant> for Share {
+    fn from(end: Instant) -> Self {
+        Self { retries: end, end }
+    }
+}
+
 impl Deadline {
     /// For an event's copies, which may take `time`.
     pub fn for_copies(time: Duration) -> Self {
         let now = Instant::now();
         let look_up = (time / 4).min(Duration::from_secs(3));
         let all = now + time;
-        let reads = Share {
-            retries: all,
-            end: all,
-        };
+        let reads = Share::from(all);
         Self {
             lists: reads,
             ended_drills: all,

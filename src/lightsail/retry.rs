@@ -134,6 +134,10 @@ impl Attempts {
         self.failed(ApiError { message, ..why });
     }
 
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
     pub fn is_empty(&self) -> bool {
         self.last.is_none()
     }

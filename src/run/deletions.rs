@@ -33,8 +33,8 @@ impl Destination<'_> {
 
     /// Makes one attempt of each deletion.
     pub async fn delete(&self, deletions: &mut Rounds<PlannedDeletion>) {
-        let until = Until::once(self.run.deadline.deletions);
-        let attempt = async |deletion: &PlannedDeletion| {
+        let (lightsail, time) = (self.run.lightsail, self.run.deadline.deletions.into());
+        let attempt = async |deletion: &PlannedDeletion, until| {
             if let Some(newest) = &deletion.newest {
                 self.check_newest(newest.as_str(), until).await?;
             }
@@ -42,7 +42,7 @@ impl Destination<'_> {
         };
         let done =
             |deletion: PlannedDeletion, deleted| self.record_deletion(deletion.copy, &deleted);
-        deletions.attempt_all(attempt, done).await;
+        deletions.attempt_all(lightsail, time, attempt, done).await;
     }
 
     /// Ends the deletions that are left, unless there is time at `next`.

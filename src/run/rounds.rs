@@ -1,6 +1,7 @@
 //! One attempt of everything first, then what failed again, for as long as there is time.
 
 use std::collections::VecDeque;
+use std::future::pending;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
@@ -9,8 +10,16 @@ use crate::deadline::Share;
 use crate::lightsail::{Attempts, CALLS_AT_ONCE, Lightsail, Until};
 use crate::model::failure::ApiError;
 
-/// Items that need an attempt, with the errors of those before.
-pub struct Rounds<T>(VecDeque<(T, Attempts)>);
+/// Items that need an attempt.
+pub struct Rounds<T>(VecDeque<Item<T>>);
+
+struct Item<T> {
+    item: T,
+    /// Those that failed.
+    attempts: Attempts,
+    /// When another attempt may be made.
+    due: Instant,
+}
 
 impl<T> Default for Rounds<T> {
     fn default() -> Self {
@@ -20,8 +29,11 @@ impl<T> Default for Rounds<T> {
 
 impl<T> Rounds<T> {
     pub fn add(&mut self, items: impl IntoIterator<Item = T>) {
-        let items = items.into_iter();
-        self.0.extend(items.map(|item| (item, Attempts::default())));
+        self.0.extend(items.into_iter().map(|item| Item {
+            item,
+            attempts: Attempts::default(),
+            due: Instant::now(),
+        }));
     }
 
     pub fn is_empty(&self) -> bool {
@@ -29,35 +41,71 @@ impl<T> Rounds<T> {
     }
 
     /// Makes one attempt of each item in their order, at most [`CALLS_AT_ONCE`] at once, and passes
-    /// the results to `done`. An item whose error may pass stays for the next round.
+    /// the results to `done`. An item whose error may pass stays for the next round. While the round
+    /// waits for attempts that hang, items that failed are tried again.
     pub async fn attempt_all<R>(
         &mut self,
-        attempt: impl AsyncFn(&T) -> Result<R, ApiError>,
+        lightsail: &Lightsail,
+        time: Share,
+        attempt: impl AsyncFn(&T, Until) -> Result<R, ApiError>,
         mut done: impl FnMut(T, Result<R, ApiError>),
     ) {
-        let attempt = &attempt;
+        let attempt = async |item: Item<T>, is_first: bool| {
+            let until = if is_first { time.end } else { time.retries };
+            let result = attempt(&item.item, Until::once(until)).await;
+            (item, result, is_first)
+        };
         let mut queue = std::mem::take(&mut self.0);
-        let mut running = FuturesUnordered::new();
+        let (mut running, mut first) = (FuturesUnordered::new(), 0);
         loop {
             while running.len() < CALLS_AT_ONCE
-                && let Some((item, attempts)) = queue.pop_front()
+                && let Some(item) = queue.pop_front()
             {
-                running.push(async move {
-                    let result = attempt(&item).await;
-                    (item, attempts, result)
-                });
+                first += 1;
+                running.push(attempt(item, true));
             }
-            let Some((item, mut attempts, result)) = running.next().await else {
+            let is_free = first > 0 && running.len() < CALLS_AT_ONCE;
+            let due = match is_free {
+                true => self.next_due().filter(|due| *due < time.retries),
+                false => None,
+            };
+            let ended = tokio::select! {
+                biased;
+                ended = running.next() => ended,
+                again = self.take_due(due) => {
+                    running.extend(again.map(|item| attempt(item, false)));
+                    continue;
+                }
+            };
+            let Some((mut item, result, is_first)) = ended else {
                 return;
             };
+            first -= usize::from(is_first);
             match result {
-                Ok(result) => done(item, Ok(result)),
-                Err(error) => match attempts.failed(error) {
-                    true => self.0.push_back((item, attempts)),
-                    false => fail(item, attempts, &mut done),
+                Ok(result) => done(item.item, Ok(result)),
+                Err(error) => match item.attempts.failed(error) {
+                    true => {
+                        item.due = Instant::now() + lightsail.pause_before(item.attempts.count());
+                        self.0.push_back(item);
+                    }
+                    false => item.fail(&mut done),
                 },
             }
         }
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        self.0.iter().map(|item| item.due).min()
+    }
+
+    /// Waits until the item is due that is due at this time. `None`: for ever.
+    async fn take_due(&mut self, due: Option<Instant>) -> Option<Item<T>> {
+        match due {
+            Some(due) => sleep_until(due).await,
+            None => pending().await,
+        }
+        let index = self.0.iter().position(|item| Some(item.due) == due)?;
+        self.0.remove(index)
     }
 
     /// Ends all items with their last errors, unless there is time for the next round.
@@ -68,16 +116,18 @@ impl<T> Rounds<T> {
         mut done: impl FnMut(T, Result<R, ApiError>),
     ) {
         if next >= deadline {
-            for (item, attempts) in std::mem::take(&mut self.0) {
-                fail(item, attempts, &mut done);
+            for item in std::mem::take(&mut self.0) {
+                item.fail(&mut done);
             }
         }
     }
 }
 
-fn fail<T, R>(item: T, attempts: Attempts, done: &mut impl FnMut(T, Result<R, ApiError>)) {
-    if let Some(error) = attempts.into_error() {
-        done(item, Err(error));
+impl<T> Item<T> {
+    fn fail<R>(self, done: &mut impl FnMut(T, Result<R, ApiError>)) {
+        if let Some(error) = self.attempts.into_error() {
+            done(self.item, Err(error));
+        }
     }
 }
 
@@ -91,14 +141,14 @@ pub async fn rounds<T, R>(
 ) {
     let mut rounds = Rounds::default();
     rounds.add(items);
-    let mut deadline = time.end;
+    let mut this_round = time;
     for round in 1.. {
-        let until = Until::once(deadline);
-        let attempt = async |item: &T| attempt(item, until).await;
-        rounds.attempt_all(attempt, &mut done).await;
-        deadline = time.retries;
+        rounds
+            .attempt_all(lightsail, this_round, &attempt, &mut done)
+            .await;
+        this_round.end = time.retries;
         let next = Instant::now() + lightsail.pause_before(round);
-        rounds.end_at(deadline, next, &mut done);
+        rounds.end_at(time.retries, next, &mut done);
         if rounds.is_empty() {
             return;
         }

@@ -18,6 +18,10 @@ pub struct Start {
     pub failed: Option<Box<ExistingCopy>>,
     pub replaces: bool,
     pub attempts: Attempts,
+    /// When another attempt may be made.
+    pub due: Instant,
+    /// Whether its next attempt does not wait for the next round.
+    pub is_extra: bool,
     /// Whether it holds one of the destination's slots.
     pub has_slot: bool,
     /// When its last answer was lost.
@@ -35,6 +39,8 @@ impl Start {
             replaces: failed.is_some(),
             failed,
             attempts: Attempts::default(),
+            due: Instant::now(),
+            is_extra: false,
             has_slot: false,
             lost_at: None,
             is_unseen: false,

@@ -33,17 +33,17 @@ impl Destination<'_> {
     /// Makes one attempt to set the missing tags of each copy. The two that make a copy deletable come
     /// first, in a call of their own, so that no firewall can keep a copy from getting them.
     pub async fn set_tags(&self, missing: &mut Tags) {
-        let until = Until::once(self.run.deadline.tags);
+        let (lightsail, time) = (self.run.lightsail, self.run.deadline.tags.into());
         let Tags { own, firewalls } = missing;
-        let attempt = async |copy: &MissingTags| self.call_tag(copy, until).await;
+        let attempt = async |copy: &MissingTags, until| self.call_tag(copy, until).await;
         let done = |copy, tagged| match tagged {
             Ok(()) if self.firewall(&copy).is_some() => firewalls.add([copy]),
             tagged => self.end_tags(&copy, tagged),
         };
-        own.attempt_all(attempt, done).await;
-        let attempt = async |copy: &MissingTags| self.call_tag_firewall(copy, until).await;
+        own.attempt_all(lightsail, time, attempt, done).await;
+        let attempt = async |copy: &MissingTags, until| self.call_tag_firewall(copy, until).await;
         let done = |copy, tagged| self.end_tags(&copy, tagged);
-        firewalls.attempt_all(attempt, done).await;
+        firewalls.attempt_all(lightsail, time, attempt, done).await;
     }
 
     /// Leaves the tags that are missing to the next run, unless there is time at `next`.

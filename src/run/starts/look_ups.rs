@@ -1,4 +1,5 @@
-//! Looks up what has the names of copies, where an attempt to start them did not say.
+//! Looks up what has the names of copies, where an attempt to start them did not say. Ends the copies
+//! that no further attempt can help.
 
 use futures_util::stream::{StreamExt, iter};
 use tokio::time::{Instant, sleep_until};
@@ -6,6 +7,8 @@ use tokio::time::{Instant, sleep_until};
 use super::{Starts, VISIBLE_AFTER, take};
 use crate::deadline::Deadline;
 use crate::lightsail::{CALLS_AT_ONCE, Until};
+use crate::model::copy::SnapshotCopy;
+use crate::model::event::{CopyResult, Outcome};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::plan::CopyState;
 use crate::run::owner::find_owner;
@@ -85,6 +88,45 @@ impl Starts<'_> {
             }
         }
         self.slots > 0
+    }
+
+    /// Ends the copies that have no result yet.
+    pub(super) async fn end(&mut self) {
+        if let Some(to) = self.policy {
+            self.leave_queue(&to.no_slots());
+        }
+        for (start, error) in take(&mut self.in_use) {
+            self.settle_unseen(start, error);
+        }
+        self.ended.append(&mut self.again);
+        let ended = take(&mut self.ended).into_iter();
+        let (lost, others): (Vec<_>, Vec<_>) =
+            ended.partition(|start| start.attempts.may_have_happened());
+        // Tags and deletions may have used up the time of look-ups.
+        let lost = self.look_up(lost, self.deadline.all).await;
+        let others = others.into_iter().map(|start| (start, Ok(None)));
+        for (start, owner) in others.chain(lost) {
+            if let Ok(Some(owner)) = owner {
+                self.settle_owned(start, owner);
+            } else if let Some(error) = start.attempts.into_error() {
+                let result = self.failed(start.copy, start.replaces, error);
+                self.record(start.position, result);
+            }
+        }
+    }
+
+    /// The result of a copy that could not start.
+    pub(super) fn failed(&self, copy: SnapshotCopy, replaces: bool, error: ApiError) -> CopyResult {
+        let outcome = match self.policy {
+            // Lightsail accepted the deletion of the failed copy and has not finished it yet.
+            Some(_) if replaces && error.kind == ErrorKind::CopyErrored => Outcome::Deferred,
+            Some(_) => Outcome::in_policy_run(&error),
+            None => Outcome::Failed,
+        };
+        CopyResult {
+            outcome,
+            ..CopyResult::failed(copy, error)
+        }
     }
 
     /// Looks up each copy once. `None`: no snapshot has the name.

@@ -14,7 +14,6 @@ use super::recorder::Recorder;
 use super::start::{Attempt, Start, attempt};
 use crate::deadline::Deadline;
 use crate::lightsail::{CALLS_AT_ONCE, Lightsail};
-use crate::model::copy::SnapshotCopy;
 use crate::model::event::{CopyResult, Event, Outcome};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::snapshot_name::SnapshotName;
@@ -101,7 +100,11 @@ impl<'a> Starts<'a> {
 
     /// Makes one attempt of each copy without a result, as long as there are slots.
     pub async fn attempt_all(&mut self) {
-        self.queue.extend(self.again.drain(..));
+        let again = self.again.drain(..);
+        self.queue.extend(again.map(|start| Start {
+            is_extra: false,
+            ..start
+        }));
         loop {
             self.attempt_queue().await;
             self.look_up_names_in_use().await;
@@ -135,19 +138,44 @@ impl<'a> Starts<'a> {
         take(&mut self.existing)
     }
 
+    /// Makes one attempt of each copy in the queue. While it waits for those that hang, copies that
+    /// failed are tried again.
     async fn attempt_queue(&mut self) {
-        let mut running = FuturesUnordered::new();
+        let (mut running, mut first) = (FuturesUnordered::new(), 0);
         loop {
             while running.len() < CALLS_AT_ONCE
                 && let Some(start) = self.next()
             {
+                first += usize::from(!start.is_extra);
                 running.push(attempt(self.lightsail, self.deadline, self.policy, start));
             }
-            let Some((start, attempt)) = running.next().await else {
-                return;
+            let due = match first > 0 && running.len() < CALLS_AT_ONCE {
+                true => self.next_due(),
+                false => None,
             };
+            let (start, attempt) = tokio::select! {
+                biased;
+                ended = running.next() => match ended {
+                    Some(ended) => ended,
+                    None => return,
+                },
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    let again = self.again.extract_if(.., |start| Some(start.due) == due);
+                    self.queue.extend(again.map(|start| Start { is_extra: true, ..start }));
+                    continue;
+                }
+            };
+            first -= usize::from(!start.is_extra);
             self.settle(start, attempt);
         }
+    }
+
+    /// When the next copy that failed can be tried again.
+    fn next_due(&self) -> Option<Instant> {
+        let again = self.again.iter();
+        let can_start = again.filter(|start| start.has_slot || self.slots > 0);
+        let due = can_start.map(|start| start.due).min();
+        due.filter(|due| *due < self.deadline.copies)
     }
 
     /// The next copy to start, with its slot. `None`: there is none, or no slot is free.
@@ -225,7 +253,11 @@ impl<'a> Starts<'a> {
 
     fn try_again(&mut self, mut start: Start, error: ApiError) {
         match start.attempts.failed(error) {
-            true => self.again.push(start),
+            true => {
+                let pause = self.lightsail.pause_before(start.attempts.count());
+                start.due = Instant::now() + pause;
+                self.again.push(start);
+            }
             false => self.ended.push(start),
         }
     }
@@ -252,45 +284,6 @@ impl<'a> Starts<'a> {
         self.slots = self.slots.saturating_add(usize::from(start.has_slot));
         start.has_slot = false;
         start.lost_at = None;
-    }
-
-    /// Ends the copies that have no result yet.
-    async fn end(&mut self) {
-        if let Some(to) = self.policy {
-            self.leave_queue(&to.no_slots());
-        }
-        for (start, error) in take(&mut self.in_use) {
-            self.settle_unseen(start, error);
-        }
-        self.ended.append(&mut self.again);
-        let ended = take(&mut self.ended).into_iter();
-        let (lost, others): (Vec<_>, Vec<_>) =
-            ended.partition(|start| start.attempts.may_have_happened());
-        // Tags and deletions may have used up the time of look-ups.
-        let lost = self.look_up(lost, self.deadline.all).await;
-        let others = others.into_iter().map(|start| (start, Ok(None)));
-        for (start, owner) in others.chain(lost) {
-            if let Ok(Some(owner)) = owner {
-                self.settle_owned(start, owner);
-            } else if let Some(error) = start.attempts.into_error() {
-                let result = self.failed(start.copy, start.replaces, error);
-                self.record(start.position, result);
-            }
-        }
-    }
-
-    /// The result of a copy that could not start.
-    fn failed(&self, copy: SnapshotCopy, replaces: bool, error: ApiError) -> CopyResult {
-        let outcome = match self.policy {
-            // Lightsail accepted the deletion of the failed copy and has not finished it yet.
-            Some(_) if replaces && error.kind == ErrorKind::CopyErrored => Outcome::Deferred,
-            Some(_) => Outcome::in_policy_run(&error),
-            None => Outcome::Failed,
-        };
-        CopyResult {
-            outcome,
-            ..CopyResult::failed(copy, error)
-        }
     }
 
     fn record(&mut self, position: usize, result: CopyResult) {

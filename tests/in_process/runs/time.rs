@@ -215,6 +215,74 @@ async fn sixteen_hanging_sources_among_a_hundred_cost_half_a_minute() {
     assert!(took < Duration::from_secs(120), "{took:?}");
 }
 
+/// A call that hangs does not keep those that failed from their next attempts.
+#[tokio::test(start_paused = true)]
+async fn one_hanging_call_costs_the_others_no_attempt() {
+    for operation in [
+        Operation::GetAutoSnapshots,
+        Operation::CopySnapshot,
+        Operation::TagResource,
+        Operation::DeleteInstanceSnapshot,
+    ] {
+        let fleet = Fleet::new(1, 9);
+        let function = fleet.function();
+        let mut failed: BTreeMap<String, usize> = BTreeMap::new();
+        function.emulator.on_call(move |call: &Call| {
+            if call.operation != operation {
+                return Fault::None;
+            }
+            if subject(call).starts_with("bad") {
+                return Fault::Hang;
+            }
+            let count = failed.entry(subject(call).to_owned()).or_default();
+            *count += 1;
+            if *count <= 3 {
+                Fault::throttled()
+            } else {
+                Fault::None
+            }
+        });
+        run(&function, Duration::from_secs(40)).await;
+        fleet.check_good(&function, &format!("{operation:?}"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_hanging_copy_of_an_event_costs_the_others_no_attempt() {
+    for dry_run in [false, true] {
+        let function = Fleet::new(1, 1).function();
+        let mut throttled = 0;
+        function
+            .emulator
+            .on_call(move |call: &Call| match call.operation {
+                Operation::CopySnapshot | Operation::GetAutoSnapshots => {
+                    throttled += usize::from(subject(call).starts_with("good"));
+                    match subject(call).starts_with("good") {
+                        true if throttled > 4 => Fault::None,
+                        true => Fault::throttled(),
+                        false => Fault::Hang,
+                    }
+                }
+                _ => Fault::None,
+            });
+        let copy = |source: &str| {
+            json!({ "sourceRegion": "us-west-2", "sourceResourceName": source,
+                "destinationRegion": "us-east-1" })
+        };
+        let event = json!({ "dryRun": dry_run, "copies": [copy("bad-00"), copy("good-00")] });
+        let run = function
+            .invoke_for(&event.to_string(), Duration::from_secs(20))
+            .await;
+        let results = run.lines("copy_result").into_iter();
+        let results: BTreeSet<_> = results
+            .map(|line| row(&line["fields"], &["sourceResourceName", "outcome"]).join(" "))
+            .collect();
+        let good = if dry_run { "planned" } else { "started" };
+        let expected = ["bad-00 failed".to_owned(), format!("good-00 {good}")];
+        assert_eq!(results, expected.into());
+    }
+}
+
 /// A slot is not held for what did not start: not during pauses, and after a lost answer only until
 /// a look-up shows that there is no copy.
 #[tokio::test(start_paused = true)]
