@@ -74,6 +74,8 @@ pub fn plan(wish: &Wish, facts: &Facts) -> Plan {
         .collect();
     planner.contain_disks(&mut entries);
     names::block_duplicates(&mut entries);
+    // Again, for those of instances that are blocked now.
+    planner.contain_disks(&mut entries);
     entries.sort_by(|a, b| (&a.name, &a.source).cmp(&(&b.name, &b.source)));
     let mut plan = Plan {
         region: wish.region,
@@ -202,24 +204,36 @@ impl Planner<'_> {
         existing.find(|found| *found.resource.name == *name)
     }
 
-    /// Disks that are in the copy of an instance come with it.
+    /// An instance that is restored brings the disks in its copy. One that is blocked needs their
+    /// names when its problem is solved, so they are not created before it.
     fn contain_disks(&self, entries: &mut [Entry]) {
-        let copies = entries
-            .iter()
-            .filter(|entry| entry.kind == ResourceKind::Instance);
-        let copies = copies.filter_map(|entry| {
-            let copy = self.copies.find(entry.snapshot_name.as_deref()?)?;
-            Some((entry.source.region, self.copies.snapshot(copy)?))
-        });
-        let disks = copies.flat_map(|(region, found)| {
-            let names = found.disks.iter().filter_map(|disk| disk.name.as_deref());
-            names.map(move |name| (region, name.into()))
-        });
-        let contained: BTreeSet<_> = disks.collect();
+        let (mut brought, mut awaited) = (BTreeSet::new(), BTreeMap::new());
+        for entry in entries.iter() {
+            let copy = entry.snapshot_name.as_deref();
+            let copy = copy.and_then(|name| self.copies.find(name));
+            let found = copy.and_then(|copy| self.copies.snapshot(copy));
+            let disks = found.iter().flat_map(|found| &found.disks);
+            for name in disks.filter_map(|disk| disk.name.as_deref()) {
+                let id = (entry.source.region, Arc::from(name));
+                match entry.action {
+                    Action::Skip => {}
+                    Action::Blocked { .. } => {
+                        awaited.insert(id, entry.source.name.clone());
+                    }
+                    _ => {
+                        brought.insert(id);
+                    }
+                }
+            }
+        }
         for entry in entries.iter_mut() {
             let id = (entry.source.region, entry.source.name.clone());
-            if entry.kind == ResourceKind::Disk && contained.contains(&id) {
+            let may_come = matches!(entry.action, Action::CreateDisk { .. } | Action::Contained);
+            if entry.kind == ResourceKind::Disk && brought.contains(&id) {
                 entry.action = Action::Contained;
+            } else if let Some(instance) = awaited.get(&id).filter(|_| may_come) {
+                let (region, name) = id;
+                entry.block(format!("it is in the copy of {instance}: solve the problem of {instance}, or restore the disk alone with --name {region}/{name}"));
             }
         }
     }

@@ -102,12 +102,17 @@ fn a_bundle_with_a_smaller_disk_is_no_choice() {
 #[test]
 fn a_disk_has_a_name_of_its_own() {
     let shared = |name| copy(name, Some("micro_3_0"), Some("Data"));
-    let plan = planned(vec![shared("db"), shared("web")], &[]);
-    for entry in &plan.entries {
-        let problem = problem(&entry.action);
-        assert!(
-            problem.starts_with("several sources need the name Data"),
-            "{problem}"
-        );
+    let mut own = copy("Data", None, None);
+    own.snapshot.kind = ResourceKind::Disk;
+    let plan = planned(vec![shared("db"), shared("web"), own], &[]);
+    let problems = plan.entries.iter().map(|entry| problem(&entry.action));
+    let expected = [
+        "it is in the copy of web: solve",
+        "several sources need the name Data",
+        "several sources need the name Data",
+    ];
+    for (problem, expected) in problems.zip(expected) {
+        assert!(problem.starts_with(expected), "{problem}");
     }
+    assert_eq!(plan.entries.len(), 3);
 }

@@ -17,12 +17,16 @@ fn fifty() -> Emulator {
         copy["fromAttachedDisks"] = if number == 9 { disk } else { json!([]) };
         copy
     });
-    let disk = json!({ "name": "Solo-us-west-2-2026-11-22", "fromDiskName": "Solo", "sizeInGb": 32,
-        "tags": { "snapshot-copier:source": "us-west-2/Solo",
-                  "snapshot-copier:recovery-point": "2026-11-22" } });
     world(json!({ "us-east-1": {
         "instances": [{ "name": "Shop-01" }, { "name": "Shop-02" }],
-        "instanceSnapshots": snapshots.collect::<Vec<_>>(), "diskSnapshots": [disk] } }))
+        "instanceSnapshots": snapshots.collect::<Vec<_>>(), "diskSnapshots": [disk_copy("Solo")] } }))
+}
+
+/// A copy of a disk in us-west-2.
+fn disk_copy(name: &str) -> Value {
+    json!({ "name": format!("{name}-us-west-2-2026-11-22"), "fromDiskName": name, "sizeInGb": 32, "tags": {
+        "snapshot-copier:source": format!("us-west-2/{name}"),
+        "snapshot-copier:recovery-point": "2026-11-22" } })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,6 +146,45 @@ fn assert_all_restored(emulator: &Emulator) {
     assert_eq!(disks.iter().map(attached).collect::<Vec<_>>(), expected);
     let is_tagged = |tags: &lightsail_emulator::Tags| tags.contains_key("snapshot-copier:restored");
     assert!(disks.iter().all(|disk| is_tagged(&disk.tags)));
+}
+
+/// Each disk is in the copy of a server and has a copy of its own. Somebody else's server has the
+/// name Shop, and the bundle of Blog is retired.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_restored_server_brings_its_disks() {
+    let with_disk = |name: &str, bundle: &str, disk: &str| {
+        let mut copy = copy(name, "2026-11-22");
+        copy["fromBundleId"] = json!(bundle);
+        copy["fromAttachedDisks"] = json!([{ "name": disk, "path": "/dev/xvdf", "sizeInGb": 64 }]);
+        copy
+    };
+    let emulator = world(json!({ "us-east-1": {
+        "instances": [{ "name": "Shop" }],
+        "instanceSnapshots": [with_disk("Shop", "small_3_0", "Data-1"),
+            with_disk("Blog", "small_2_0", "Data-2"), with_disk("Wiki", "small_3_0", "Data-3")],
+        "diskSnapshots": [disk_copy("Data-1"), disk_copy("Data-2"), disk_copy("Data-3")] } }));
+    let first = restore(&emulator, &["--yes"]).await;
+    assert_eq!(first.status, 1, "one bundle is not available");
+    first.says("us-west-2/Data-2: it is in the copy of Blog: solve the problem of Blog, or restore the disk alone with --name us-west-2/Data-2");
+    assert!(rows(&first.out, "with")[0].contains("Data-3"));
+    let disks = || {
+        let disks = emulator.disks(EAST).into_iter();
+        disks
+            .map(|disk| (disk.name, disk.attached_to))
+            .collect::<Vec<_>>()
+    };
+    let own = ("Data-1".to_owned(), None);
+    let brought = |disk: &str, by: &str| (disk.to_owned(), Some(by.to_owned()));
+    assert_eq!(disks(), [own.clone(), brought("Data-3", "Wiki")]);
+
+    let alone = restore(&emulator, &["--name=us-west-2/Data-2"]).await;
+    assert!(rows(&alone.out, "create")[0].contains("disk of 32 GB"));
+    let second = restore(&emulator, &["--yes", "--bundle=small_2_0=small_3_0"]).await;
+    assert_eq!(second.status, 0);
+    assert_eq!(
+        disks(),
+        [own, brought("Data-2", "Blog"), brought("Data-3", "Wiki")]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
