@@ -61,15 +61,16 @@ pub async fn restore(options: &RestoreOptions, aws: &Aws, console: &mut Console)
     } else {
         Some(carry_out(aws, &wish, &mut facts, &plan, console).await?)
     };
-    let failed = result
-        .as_ref()
-        .is_some_and(|result| !result.failed.is_empty());
-    let has_errors = plan.has_errors() || plan.entries.is_empty();
+    let failed = match &result {
+        None => plan.has_errors() || plan.entries.is_empty(),
+        // The notices were forecasts.
+        Some(result) => !result.failed.is_empty() || plan.has_blocked(),
+    };
     console.document(&Report {
         plan: &plan,
         result,
     })?;
-    Ok(Outcome::failed_if(failed || has_errors))
+    Ok(Outcome::failed_if(failed))
 }
 
 /// Reads everything that the plan depends on. The source Regions may be down.

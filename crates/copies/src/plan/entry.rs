@@ -31,7 +31,7 @@ pub struct Notice {
 pub enum Level {
     /// The plan is not carried out.
     Stops,
-    /// Something cannot be restored.
+    /// Lightsail will probably refuse something.
     Error,
     Warning,
 }
@@ -177,10 +177,15 @@ pub fn port_tokens(rules: &[PortRule]) -> String {
 }
 
 impl Plan {
-    /// Whether something cannot be restored.
+    /// Whether something cannot be restored, or probably not.
     pub fn has_errors(&self) -> bool {
         let is_error = |notice: &Notice| notice.level < Level::Warning;
-        self.notices.iter().any(is_error) || self.entries.iter().any(Entry::is_blocked)
+        self.notices.iter().any(is_error) || self.has_blocked()
+    }
+
+    /// Whether something cannot be restored.
+    pub fn has_blocked(&self) -> bool {
+        self.entries.iter().any(Entry::is_blocked)
     }
 
     /// Whether the plan cannot be carried out at all.

@@ -225,22 +225,28 @@ async fn an_older_copy_is_restored_on_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quota_that_is_too_small_is_a_failure() {
+async fn a_quota_that_is_too_small_fails_the_plan() {
     let emulator = running_original();
-    let restore = ["restore", "--region=us-east-1"];
-    let with = async |emulator, url: &str| {
+    let with = async |emulator: &Emulator, url: &str, yes: &[&str]| {
         let url = ("AWS_ENDPOINT_URL_SERVICE_QUOTAS", url);
-        run_with(emulator, "", &[url], &restore).await
+        let arguments = [&["restore", "--region=us-east-1"], yes].concat();
+        run_with(emulator, "y\n", &[url], &arguments).await
     };
-    let small = with(&emulator, &service_quotas(1).await).await;
+    let small = with(&emulator, &service_quotas(1).await, &[]).await;
     assert_eq!(small.status, 1);
     small.says("the quota of the account is 1. There would be 1 instance with 2 vCPUs.");
     small.says("1 instance to create: 12 USD a month");
-    let large = with(&emulator, &service_quotas(2).await).await;
+    let large = with(&emulator, &service_quotas(2).await, &[]).await;
     assert_eq!(large.status, 0);
     assert!(!large.out.contains("quota"));
-    let closed = with(&fifty(), "http://127.0.0.1:1").await;
+    let closed = with(&fifty(), "http://127.0.0.1:1", &[]).await;
     closed.says("the quota of the account cannot be read, and the default is 20. There would be 49 instances with 98 vCPUs. (Connection refused (os error 111))");
+
+    // Lightsail creates the server all the same.
+    let done = with(&emulator, &service_quotas(1).await, &["--yes"]).await;
+    assert_eq!(done.status, 0);
+    done.says("the quota of the account is 1.");
+    done.says("ready Shop");
 }
 
 #[tokio::test(flavor = "multi_thread")]
