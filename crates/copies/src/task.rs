@@ -125,17 +125,17 @@ pub async fn finish(lightsail: &Lightsail, region: Region, task: Task) -> (Strin
     let mut failures = Vec::new();
     let name = &task.name;
     if let Some(ports) = &task.todo.ports {
-        let set = put_ports(lightsail, region, name, ports, patience()).await;
-        let set = match set {
-            Ok(()) => {
-                let tag = [(PORTS_SET_TAG.to_owned(), "true".to_owned())];
-                lightsail.tag(region, name, &tag, patience()).await
-            }
-            Err(error) => Err(error),
-        };
+        let mut call = "its firewall was not set, run this again".to_owned();
+        let mut set = put_ports(lightsail, region, name, ports, patience()).await;
+        if set.is_ok() {
+            call = format!(
+                "its firewall was set, but its tag {PORTS_SET_TAG} was not, run this again before you change the firewall"
+            );
+            let tag = [(PORTS_SET_TAG.to_owned(), "true".to_owned())];
+            set = lightsail.tag(region, name, &tag, patience()).await;
+        }
         if let Err(error) = set {
-            let call = "its firewall was not set, run this again";
-            failures.push(Failure::of_call(name, call, &error));
+            failures.push(Failure::of_call(name, &call, &error));
         }
     }
     for disk in &task.todo.tag_disks {

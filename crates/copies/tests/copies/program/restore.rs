@@ -341,6 +341,19 @@ async fn a_lost_answer_creates_one_server() {
     assert_eq!(instances[0].tags["snapshot-copier:ports-set"], "true");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firewall_that_is_set_without_its_tag_is_said_to_be_set() {
+    let emulator = running_original();
+    emulator.remove_instance(Region::UsWest2, "Shop").unwrap();
+    emulator.fault_next(Operation::TagResource, 1, refusal("Try later."));
+    let first = restore(&emulator, &["--yes"]).await;
+    assert_eq!(first.status, 1);
+    first.says("Shop: its firewall was set, but its tag snapshot-copier:ports-set was not, run this again before you change the firewall: OperationFailureException");
+    assert_eq!(restore(&emulator, &["--yes"]).await.status, 0);
+    let tags = &emulator.instances(EAST)[0].tags;
+    assert_eq!(tags["snapshot-copier:ports-set"], "true");
+}
+
 /// Sources in two Regions have the name, and the firewall of the first restore fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_is_not_taken_for_another_one() {
