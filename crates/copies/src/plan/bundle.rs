@@ -25,7 +25,14 @@ pub fn choose<'a>(
     let own = own(copy);
     let wanted = wish.bundles.get(own).map_or(own, String::as_str);
     let size_gb = found.size_gb;
+    let hardware = hardware(bundles, own);
+    let is_foreign =
+        |bundle: &Bundle| own != UNKNOWN && bundle.hardware.is_windows != hardware.is_windows;
     let problem = match bundles.equal(wanted, None) {
+        Some(bundle) if is_foreign(bundle) => format!(
+            "bundle {} is for another platform than the copy's (Windows, or Linux/Unix)",
+            bundle.id
+        ),
         Some(bundle) if bundle.hardware.disk_gb >= size_gb => return Ok(bundle),
         Some(bundle) => format!(
             "bundle {} has a disk of {} GB, and the copy one of {size_gb} GB",
@@ -42,14 +49,6 @@ pub fn choose<'a>(
         let needless = format!("{own} needs no other one, so leave out --bundle {own}={wanted}");
         return Err(format!("{problem}; {needless}"));
     }
-    let unknown = Hardware {
-        cpus: 0,
-        ram_mib: 0,
-        disk_gb: 0,
-        is_windows: own.contains("_win_"),
-        ipv4_addresses: u32::from(!is_ipv6_only(own)),
-    };
-    let hardware = bundles.hardware(own, None).unwrap_or(unknown);
     let hardware = Hardware {
         disk_gb: hardware.disk_gb.max(size_gb),
         ..hardware
@@ -63,6 +62,18 @@ pub fn choose<'a>(
             nearest.id
         ),
     })
+}
+
+/// The hardware of a bundle: as the Region lists it, or what the id says.
+fn hardware(bundles: &Bundles, id: &str) -> Hardware {
+    let unknown = Hardware {
+        cpus: 0,
+        ram_mib: 0,
+        disk_gb: 0,
+        is_windows: id.contains("_win_"),
+        ipv4_addresses: u32::from(!is_ipv6_only(id)),
+    };
+    bundles.hardware(id, None).unwrap_or(unknown)
 }
 
 /// In US dollars: `12` or `3.50`.

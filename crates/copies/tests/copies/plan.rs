@@ -13,7 +13,7 @@ fn bundle(id: &str, disk_gb: u32) -> Bundle {
             cpus: 2,
             ram_mib: 1024,
             disk_gb,
-            is_windows: false,
+            is_windows: id.contains("_win_"),
             ipv4_addresses: 1,
         },
         price_cents: disk_gb * 20,
@@ -61,7 +61,11 @@ fn planned(snapshots: Vec<Restorable>, replaced: &[(&str, &str)]) -> Plan {
     let facts = Facts {
         snapshots,
         existing: Vec::new(),
-        bundles: Bundles::from(vec![bundle("nano_3_0", 20), bundle("micro_3_0", 40)]),
+        bundles: Bundles::from(vec![
+            bundle("nano_3_0", 20),
+            bundle("micro_3_0", 40),
+            bundle("micro_win_3_0", 80),
+        ]),
         zones: vec!["us-east-1a".to_owned()],
         originals: BTreeMap::new(),
         quota: None,
@@ -97,6 +101,38 @@ fn a_bundle_with_a_smaller_disk_is_no_choice() {
         problem(&plan.entries[0].action),
         "bundle nano_3_0 has a disk of 20 GB, and the copy one of 40 GB; the nearest larger one is micro_3_0 (8 USD a month): --bundle nano_3_0=micro_3_0"
     );
+}
+
+#[test]
+fn a_bundle_of_another_platform_is_no_choice() {
+    let of = |old, new| {
+        planned(
+            vec![copy("web", old, None)],
+            &[(old.unwrap_or("unknown"), new)],
+        )
+    };
+    for (old, new, expected) in [
+        (
+            "micro_3_0",
+            "micro_win_3_0",
+            "bundle micro_win_3_0 is for another platform than the copy's (Windows, or Linux/Unix); micro_3_0 needs no other one, so leave out --bundle micro_3_0=micro_win_3_0",
+        ),
+        (
+            "micro_2_0",
+            "micro_win_3_0",
+            "bundle micro_win_3_0 is for another platform than the copy's (Windows, or Linux/Unix); the nearest larger one is micro_3_0 (8 USD a month): --bundle micro_2_0=micro_3_0",
+        ),
+        (
+            "micro_win_2_0",
+            "micro_3_0",
+            "bundle micro_3_0 is for another platform than the copy's (Windows, or Linux/Unix); the nearest larger one is micro_win_3_0 (16 USD a month): --bundle micro_win_2_0=micro_win_3_0",
+        ),
+    ] {
+        let plan = of(Some(old), new);
+        assert_eq!(problem(&plan.entries[0].action), expected);
+    }
+    // Nobody knows the platform of this one.
+    assert!(!of(None, "micro_win_3_0").has_errors());
 }
 
 #[test]
