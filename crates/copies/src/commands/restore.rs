@@ -108,10 +108,11 @@ async fn facts(aws: &Aws, wish: &Wish) -> Result<Facts, Stop> {
     Ok(facts)
 }
 
+/// The instances that run, or will soon.
 fn running(instances: Vec<Resource>) -> BTreeSet<Arc<str>> {
     let runs = |instance: &Resource| {
-        let status = instance.instance.as_ref();
-        status.is_some_and(|status| status.state == InstanceState::Running)
+        let state = instance.instance.as_ref().map(|status| status.state);
+        matches!(state, Some(InstanceState::Running | InstanceState::Pending))
     };
     let running = instances.into_iter().filter(runs);
     running.map(|instance| instance.name).collect()

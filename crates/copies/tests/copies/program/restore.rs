@@ -203,6 +203,15 @@ async fn a_second_server_needs_a_yes() {
     assert_eq!(run.status, 0);
     assert!(!run.out.contains("Nothing was created."));
     assert_eq!(emulator.instances(EAST)[0].name, "Shop-new");
+
+    for (state, status) in [("pending", 1), ("stopping", 0), ("stopped", 0)] {
+        let emulator = world(json!({
+            "us-west-2": { "instances": [{ "name": "Shop", "state": state }] },
+            "us-east-1": { "instanceSnapshots": [copy("Shop", "2026-11-22")] } }));
+        let run = restore(&emulator, &["--yes"]).await;
+        assert_eq!(run.status, status, "{state}");
+        assert_eq!((run.out + &run.err).contains(question), status == 1);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
