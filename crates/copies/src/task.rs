@@ -111,7 +111,10 @@ pub async fn create(
     let created = match created {
         Err(error) if error.kind == ErrorKind::NameInUse => {
             match existing(lightsail, region, patience()).await {
-                Ok(found) if found.iter().any(|found| task.is_own(found)) => Ok(false),
+                // Perhaps it was an earlier attempt, whose answer was lost.
+                Ok(found) if found.iter().any(|found| task.is_own(found)) => {
+                    Ok(error.may_have_happened)
+                }
                 _ => Err(error),
             }
         }

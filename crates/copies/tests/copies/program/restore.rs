@@ -344,6 +344,7 @@ async fn a_lost_answer_creates_one_server() {
     emulator.fault_next(Operation::CreateInstancesFromSnapshot, 1, Fault::LoseAnswer);
     let run = restore(&emulator, &["--yes"]).await;
     assert_eq!(run.status, 0);
+    run.says("created Shop");
     run.says("ready Shop");
     let instances = emulator.instances(EAST);
     assert_eq!(instances.len(), 1);
