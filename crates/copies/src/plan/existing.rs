@@ -29,8 +29,13 @@ impl Planner<'_> {
             return Some(Action::Blocked { problem });
         }
         if found.readiness == Readiness::Lost {
+            // A lost instance is being deleted, a lost disk could not be created.
+            let remedy = match found.kind {
+                ResourceKind::Instance => "wait until it is gone",
+                ResourceKind::Disk => "delete it",
+            };
             let problem = format!(
-                "an earlier restore created it, and it is {}; delete it, then restore again",
+                "an earlier restore created it, and it is in state {}; {remedy}, then restore again",
                 found.state
             );
             return Some(Action::Blocked { problem });

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use lightsail_copies::lightsail::{ContainedDisk, Restorable};
-use lightsail_copies::plan::{Action, Facts, Plan, Wish, plan};
-use lightsail_snapshot_copier::{Bundle, Bundles, Hardware, ResourceKind, Snapshot, SnapshotState};
+use lightsail_copies::lightsail::{ContainedDisk, Existing, Readiness, Restorable};
+use lightsail_copies::plan::{Action, Facts, Plan, RESTORED_TAG, Wish, plan};
+use lightsail_snapshot_copier::{
+    Bundle, Bundles, Hardware, Resource, ResourceKind, Snapshot, SnapshotState,
+};
 
 fn bundle(id: &str, disk_gb: u32) -> Bundle {
     Bundle {
@@ -47,6 +49,14 @@ fn copy(name: &str, bundle: Option<&str>, disk: Option<&str>) -> Restorable {
 }
 
 fn planned(snapshots: Vec<Restorable>, replaced: &[(&str, &str)]) -> Plan {
+    planned_beside(Vec::new(), snapshots, replaced)
+}
+
+fn planned_beside(
+    existing: Vec<Existing>,
+    snapshots: Vec<Restorable>,
+    replaced: &[(&str, &str)],
+) -> Plan {
     let replaced = replaced.iter();
     let wish = Wish {
         region: "us-east-1".parse().unwrap(),
@@ -60,7 +70,7 @@ fn planned(snapshots: Vec<Restorable>, replaced: &[(&str, &str)]) -> Plan {
     };
     let facts = Facts {
         snapshots,
-        existing: Vec::new(),
+        existing,
         bundles: Bundles::from(vec![
             bundle("nano_3_0", 20),
             bundle("micro_3_0", 40),
@@ -101,6 +111,44 @@ fn a_bundle_with_a_smaller_disk_is_no_choice() {
         problem(&plan.entries[0].action),
         "bundle nano_3_0 has a disk of 20 GB, and the copy one of 40 GB; the nearest larger one is micro_3_0 (8 USD a month): --bundle nano_3_0=micro_3_0"
     );
+}
+
+#[test]
+fn what_an_earlier_restore_lost_is_deleted_or_waited_for() {
+    for (kind, state, remedy) in [
+        (
+            ResourceKind::Instance,
+            "shutting-down",
+            "wait until it is gone",
+        ),
+        (ResourceKind::Disk, "error", "delete it"),
+    ] {
+        let mut copy = copy("web", Some("micro_3_0"), None);
+        copy.snapshot.kind = kind;
+        let lost = Existing {
+            resource: Resource {
+                name: "web".into(),
+                tags: [(RESTORED_TAG.to_owned(), copy.snapshot.name.clone())].into(),
+                created_at: None,
+                automatic_snapshots: false,
+                is_windows: false,
+                ports: None,
+                size_gb: None,
+                attached_to: None,
+                instance: None,
+            },
+            kind,
+            state: state.to_owned(),
+            readiness: Readiness::Lost,
+            address: None,
+            is_system_disk: false,
+        };
+        let plan = planned_beside(vec![lost], vec![copy], &[]);
+        let expected = format!(
+            "an earlier restore created it, and it is in state {state}; {remedy}, then restore again"
+        );
+        assert_eq!(problem(&plan.entries[0].action), expected);
+    }
 }
 
 #[test]
