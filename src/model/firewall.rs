@@ -185,42 +185,56 @@ fn ports_tag(number: usize) -> String {
     }
 }
 
-/// The firewall that a copy's tags carry. `None` if they carry none.
-pub fn read_ports(tags: &BTreeMap<String, String>) -> Option<Result<Vec<PortRule>, InvalidValue>> {
+/// The firewall that a copy's tags carry, and what in them is no rule. An error says why the firewall
+/// is unknown.
+pub fn read_ports(
+    tags: &BTreeMap<String, String>,
+) -> Result<(Vec<PortRule>, Vec<InvalidValue>), InvalidValue> {
     let values = (1..).map_while(|number| tags.get(&ports_tag(number)));
-    let values: Vec<_> = values.collect();
-    let first = values.first()?;
-    if first.as_str() == NOT_STORED {
-        return None;
+    let values: Vec<_> = values.map(String::as_str).collect();
+    match values.as_slice() {
+        [] => {
+            let message = format!("its copy has no tag {PORTS_TAG}");
+            return Err(InvalidValue(message));
+        }
+        [NOT_STORED, ..] => {
+            let message = "it had too many rules for the tags of its copy";
+            return Err(InvalidValue(message.to_owned()));
+        }
+        _ => {}
     }
-    let tokens = values
-        .into_iter()
-        .flat_map(|value| value.split_whitespace());
-    let mut rules: Vec<PortRule> = Vec::new();
-    for token in tokens.map(str::parse) {
-        let token: Token = match token {
-            Ok(token) => token,
-            Err(error) => return Some(Err(error)),
-        };
-        let same_ports = rules.iter_mut().find(|rule| {
-            rule.protocol == token.protocol
-                && (rule.from_port, rule.to_port) == (token.from_port, token.to_port)
-        });
-        match same_ports {
-            Some(rule) => rule.allow(token.range),
-            None => {
-                let mut rule = PortRule {
-                    protocol: token.protocol,
-                    from_port: token.from_port,
-                    to_port: token.to_port,
-                    ..PortRule::default()
-                };
-                rule.allow(token.range);
-                rules.push(rule);
-            }
+    let (mut rules, mut unread) = (Vec::new(), Vec::new());
+    for token in values.into_iter().flat_map(str::split_whitespace) {
+        match token.parse() {
+            Ok(token) => allow(&mut rules, token),
+            Err(error) => unread.push(error),
         }
     }
-    Some(Ok(rules))
+    match unread.first() {
+        Some(error) if rules.is_empty() => {
+            let message = format!("its tag {PORTS_TAG} cannot be read: {error}");
+            Err(InvalidValue(message))
+        }
+        _ => Ok((rules, unread)),
+    }
+}
+
+fn allow(rules: &mut Vec<PortRule>, token: Token) {
+    let same_ports = rules.iter_mut().find(|rule| {
+        rule.protocol == token.protocol
+            && (rule.from_port, rule.to_port) == (token.from_port, token.to_port)
+    });
+    if let Some(rule) = same_ports {
+        return rule.allow(token.range);
+    }
+    let mut rule = PortRule {
+        protocol: token.protocol,
+        from_port: token.from_port,
+        to_port: token.to_port,
+        ..PortRule::default()
+    };
+    rule.allow(token.range);
+    rules.push(rule);
 }
 
 #[cfg(test)]
@@ -342,7 +356,8 @@ mod tests {
                 let expected = format!("{PORTS_TAG}-{}", index + 1);
                 prop_assert!(is_first || *key == expected);
             }
-            let read = read_ports(&tags.into_iter().collect()).unwrap().unwrap();
+            let (read, unread) = read_ports(&tags.into_iter().collect()).unwrap();
+            prop_assert_eq!(unread, []);
             let mut ports = BTreeSet::new();
             for rule in &read {
                 prop_assert!(ports.insert((&rule.protocol, rule.from_port, rule.to_port)), "twice");
@@ -353,23 +368,26 @@ mod tests {
         }
     }
 
-    fn read(values: &[&str]) -> Option<Result<Vec<PortRule>, InvalidValue>> {
+    fn read(values: &[&str]) -> Result<(Vec<PortRule>, Vec<InvalidValue>), String> {
         let values = values.iter().map(|value| (*value).to_owned());
-        read_ports(&(1..).map(ports_tag).zip(values).collect())
+        let tags = (1..).map(ports_tag).zip(values).collect();
+        read_ports(&tags).map_err(|error| error.to_string())
     }
 
     #[test]
     fn a_firewall_that_is_closed_or_not_stored() {
-        assert_eq!(read(&[""]), Some(Ok(Vec::new())));
-        assert_eq!(read(&[]), None);
-        assert_eq!(read(&["-"]), None);
+        let missing = || Err("its copy has no tag snapshot-copier:ports".to_owned());
+        assert_eq!(read(&[""]), Ok((Vec::new(), Vec::new())));
+        assert_eq!(read(&[]), missing());
+        let too_long = "it had too many rules for the tags of its copy";
+        assert_eq!(read(&["-"]), Err(too_long.to_owned()));
         // Without the first tag, nobody knows what was in it.
         let second = BTreeMap::from([(ports_tag(2), "tcp:22".to_owned())]);
-        assert_eq!(read_ports(&second), None);
+        assert_eq!(read_ports(&second).map_err(|error| error.0), missing());
     }
 
     #[test]
-    fn a_tag_that_is_no_firewall_opens_nothing() {
+    fn what_is_no_rule_opens_nothing_and_is_named() {
         for bad in [
             "tcp",
             "tcp:",
@@ -384,8 +402,13 @@ mod tests {
             "tcp:99999999999",
             "yesterday",
         ] {
-            assert!(read(&[bad]).unwrap().is_err(), "{bad}");
-            assert!(read(&["tcp:22", bad]).unwrap().is_err(), "{bad}");
+            let said = format!("{bad:?} is not a firewall rule such as tcp:22");
+            let unknown = format!("its tag snapshot-copier:ports cannot be read: {said}");
+            assert_eq!(read(&[bad]), Err(unknown));
+            let any: [&[&str]; 3] = [&[ANY_IPV4], &[ANY_IPV6], &[]];
+            let rules = ["tcp", "udp"].map(|protocol| rule(protocol, (22, 22), any));
+            let expected = Ok((rules.into(), vec![InvalidValue(said)]));
+            assert_eq!(read(&["tcp:22", bad, "udp:22"]), expected);
         }
     }
 }

@@ -120,7 +120,7 @@ impl Planner<'_> {
     fn todo(&self, found: &Existing, used: Option<&Restorable>) -> ToDo {
         let tags = &found.resource.tags;
         let is_instance = found.kind == ResourceKind::Instance;
-        let ports = used.and_then(|used| ports(used).ok().flatten());
+        let ports = used.and_then(ports);
         let is_untagged_disk = |disk: &&Existing| {
             disk.kind == ResourceKind::Disk
                 && disk.resource.attached_to.as_deref() == Some(&found.resource.name)

@@ -175,7 +175,7 @@ impl Planner<'_> {
                 bundle: bundle.clone(),
                 from_bundle_id: copy.bundle.clone(),
                 disks,
-                ports: ports(found).ok().flatten(),
+                ports: ports(found),
                 original_runs: self.original_runs(&copy.source),
             })),
         }
@@ -204,15 +204,19 @@ impl Planner<'_> {
         existing.find(|found| *found.resource.name == *name)
     }
 
+    /// The copy of an entry.
+    fn chosen(&self, entry: &Entry) -> Option<&Restorable> {
+        let copy = self.copies.find(entry.snapshot_name.as_deref()?)?;
+        self.copies.snapshot(copy)
+    }
+
     /// An instance that is restored brings the disks in its copy. One that is blocked needs their
     /// names when its problem is solved, so they are not created before it.
     fn contain_disks(&self, entries: &mut [Entry]) {
         let (mut brought, mut awaited) = (BTreeSet::new(), BTreeMap::new());
         for entry in entries.iter() {
-            let copy = entry.snapshot_name.as_deref();
-            let copy = copy.and_then(|name| self.copies.find(name));
-            let found = copy.and_then(|copy| self.copies.snapshot(copy));
-            let disks = found.iter().flat_map(|found| &found.disks);
+            let found = self.chosen(entry).into_iter();
+            let disks = found.flat_map(|found| &found.disks);
             for name in disks.filter_map(|disk| disk.name.as_deref()) {
                 let id = (entry.source.region, Arc::from(name));
                 match entry.action {
@@ -252,10 +256,8 @@ impl Planner<'_> {
     }
 }
 
-/// The firewall in a copy's tags. `None` without tags, an error if they cannot be read.
-fn ports(found: &Restorable) -> Result<Option<Vec<PortRule>>, String> {
-    match read_ports(&found.snapshot.tags) {
-        None => Ok(None),
-        Some(read) => read.map(Some).map_err(|error| error.to_string()),
-    }
+/// The firewall in a copy's tags, as far as it can be read.
+fn ports(found: &Restorable) -> Option<Vec<PortRule>> {
+    let read = read_ports(&found.snapshot.tags);
+    read.ok().map(|(rules, _)| rules)
 }

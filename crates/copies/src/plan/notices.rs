@@ -1,8 +1,8 @@
 //! What somebody has to know before a plan is carried out.
 
-use lightsail_snapshot_copier::ResourceKind;
+use lightsail_snapshot_copier::{ResourceKind, read_ports};
 
-use super::{Level, Notice, Plan, Planner, bundle, ports};
+use super::{Level, Notice, Plan, Planner, bundle};
 use crate::console::counted;
 use crate::lightsail::Existing;
 
@@ -135,26 +135,21 @@ impl Notices {
     }
 
     fn firewalls(&mut self, planner: &Planner<'_>, plan: &Plan) {
-        for (entry, new) in plan.new_instances() {
-            if new.ports.is_some() {
+        for (entry, _) in plan.new_instances() {
+            let Some(found) = planner.chosen(entry) else {
                 continue;
-            }
-            let snapshot = entry
-                .snapshot_name
-                .as_deref()
-                .and_then(|name| planner.copies.find(name));
-            let snapshot = snapshot.and_then(|copy| planner.copies.snapshot(copy));
-            let why = match snapshot.map(ports) {
-                Some(Err(error)) => format!("its tag cannot be read: {error}"),
-                _ => "its copy has no tag snapshot-copier:ports".to_owned(),
             };
-            self.add(
-                Level::Warning,
-                format!(
-                    "{}: its firewall is unknown, because {why}; it gets the default ports",
-                    entry.name
-                ),
-            );
+            let text = match read_ports(&found.snapshot.tags) {
+                Ok((_, unread)) if unread.is_empty() => continue,
+                Ok((_, unread)) => {
+                    let unread: Vec<_> = unread.iter().map(ToString::to_string).collect();
+                    format!("a part of its firewall stays closed: {}", unread.join("; "))
+                }
+                Err(why) => {
+                    format!("its firewall is unknown, because {why}; it gets the default ports")
+                }
+            };
+            self.add(Level::Warning, format!("{}: {text}", entry.name));
         }
     }
 }

@@ -240,19 +240,17 @@ async fn names_tags_and_answers_are_data() {
         "{created:?}"
     );
     plan.says("us-west-2/file:///etc/passwd: Lightsail accepts no such name");
-    plan.says("db: its firewall is unknown, because its tag cannot be read");
+    plan.says(r#"db: a part of its firewall stays closed: "$(id)\u{1b}[2J" is not a firewall rule such as tcp:22"#);
     plan.says("3 snapshots: evil-1 (of evil)");
     for text in [&plan.out, &plan.err] {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
     }
     let done = restore(&emulator, &["--yes"]).await;
     assert_eq!(done.status, 1);
-    let names: Vec<_> = emulator
-        .instances(EAST)
-        .iter()
-        .map(|found| found.name.clone())
-        .collect();
+    let instances = emulator.instances(EAST);
+    let names: Vec<_> = instances.iter().map(|found| &*found.name).collect();
     assert_eq!(names, ["db", "web"]);
+    assert_eq!(instances[0].ports, [Port::tcp(22)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -364,6 +364,37 @@ async fn a_firewall_that_is_set_without_its_tag_is_said_to_be_set() {
     assert_eq!(tags["snapshot-copier:ports-set"], "true");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_known_of_a_firewall_is_in_the_plan() {
+    let with = |name: &str, ports: &str| {
+        let mut copy = copy(name, "2026-11-22");
+        copy["tags"]["snapshot-copier:ports"] = json!(ports);
+        copy
+    };
+    let mut bare = copy("Bare", "2026-11-22");
+    let tags = bare["tags"].as_object_mut().unwrap();
+    tags.remove("snapshot-copier:ports").unwrap();
+    let emulator = world(json!({ "us-east-1": { "instanceSnapshots": [
+        bare, with("Long", "-"), with("Next", "gre:0 tcp:22 sctp:7"), with("Odd", "gre:0") ] } }));
+    let plan = restore(&emulator, &[]).await;
+    assert_eq!(plan.status, 0);
+    let default = "; it gets the default ports";
+    for (name, why) in [
+        ("Bare", "its copy has no tag snapshot-copier:ports"),
+        ("Long", "it had too many rules for the tags of its copy"),
+        (
+            "Odd",
+            r#"its tag snapshot-copier:ports cannot be read: "gre:0" is not a firewall rule such as tcp:22"#,
+        ),
+    ] {
+        plan.says(&format!(
+            "{name}: its firewall is unknown, because {why}{default}"
+        ));
+    }
+    plan.says(r#"Next: a part of its firewall stays closed: "gre:0" is not a firewall rule such as tcp:22; "sctp:7" is not"#);
+    assert!(rows(&plan.out, "create")[2].ends_with(" tcp:22"));
+}
+
 /// Sources in two Regions have the name, and the firewall of the first restore fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_is_not_taken_for_another_one() {
