@@ -1,8 +1,8 @@
 //! The AWS SDK's settings, credentials and connections.
 //!
-//! Settings come from the environment, as `aws_config` reads them. Connections are those of
-//! `aws-smithy-http-client`, with TLS by rustls and `ring`. It trusts the certificates that
-//! [`rustls-native-certs`] finds and uses no proxy.
+//! Settings come from the environment. Profiles are not read: Lambda has none, and the code for them
+//! is a tenth of the binary. Connections are those of `aws-smithy-http-client`, with TLS by rustls and
+//! `ring`. It trusts the certificates that [`rustls-native-certs`] finds and uses no proxy.
 //!
 //! [`rustls-native-certs`]: https://docs.rs/rustls-native-certs
 
@@ -15,7 +15,9 @@ use aws_config::environment::{
     EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
 };
 use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::meta::region::ProvideRegion;
 use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_lightsail::config::http::HttpRequest;
 use aws_sdk_lightsail::config::{
     BehaviorVersion, ConfigBag, IdentityCache, ResolveCachedIdentity, RuntimeComponents,
@@ -28,6 +30,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::identity::{IdentityFuture, SharedIdentityResolver};
 use aws_smithy_types::body::SdkBody;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use http_body_util::Limited;
 
 pub const TLS_PROVIDER: Provider = Provider::Rustls(CryptoMode::Ring);
@@ -62,12 +65,27 @@ pub async fn config() -> SdkConfig {
     let environment = EnvironmentVariableCredentialsProvider::new();
     let credentials = CredentialsProviderChain::first_try("Environment", environment)
         .or_else("Container", container);
-    aws_config::defaults(BehaviorVersion::latest())
-        .region(EnvironmentVariableRegionProvider::new())
-        .credentials_provider(credentials)
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(EnvironmentVariableRegionProvider::new().region().await)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(http_client)
-        .load()
-        .await
+        .service_config(Environment)
+        .build()
+}
+
+/// The variables of one [service], such as `AWS_ENDPOINT_URL_LIGHTSAIL`, and those of all.
+///
+/// [service]: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+#[derive(Debug)]
+struct Environment;
+
+impl LoadServiceConfig for Environment {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_uppercase().replace([' ', '-'], "_");
+        let own = std::env::var(format!("{}_{service}", key.env()));
+        own.or_else(|_| std::env::var(key.env())).ok()
+    }
 }
 
 /// One connector for all clients. The SDK's own HTTP client builds one per client and parses the
