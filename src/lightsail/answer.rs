@@ -25,7 +25,9 @@ impl Call {
         operations: Option<Vec<T>>,
     ) -> Result<Vec<Operation>, ApiError> {
         let operations = self.present(operations, "operations")?;
-        let operations: Vec<Operation> = operations.into_iter().map(Into::into).collect();
+        let mut operations: Vec<Operation> = operations.into_iter().map(Into::into).collect();
+        // The SDK's list has room for four, and a run of a large fleet keeps tens of thousands of lists.
+        operations.shrink_to_fit();
         let is_failed = |operation: &&Operation| operation.status.as_deref() == Some("Failed");
         let Some(failed) = operations.iter().find(is_failed) else {
             return Ok(operations);
