@@ -184,42 +184,7 @@ mod tests {
     use super::super::errors::{Path, ValidationErrors};
     use super::super::input::Input;
     use super::*;
-
-    /// Names that Lightsail lets resources have, and some that it might.
-    fn resource_name() -> impl Strategy<Value = String> {
-        prop_oneof![
-            4 => "[A-Za-z0-9_][A-Za-z0-9_-]{0,20}[A-Za-z0-9_]",
-            1 => "[A-Za-z0-9.]{2,20}",
-            1 => "\\PC{1,300}",
-        ]
-    }
-
-    fn any_region() -> impl Strategy<Value = Region> {
-        proptest::sample::select(Region::all().collect::<Vec<_>>())
-    }
-
-    fn any_date() -> impl Strategy<Value = Date> {
-        (2000i16..2100, 1i8..=12, 1i8..=28).prop_map(|(y, m, d)| jiff::civil::date(y, m, d))
-    }
-
-    fn any_source() -> impl Strategy<Value = CopySource> {
-        prop_oneof![
-            resource_name().prop_map(|name| CopySource::Manual {
-                snapshot: name.into()
-            }),
-            (resource_name(), any_date()).prop_map(|(name, date)| CopySource::Dated {
-                resource: name.into(),
-                date
-            }),
-            resource_name().prop_map(|name| CopySource::Latest {
-                resource: name.into()
-            }),
-        ]
-    }
-
-    fn any_time() -> impl Strategy<Value = Timestamp> {
-        (0i64..4_000_000_000).prop_map(|second| Timestamp::from_second(second).unwrap())
-    }
+    use crate::model::copy::tests::{any_region, any_source, any_time};
 
     proptest! {
         #[test]

@@ -105,7 +105,7 @@ pub enum NameOrigin {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::collections::HashMap;
 
     use proptest::prelude::*;
@@ -165,7 +165,7 @@ mod tests {
         ]
     }
 
-    fn any_region() -> impl Strategy<Value = Region> {
+    pub fn any_region() -> impl Strategy<Value = Region> {
         proptest::sample::select(Region::all().collect::<Vec<_>>())
     }
 
@@ -173,7 +173,7 @@ mod tests {
         (2000i16..2100, 1i8..=12, 1i8..=28).prop_map(|(y, m, d)| jiff::civil::date(y, m, d))
     }
 
-    fn any_source() -> impl Strategy<Value = CopySource> {
+    pub fn any_source() -> impl Strategy<Value = CopySource> {
         prop_oneof![
             resource_name().prop_map(|name| CopySource::Manual {
                 snapshot: name.into()
@@ -188,7 +188,7 @@ mod tests {
         ]
     }
 
-    fn any_time() -> impl Strategy<Value = Timestamp> {
+    pub fn any_time() -> impl Strategy<Value = Timestamp> {
         (0i64..4_000_000_000).prop_map(|second| Timestamp::from_second(second).unwrap())
     }
 
