@@ -7,7 +7,7 @@ use super::copies::has_failed;
 use super::coverage::{CopyResults, Place};
 use crate::model::coverage::{CoverageStatus, Reason, ReasonCode};
 use crate::model::event::{CopyResult, Outcome};
-use crate::model::failure::ErrorKind;
+use crate::model::failure::{Code, ErrorKind};
 use crate::model::resource::{ResourceId, SnapshotState};
 use crate::model::snapshot_name::SnapshotName;
 use crate::model::time::utc_date;
@@ -154,8 +154,14 @@ impl Planner<'_> {
                     Some(SnapshotState::Error | SnapshotState::Unknown) => ReasonCode::CopyErrored,
                     _ => ReasonCode::CopyFailed,
                 };
-                let error = error.as_ref().map(ToString::to_string).unwrap_or_default();
-                (code, format!("the copy of {date} did not start: {error}"))
+                let text = match error {
+                    Some(error) if error.code == Code::CopyErrored => {
+                        format!("the copy of {date} failed: {}", error.message)
+                    }
+                    Some(error) => format!("the copy of {date} did not start: {error}"),
+                    None => format!("the copy of {date} did not start"),
+                };
+                (code, text)
             }
         };
         Some(Reason::new(code, text))

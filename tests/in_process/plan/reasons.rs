@@ -111,6 +111,9 @@ fn each_state_of_a_copy_has_its_reason() {
         let coverage = account.coverage_of(&web());
         assert_eq!(coverage.status, status, "{there:?}");
         assert_eq!(code(&coverage), Some(reason), "{there:?}");
+        let text = coverage.reason.unwrap().text;
+        let did_not_start = reason == ReasonCode::CopyFailed;
+        assert_eq!(text.contains("did not start"), did_not_start, "{text}");
     }
 }
 
