@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::failure;
-use super::words::{newest, problem};
+use super::words::{escaped, newest, problem, row, source, unselected};
 use crate::model::coverage::{Coverage, CoverageStatus, ReasonCode};
 use crate::model::event::{Event, Outcome};
 use crate::model::region::Region;
@@ -81,6 +81,11 @@ impl Parts<'_> {
         coverage.map(|entry| &entry.source).collect()
     }
 
+    fn with_status(&self, status: CoverageStatus) -> impl Iterator<Item = &Coverage> {
+        let coverage = self.coverage.iter().copied();
+        coverage.filter(move |entry| entry.status == status)
+    }
+
     fn subject(&self, bad: usize, others: usize) -> String {
         let all = self.sources(|_| true);
         let waiting = self.sources(|entry| entry.status == CoverageStatus::Pending);
@@ -149,70 +154,43 @@ impl Parts<'_> {
     }
 
     fn unselected(&self) -> Option<String> {
-        let unselected = |entry: &&&Coverage| entry.status == CoverageStatus::Unselected;
-        let lines = self.coverage.iter().filter(unselected).map(|entry| {
-            let ResourceId { region, name, .. } = &entry.source;
-            let destination = entry.destination;
-            format!(
-                "{name} ({region}): {}. It was renamed, its tags changed, or the settings no longer include it. Include it again, or delete its copies:\n    lightsail-copies delete --region {destination} --source {region}/{name}",
-                newest(entry, &format!(" in {destination}"))
-            )
-        });
+        let lines = self.with_status(CoverageStatus::Unselected).map(unselected);
         section("NO LONGER BACKED UP", list("", lines.collect()))
     }
 
     fn protected(&self) -> Option<String> {
-        let protected = |entry: &&&Coverage| entry.status == CoverageStatus::Protected;
-        let entries: Vec<_> = self.coverage.iter().filter(protected).collect();
+        let entries: Vec<_> = self.with_status(CoverageStatus::Protected).collect();
         let sources: BTreeSet<_> = entries.iter().map(|entry| &entry.source).collect();
         let mut text = String::new();
-        let age = |entry: &&&&Coverage| entry.age_hours.unwrap_or(0.0);
+        let age = |entry: &&&Coverage| entry.age_hours.unwrap_or(0.0);
         if let Some(oldest) = entries.iter().max_by(|a, b| age(a).total_cmp(&age(b))) {
             let _ = writeln!(
                 text,
                 "Servers and disks: {}. The oldest is {}: {}.",
                 sources.len(),
-                oldest.source.name,
+                escaped(&oldest.source.name),
                 newest(oldest, &format!(" in {}", oldest.destination))
             );
         }
         let width = entries.iter().map(|entry| entry.source.name.len()).max();
         let width = width.unwrap_or(0).min(40);
-        let rows = entries.iter().map(|entry| {
-            let Coverage {
-                source,
-                destination,
-                copies,
-                ..
-            } = entry;
-            let date = entry
-                .newest
-                .map(|date| date.to_string())
-                .unwrap_or_default();
-            let (name, from) = (&source.name, source.region.as_str());
-            let to = destination.as_str();
-            format!("{name:width$}  {from:14}  to {to:14}  {date}  copies: {copies}")
-        });
+        let rows = entries.iter().map(|entry| row(entry, width));
         rows_of(&mut text, rows.collect());
         section("PROTECTED", text)
     }
 
     fn waiting(&self) -> Option<String> {
         let waiting = self.sources(|entry| entry.status == CoverageStatus::Pending);
-        let lines = waiting.iter();
-        let lines = lines.map(|source| format!("{} ({})", source.name, source.region));
+        let lines = waiting.into_iter().map(source);
         section("WAITING FOR A FIRST COPY", list("", lines.collect()))
     }
 
     fn gone(&self) -> Option<String> {
         let storage = self.events.iter().filter_map(Event::try_as_storage_ref);
         let lines = storage.flat_map(|destination| {
-            destination.storage.gone.iter().map(|(source, size)| {
-                let ResourceId { region, name, .. } = source;
-                format!(
-                    "{name} ({region}): {} copies in {}",
-                    size.copies, destination.region
-                )
+            destination.storage.gone.iter().map(|(id, size)| {
+                let (copies, region) = (size.copies, destination.region);
+                format!("{}: {copies} copies in {region}", source(id))
             })
         });
         section("DELETED SERVERS", list("", lines.collect()))
@@ -240,10 +218,8 @@ impl Parts<'_> {
     fn drills(&self) -> Option<String> {
         let drilled = self.coverage.iter().filter_map(|entry| {
             let verdict = entry.last_drill?;
-            Some(format!(
-                "{} in {}: {verdict}",
-                entry.source.name, entry.destination
-            ))
+            let source = source(&entry.source);
+            Some(format!("{source} in {}: {verdict}", entry.destination))
         });
         section("LAST DRILLS", list("", drilled.collect()))
     }

@@ -4,6 +4,29 @@ use super::failure;
 use crate::model::coverage::{Coverage, CoverageStatus, ReasonCode};
 use crate::model::resource::ResourceId;
 
+/// The name of a source, on one line, and its Region.
+pub fn source(ResourceId { region, name, .. }: &ResourceId) -> String {
+    format!("{} ({region})", escaped(name))
+}
+
+/// Lightsail's names have no control characters. If one has, it stays on its line.
+pub fn escaped(name: &str) -> String {
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().collect(),
+        false => String::from(c),
+    };
+    name.chars().map(escape).collect()
+}
+
+/// A word of a command that people copy into a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    match word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", escaped(word).replace('\'', r"'\''")),
+    }
+}
+
 /// What is wrong with a source, and what to do about it.
 pub fn problem(entry: &Coverage) -> String {
     let ResourceId { region, name, .. } = &entry.source;
@@ -16,7 +39,8 @@ pub fn problem(entry: &Coverage) -> String {
             "Back it up in another way, and name it in ExceptNames.".to_owned()
         }
         Some(ReasonCode::AutoSnapshotsOff) => format!(
-            "To turn them on:\n    aws lightsail enable-add-on --region {region} --resource-name {name} --add-on-request addOnType=AutoSnapshot"
+            "To turn them on:\n    aws lightsail enable-add-on --region {region} --resource-name {} --add-on-request addOnType=AutoSnapshot",
+            quoted(name)
         ),
         Some(ReasonCode::NoneRestorable | ReasonCode::CopyTooOld) => {
             "Look at its automatic snapshots in the Lightsail console.".to_owned()
@@ -35,9 +59,31 @@ pub fn problem(entry: &Coverage) -> String {
         }
     };
     format!(
-        "{name} ({region}): {}. {reason} {advice}",
+        "{}: {}. {reason} {advice}",
+        source(&entry.source),
         newest(entry, "")
     )
+}
+
+/// What happened to a source that no rule selects, and what to do about it.
+pub fn unselected(entry: &Coverage) -> String {
+    let ResourceId { region, name, .. } = &entry.source;
+    let destination = entry.destination;
+    format!(
+        "{}: {}. It was renamed, its tags changed, or the settings no longer include it. Include it again, or delete its copies:\n    lightsail-copies delete --region {destination} --source {}",
+        source(&entry.source),
+        newest(entry, &format!(" in {destination}")),
+        quoted(&format!("{region}/{name}"))
+    )
+}
+
+/// The line of a protected source in the table, with its name in so many columns.
+pub fn row(entry: &Coverage, width: usize) -> String {
+    let (name, from) = (escaped(&entry.source.name), entry.source.region.as_str());
+    let (to, copies) = (entry.destination.as_str(), entry.copies);
+    let date = entry.newest.map(|date| date.to_string());
+    let date = date.unwrap_or_default();
+    format!("{name:width$}  {from:14}  to {to:14}  {date}  copies: {copies}")
 }
 
 /// One line that starts with a capital letter and ends with a full stop.

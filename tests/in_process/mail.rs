@@ -102,6 +102,16 @@ fn drill(name: &str, outcome: DrillOutcome, code: &str, message: &str) -> RunEve
     }))
 }
 
+fn unread(of: &str, operation: &'static str) -> RunEvent {
+    let message = "You are not authorized.".to_owned();
+    RunEvent::RegionUnread(ReadFailure {
+        region: region(of),
+        operation,
+        source: None,
+        error: ApiError::found("AccessDeniedException", message),
+    })
+}
+
 fn situations() -> Vec<(&'static str, Vec<RunEvent>)> {
     let with_disk = Coverage {
         source: disk("us-west-2", "Data-1"),
@@ -127,15 +137,6 @@ fn situations() -> Vec<(&'static str, Vec<RunEvent>)> {
     let waiting = covered("New-Shop", CoverageStatus::Pending, None);
     let refused = covered("Shop-2", CoverageStatus::Stale, Some(("2026-11-20", 60.0)));
     let windows = covered("Windows-1", CoverageStatus::Unprotected, None);
-    let unread = ReadFailure {
-        region: region("us-east-1"),
-        operation: "GetInstanceSnapshots",
-        source: None,
-        error: ApiError::found(
-            "AccessDeniedException",
-            "You are not authorized.".to_owned(),
-        ),
-    };
     let idle = IdleRule {
         rule: "sources[0].names[1]".to_owned(),
     };
@@ -170,7 +171,7 @@ fn situations() -> Vec<(&'static str, Vec<RunEvent>)> {
         (
             "destination-unread",
             vec![
-                RunEvent::RegionUnread(unread),
+                unread("us-east-1", "GetInstanceSnapshots"),
                 because(unknown, ReasonCode::NotRead, "us-east-1 could not be read"),
             ],
         ),
@@ -293,4 +294,26 @@ fn an_outcome_that_is_no_failure_is_not_reported() {
     };
     let events = [protected("Shop-1"), RunEvent::CopyResult(deferred)];
     assert_eq!(mail(&events).attention, 0);
+}
+
+#[test]
+fn names_in_commands_are_quoted_for_a_shell() {
+    for (name, word) in [
+        ("Shop_1.de", "Shop_1.de"),
+        ("my shop", "'my shop'"),
+        ("$(reboot)`reboot`", "'$(reboot)`reboot`'"),
+        ("it's \"it\"", r#"'it'\''s "it"'"#),
+        ("one\ntwo\u{1b}", r"'one\ntwo\u{1b}'"),
+    ] {
+        let unselected = covered(name, CoverageStatus::Unselected, Some((DAY, 520.0)));
+        let text = mail(&[without_snapshots(name), RunEvent::Coverage(unselected)]).text;
+        let command = format!(" --resource-name {word} --add-on-request ");
+        assert!(text.contains(&command), "{text}");
+        let of_source = match word.strip_prefix('\'') {
+            Some(quoted) => format!(" --source 'us-west-2/{quoted}\n"),
+            None => format!(" --source us-west-2/{word}\n"),
+        };
+        assert!(text.contains(&of_source), "{text}");
+        assert!(!text.contains("\ntwo"), "{text}");
+    }
 }
