@@ -90,8 +90,13 @@ impl Parts<'_> {
         let all = self.sources(|_| true);
         let waiting = self.sources(|entry| entry.status == CoverageStatus::Pending);
         let (all, waiting) = (all.len(), waiting.len());
+        let unread = self.unread();
         let what = match (all, bad, others, waiting) {
-            (0, ..) => "no server is selected".to_owned(),
+            (0, ..) => match (unread.len(), unread.first()) {
+                (1, Some(region)) => format!("{region} could not be read"),
+                (2.., _) => format!("{} Regions could not be read", unread.len()),
+                _ => "no server is selected".to_owned(),
+            },
             (_, 1.., ..) => format!("{bad} of {all} servers need attention"),
             (_, 0, 1, _) => "1 problem needs attention".to_owned(),
             (_, 0, 2.., _) => format!("{others} problems need attention"),
@@ -101,11 +106,19 @@ impl Parts<'_> {
         format!("Lightsail backups: {what}")
     }
 
+    /// The Regions of which a list could not be read.
+    fn unread(&self) -> BTreeSet<Region> {
+        let events = self.events.iter();
+        let unread = events.filter_map(Event::try_as_region_unread_ref);
+        let lists = unread.filter(|failure| failure.source.is_none());
+        lists.map(|failure| failure.region).collect()
+    }
+
     /// The failures that no source stands for, and what selects nothing.
     fn other_problems(&self) -> Vec<String> {
         let bad = self.sources(needs_attention);
         let mut problems = Vec::new();
-        if self.coverage.is_empty() {
+        if self.coverage.is_empty() && self.unread().is_empty() {
             problems.push("The settings match no server and no disk.".to_owned());
         }
         for event in self.events {

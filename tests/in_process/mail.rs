@@ -231,6 +231,20 @@ fn situations() -> Vec<(&'static str, Vec<RunEvent>)> {
             )],
         ),
         ("nothing-selected", Vec::new()),
+        (
+            "source-unread",
+            vec![
+                unread("us-west-2", "GetInstances"),
+                unread("us-west-2", "GetDisks"),
+            ],
+        ),
+        (
+            "sources-unread",
+            vec![
+                unread("us-west-2", "GetInstances"),
+                unread("eu-west-3", "GetDisks"),
+            ],
+        ),
     ]
 }
 
