@@ -9,6 +9,7 @@ use super::failure;
 use super::words::{escaped, newest, problem, row, source, unselected};
 use crate::model::coverage::{Coverage, CoverageStatus, ReasonCode};
 use crate::model::event::{Event, Outcome};
+use crate::model::failure::ApiError;
 use crate::model::region::Region;
 use crate::model::resource::ResourceId;
 
@@ -130,6 +131,7 @@ impl Parts<'_> {
                             source.region == result.copy.source_region
                                 && *source.name == *result.copy.source.name()
                         }) => {}
+                Event::DeleteResult(_) => {}
                 Event::SelectsNothing(idle) => problems.push(format!(
                     "{} of the settings matches no server and no disk. Check its spelling, or remove it.",
                     idle.rule
@@ -141,13 +143,26 @@ impl Parts<'_> {
                 _ => problems.extend(failure::line(event)),
             }
         }
-        let mut problems: Vec<String> = problems
-            .iter()
-            .map(|line| failure::one_line(line))
-            .collect();
-        // A refused mass deletion has a line for each copy.
-        problems.dedup();
-        problems
+        problems.extend(self.undeleted());
+        let problems = problems.iter();
+        problems.map(|line| failure::one_line(line)).collect()
+    }
+
+    /// The deletions that failed, a line for each source and destination: a mass deletion is refused
+    /// for every copy.
+    fn undeleted(&self) -> impl Iterator<Item = String> {
+        let mut failed: BTreeMap<_, (usize, &ApiError)> = BTreeMap::new();
+        let events = self.events.iter();
+        for result in events.filter_map(Event::try_as_delete_result_ref) {
+            if let (Outcome::Failed, Some(error)) = (result.outcome, &result.error) {
+                let place = (&result.source, result.region);
+                failed.entry(place).or_insert((0, error)).0 += 1;
+            }
+        }
+        failed.into_iter().map(|((id, region), (count, error))| {
+            let source = source(id);
+            format!("Copies of {source} in {region} that are not deleted: {count}. {error}")
+        })
     }
 
     fn attention(&self, others: &[String]) -> Option<String> {

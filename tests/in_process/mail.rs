@@ -2,9 +2,9 @@
 
 use jiff::civil::Date;
 use lightsail_snapshot_copier::{
-    ApiError, CopyResult, CopySource, Coverage, CoverageStatus, DestinationStorage, DrillOutcome,
-    DrillResult, ErrorKind, IdleRule, NameOrigin, Outcome, ReadFailure, Reason, ReasonCode,
-    RunEvent, Size, SnapshotCopy, Storage, Transfer, mail,
+    ApiError, CopyResult, CopySource, Coverage, CoverageStatus, DeletionResult, DestinationStorage,
+    DrillOutcome, DrillResult, ErrorKind, IdleRule, NameOrigin, Outcome, ReadFailure, Reason,
+    ReasonCode, RunEvent, Size, SnapshotCopy, Storage, Transfer, mail,
 };
 
 use test_support::account::{copy_name, date, disk, instance, region};
@@ -109,6 +109,23 @@ fn unread(of: &str, operation: &'static str) -> RunEvent {
         operation,
         source: None,
         error: ApiError::found("AccessDeniedException", message),
+    })
+}
+
+/// The deletion of a copy of a day in October, which is part of a mass deletion.
+fn refused_deletion(name: &str, day: i8) -> RunEvent {
+    let (source, date) = (instance("us-west-2", name), Date::constant(2026, 10, day));
+    let copy = copy_name(&source, date).parse().unwrap();
+    let message =
+        format!("retention would delete more than half of the available copies of {name}");
+    RunEvent::DeleteResult(DeletionResult {
+        region: region("us-east-1"),
+        source,
+        date,
+        name: copy,
+        outcome: Outcome::Failed,
+        operations: Vec::new(),
+        error: Some(ApiError::found("MassDeletion", message).into()),
     })
 }
 
@@ -244,6 +261,17 @@ fn situations() -> Vec<(&'static str, Vec<RunEvent>)> {
                 unread("us-west-2", "GetInstances"),
                 unread("eu-west-3", "GetDisks"),
             ],
+        ),
+        (
+            "mass-deletion",
+            [protected("Shop-1"), protected("Shop-2")]
+                .into_iter()
+                .chain(
+                    (1..=19).flat_map(|day| {
+                        ["Shop-1", "Shop-2"].map(|name| refused_deletion(name, day))
+                    }),
+                )
+                .collect(),
         ),
     ]
 }
