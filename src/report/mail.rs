@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::failure;
-use super::words::{escaped, newest, problem, row, source, unselected};
+use super::words::{escaped, failed_drill, newest, problem, row, source, unselected};
 use crate::model::coverage::{Coverage, CoverageStatus, ReasonCode};
 use crate::model::event::{Event, Outcome};
 use crate::model::failure::ApiError;
@@ -144,6 +144,7 @@ impl Parts<'_> {
             }
         }
         problems.extend(self.undeleted());
+        problems.extend(self.coverage.iter().filter_map(|entry| failed_drill(entry)));
         let problems = problems.iter();
         problems.map(|line| failure::one_line(line)).collect()
     }

@@ -2,6 +2,7 @@
 
 use super::failure;
 use crate::model::coverage::{Coverage, CoverageStatus, ReasonCode};
+use crate::model::drill::VerdictOutcome;
 use crate::model::resource::ResourceId;
 
 /// The name of a source, on one line, and its Region.
@@ -75,6 +76,18 @@ pub fn unselected(entry: &Coverage) -> String {
         newest(entry, &format!(" in {destination}")),
         quoted(&format!("{region}/{name}"))
     )
+}
+
+/// The last drill of a source, if it failed.
+pub fn failed_drill(entry: &Coverage) -> Option<String> {
+    let verdict = entry.last_drill?;
+    (verdict.outcome == VerdictOutcome::Failed).then(|| {
+        format!(
+            "The last drill of {} in {} failed: {verdict}. The log of that day says why. Restore a copy by hand and look at it.",
+            source(&entry.source),
+            entry.destination
+        )
+    })
 }
 
 /// The line of a protected source in the table, with its name in so many columns.

@@ -65,12 +65,12 @@ impl DrillRun<'_> {
     async fn step(&self, drill: PlannedDrill) {
         let mut checks = Vec::new();
         let conclusion = match &drill.step {
-            _ if self.dry_run && drill.has_ended() => Conclusion::new(DrillOutcome::Planned, None),
+            _ if self.dry_run => drill.preview(),
             DrillStep::Check {
                 address,
                 minutes,
                 is_last,
-            } if !self.dry_run => {
+            } => {
                 let round = self.checks(address.as_deref()).await;
                 let today = utc_date(self.now);
                 let conclusion =
@@ -79,7 +79,7 @@ impl DrillRun<'_> {
                 conclusion
             }
             DrillStep::Conclude(conclusion) => conclusion.clone(),
-            _ => Conclusion::new(DrillOutcome::Waiting, None),
+            DrillStep::Start { .. } => Conclusion::new(DrillOutcome::Waiting, None),
         };
         self.conclude(&drill, conclusion, checks).await;
     }

@@ -144,6 +144,10 @@ fn situations() -> Vec<(&'static str, Vec<RunEvent>)> {
         last_drill: Some("2026-11-20 passed 7m".parse().unwrap()),
         ..covered("Shop-1", CoverageStatus::Protected, Some((DAY, 23.4)))
     };
+    let drill_failed = Coverage {
+        last_drill: Some("2026-11-21 failed 240m".parse().unwrap()),
+        ..covered("Shop-2", CoverageStatus::Protected, Some((DAY, 23.4)))
+    };
     let stale = covered("Shop-2", CoverageStatus::Stale, Some(("2026-11-18", 100.0)));
     let unknown = covered("Shop-1", CoverageStatus::Unknown, None);
     let unselected = covered(
@@ -219,6 +223,7 @@ fn situations() -> Vec<(&'static str, Vec<RunEvent>)> {
             "drills",
             vec![
                 RunEvent::Coverage(drilled),
+                RunEvent::Coverage(drill_failed),
                 drill(
                     "Shop-2",
                     DrillOutcome::Failed,

@@ -97,6 +97,19 @@ impl PlannedDrill {
         }
     }
 
+    /// What a dry run says of the step, without doing it: that it fails, or what it would do.
+    pub fn preview(&self) -> Conclusion {
+        match &self.step {
+            DrillStep::Conclude(conclusion)
+                if conclusion.outcome == DrillOutcome::Failed || !self.has_ended() =>
+            {
+                Conclusion::new(conclusion.outcome, conclusion.error.clone())
+            }
+            _ if self.has_ended() => Conclusion::new(DrillOutcome::Planned, None),
+            _ => Conclusion::new(DrillOutcome::Waiting, None),
+        }
+    }
+
     /// What remains of a conclusion that could not be written on the copy. Until a drill has ended,
     /// the next run tries again.
     pub fn unrecorded(&self, conclusion: Conclusion, error: ApiError) -> Conclusion {

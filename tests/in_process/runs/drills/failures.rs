@@ -151,6 +151,9 @@ async fn an_instance_that_never_appears_fails_its_drill_at_max_hours() {
     assert!(run.changes().is_empty());
 
     age_mark(&function, 4);
+    let run = function.invoke(r#"{ "dryRun": true }"#).await;
+    assert_eq!(outcomes(&run), [outcome("drill-web-D", "failed")]);
+    assert!(run.changes().is_empty());
     let run = function.run().await;
     assert_eq!(outcomes(&run), [outcome("drill-web-D", "failed")]);
     assert_eq!(run.error().0, "DrillFailed");
@@ -270,6 +273,15 @@ async fn an_instance_that_remains_fails_the_run() {
     tags.insert(DRILLED_TAG.to_owned(), format!("{} passed 7m", days_ago(0)));
     let region = "us-east-1".parse().unwrap();
     function.emulator.set_tags(region, &copy, tags).unwrap();
+    // A dry run, which the report is, says the same and changes nothing.
+    let run = function.invoke(r#"{ "dryRun": true }"#).await;
+    assert_eq!(outcomes(&run), [outcome("drill-web-D", "failed")]);
+    let error = &run.answer()["drills"][0]["error"];
+    assert_eq!(error["code"], "DrillInstanceRemains");
+    assert!(run.changes().is_empty());
+    let report = function.invoke(r#"{ "report": "weekly" }"#).await;
+    let text = report.answer()["report"]["text"].to_string();
+    assert!(text.contains("DrillInstanceRemains"), "{text}");
     let run = function.run().await;
     assert_eq!(run.error().0, "DrillFailed");
     assert!(run.error().1.contains("DrillInstanceRemains"));
