@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
-use jiff::civil::Weekday;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, LambdaInvocation};
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
@@ -15,7 +14,6 @@ use crate::logging::Log;
 use crate::model::event::Event as RunEvent;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::model::time::utc_date;
 use crate::notify::Notify;
 use crate::plan::MassDeletion;
 use crate::report::{self, Mail, Response};
@@ -184,7 +182,9 @@ impl Handler {
                 let policy = self.deployed_policy()?;
                 self.run_policy(policy, true, mode, time, context).await
             }
-            Job::Report(frequency) => return self.report(frequency, dry_run, time, context).await,
+            Job::Report(frequency, at) => {
+                return self.report(frequency, at, dry_run, time, context).await;
+            }
         };
         response.map(|response| Answer::Run(Box::new(response)))
     }
@@ -197,10 +197,12 @@ impl Handler {
         }
     }
 
-    /// Mails a report of what a run would find, unless this is a dry run.
+    /// Mails a report of what a run would find, unless this is a dry run. The event was sent `at` this
+    /// time.
     async fn report(
         &self,
         frequency: Frequency,
+        at: Timestamp,
         dry_run: bool,
         time: Duration,
         context: &Context,
@@ -216,13 +218,7 @@ impl Handler {
         let log = |event: &RunEvent| report::log_event(&self.log, &context.request_id, event);
         let events = run::policy(&self.lightsail, policy, now, mode, deadline, &log).await;
         let mail = report::mail(&events);
-        let is_due = match frequency {
-            Frequency::Daily => true,
-            Frequency::Weekly => {
-                let monday = utc_date(now).weekday() == Weekday::Monday;
-                monday || mail.attention > 0
-            }
-        };
+        let is_due = frequency.is_due(at, mail.attention);
         let sent = match is_due && !dry_run {
             true => self.notify.mail(&mail, to_send).await,
             false => Ok(false),

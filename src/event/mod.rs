@@ -17,7 +17,8 @@ mod payload;
 mod policy;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use jiff::Timestamp;
+use jiff::civil::Weekday;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 pub use self::errors::ValidationErrors;
@@ -31,7 +32,7 @@ use self::policy::policy;
 use crate::model::copy::SnapshotCopy;
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::model::time::rfc_3339;
+use crate::model::time::{rfc_3339, utc_date};
 use crate::model::{Excerpt, InvalidValue};
 
 /// The work of one invocation. Default: a run of the deployed policy.
@@ -50,7 +51,8 @@ pub enum Job {
     Policy(Box<Policy>),
     #[default]
     DeployedPolicy,
-    Report(Frequency),
+    /// A report, and the event's time.
+    Report(Frequency, Timestamp),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,21 @@ pub enum Frequency {
     Daily,
     /// On Mondays, and on other days if something needs attention.
     Weekly,
+}
+
+/// The template's schedule comes at 07:00 in a time zone that the function does not know. So much
+/// later, the date in UTC is the local one, from UTC-10 to UTC+13.
+const TO_LOCAL_DATE: SignedDuration = SignedDuration::from_mins(6 * 60 + 30);
+
+impl Frequency {
+    /// Whether a report is sent for an event at `time`, if so many things need attention.
+    pub fn is_due(self, time: Timestamp, attention: usize) -> bool {
+        let local = time.saturating_add(TO_LOCAL_DATE).unwrap_or(time);
+        match self {
+            Self::Daily => true,
+            Self::Weekly => attention > 0 || utc_date(local).weekday() == Weekday::Monday,
+        }
+    }
 }
 
 fn frequency(text: &str) -> Result<Frequency, InvalidValue> {
@@ -189,7 +206,8 @@ fn job(input: Input<'_>, mut defaults: Defaults, in_envelope: bool) -> Option<Ev
         let job = if options.has_report {
             let others = ["copies", "policy", "allowMassDeletion"];
             object.refuse(&others, "not in a job that asks for a report");
-            Job::Report(object.required("report", |it| it.parsed_by(frequency))?)
+            let frequency = object.required("report", |it| it.parsed_by(frequency))?;
+            Job::Report(frequency, defaults.time)
         } else if options.has_policy {
             object.refuse(&["copies"], "give either policy or copies, not both");
             Job::Policy(Box::new(object.required("policy", policy)?))
@@ -431,6 +449,43 @@ mod tests {
             job["allowMassDeletion"] = true.into();
             let errors = read_json(&job).unwrap_err().to_string();
             assert_eq!(errors, "allowMassDeletion: only for a policy run", "{job}");
+        }
+    }
+
+    #[test]
+    fn a_report_has_the_time_of_its_event() {
+        let time = "2026-11-23T07:00:00Z";
+        let bare = json!({ "report": "weekly", "time": time });
+        let custom = json!({
+            "detail-type": "Report", "source": "com.example", "time": time,
+            "detail": { "report": "weekly" },
+        });
+        for (event, time) in [
+            (bare, time.parse().unwrap()),
+            (custom, time.parse().unwrap()),
+            (json!({ "report": "weekly" }), now()),
+        ] {
+            let read = read_json(&event).unwrap();
+            assert_eq!(read.job, Job::Report(Frequency::Weekly, time), "{event}");
+        }
+    }
+
+    #[test]
+    fn a_weekly_report_is_due_on_the_local_monday_and_when_something_needs_attention() {
+        for offset in [
+            "-10:00", "-09:30", "-03:30", "+00:00", "+05:45", "+12:00", "+13:00",
+        ] {
+            for (day, is_monday) in [(22, false), (23, true), (24, false)] {
+                let time = format!("2026-11-{day}T07:00:00{offset}");
+                let time = time.parse().unwrap();
+                assert_eq!(
+                    Frequency::Weekly.is_due(time, 0),
+                    is_monday,
+                    "{day} {offset}"
+                );
+                assert!(Frequency::Weekly.is_due(time, 1));
+                assert!(Frequency::Daily.is_due(time, 0));
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use lightsail_emulator::{Fault, Operation, Region, StatusCode};
+use lightsail_emulator::{Fault, Operation, Region, StatusCode, World};
 use serde_json::{Value, json};
 use test_support::deployed::{Deployed, Outcome, world};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -114,6 +114,33 @@ async fn a_daily_report_reaches_the_topic_and_changes_nothing() {
     // Runs write metrics, reports do not.
     let has_metrics = |line: &Value| line.get("_aws").is_some();
     assert!(!invocation.lines().iter().any(has_metrics));
+}
+
+#[tokio::test]
+async fn a_weekly_report_comes_on_the_monday_of_the_event() {
+    let sns = Received::sns().await;
+    let world = r#"{ "regions": { "us-west-2": { "instances": [
+        { "name": "web", "autoSnapshots": [ { "date": "today" } ] } ] } } }"#;
+    let policy = json!({ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1"] });
+    let variables = [
+        ("COPY_POLICY", &*policy.to_string()),
+        ("REPORT_TOPIC_ARN", TOPIC),
+        ("AWS_ENDPOINT_URL_SNS", &sns.url),
+    ];
+    let mut deployed = Deployed::with(BINARY, World::from_json(world).unwrap(), &variables).await;
+    for (time, sent) in [
+        ("2026-11-22T07:00:00Z", false),
+        // 07:00 on Monday in Auckland.
+        ("2026-11-22T18:00:00Z", true),
+        ("2026-11-24T07:00:00Z", false),
+    ] {
+        let answer = deployed
+            .answer(&json!({ "report": "weekly", "time": time }))
+            .await;
+        assert_eq!(answer["report"]["attention"], 0, "{answer}");
+        assert_eq!(answer["report"]["sent"], sent, "{time}");
+        assert_eq!(sns.take().len(), usize::from(sent), "{time}");
+    }
 }
 
 #[tokio::test]

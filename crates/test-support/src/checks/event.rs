@@ -89,7 +89,7 @@ fn check_event(payload: &[u8], event: &Event) {
                 assert_eq!(job.get(other), None);
             }
         }
-        Job::Report(_) => assert!(matches!(job["report"].as_str(), Some("daily" | "weekly"))),
+        Job::Report(..) => assert!(matches!(job["report"].as_str(), Some("daily" | "weekly"))),
         Job::Policy(policy) => {
             assert_eq!(
                 parse_policy(&job["policy"].to_string()).as_ref(),
