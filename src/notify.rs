@@ -5,13 +5,15 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::Region;
-use aws_sdk_sns::error::DisplayErrorContext;
+use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sns::operation::RequestId;
+use aws_sdk_sns::operation::publish::PublishError;
 use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::http::HttpConnector;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use tokio::time::timeout;
 
-use crate::lightsail::TLS_PROVIDER;
+use crate::lightsail::{TLS_PROVIDER, chain};
 use crate::report::Mail;
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -61,7 +63,7 @@ impl Notify {
             Ok(Ok(_published)) => Ok(true),
             Ok(Err(error)) => Err(format!(
                 "the report could not be sent to {topic}: {}",
-                DisplayErrorContext(error)
+                reason(&error)
             )),
             Err(_elapsed) => Err(format!(
                 "the report could not be sent to {topic}: SNS did not answer within {:.1} s",
@@ -95,4 +97,17 @@ impl Notify {
             Err(_elapsed) => Err("there is no answer in time".to_owned()),
         }
     }
+}
+
+/// Why SNS did not take a mail, in one sentence.
+fn reason(error: &SdkError<PublishError, HttpResponse>) -> String {
+    let request = error.request_id().map(|id| format!(" (request {id})"));
+    let answer = error.raw_response().map(|answer| answer.status().as_u16());
+    let reason = match (error.code(), error.message(), answer) {
+        (Some(code), Some(message), _) => format!("{code}: {message}"),
+        (Some(code), None, _) => code.to_owned(),
+        (None, _, Some(status)) => format!("HTTP status {status}, and not an answer of SNS"),
+        (None, _, None) => chain(error),
+    };
+    reason + &request.unwrap_or_default()
 }

@@ -13,6 +13,7 @@ mod retry;
 mod settings;
 
 pub use self::calls::NewInstance;
+pub use self::classify::chain;
 pub use self::client::{CALLS_AT_ONCE, Lightsail};
 pub use self::convert::{sdk_tags, whole};
 pub use self::retry::{Attempts, Call, Until};

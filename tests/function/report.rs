@@ -37,7 +37,7 @@ impl Received {
                 received.lock().unwrap().push(text);
                 let length = body.len();
                 let answer = format!(
-                    "HTTP/1.1 {status}\r\ncontent-type: text/xml\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                    "HTTP/1.1 {status}\r\ncontent-type: text/xml\r\nx-amzn-requestid: 7d9f\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
                 );
                 stream.write_all(answer.as_bytes()).await.unwrap();
             }
@@ -170,18 +170,21 @@ async fn nothing_is_sent_in_a_dry_run_or_without_a_topic() {
 async fn a_refused_report_is_a_function_error() {
     let body = "<ErrorResponse><Error><Code>AuthorizationError</Code><Message>No.</Message></Error></ErrorResponse>";
     let sns = Received::start("403 Forbidden", body).await;
-    let variables = [
-        ("REPORT_TOPIC_ARN", TOPIC),
-        ("AWS_ENDPOINT_URL_SNS", &*sns.url),
-    ];
-    let mut deployed = deployed(&variables).await;
-    let invocation = deployed.send(&report("daily")).await;
-    let (error_type, message) = invocation.error();
-    assert_eq!(error_type, "ReportFailed");
-    assert!(
-        message.contains(TOPIC) && message.contains("AuthorizationError"),
-        "{message}"
-    );
+    let other = Received::start("403 Forbidden", "<html>No.</html>").await;
+    for (url, expected) in [
+        (&*sns.url, "AuthorizationError: No. (request 7d9f)"),
+        (&*other.url, "HTTP status 403, and not an answer of SNS"),
+        ("http://127.0.0.1:1", "dispatch failure: "),
+    ] {
+        let variables = [("REPORT_TOPIC_ARN", TOPIC), ("AWS_ENDPOINT_URL_SNS", url)];
+        let mut deployed = deployed(&variables).await;
+        let invocation = deployed.send(&report("daily")).await;
+        let (error_type, message) = invocation.error();
+        assert_eq!(error_type, "ReportFailed");
+        let expected = format!("the report could not be sent to {TOPIC}: {expected}");
+        assert!(message.starts_with(&expected), "{message}");
+        assert!(!message.contains(['{', '<']), "{message}");
+    }
 }
 
 #[tokio::test]
