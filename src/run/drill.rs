@@ -263,7 +263,10 @@ impl DrillRun<'_> {
         let created = self.lightsail.create_instance(region, &new, self.half());
         match created.await {
             Ok(()) => Ok(Some(Conclusion::new(DrillOutcome::Started, None))),
-            Err(error) => not_created(error),
+            Err(error) => {
+                let existing = self.drill_instances().await.ok();
+                not_created(drill, error, existing.as_deref())
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Whether and how a drill can start.
 
-use super::step::Conclusion;
+use super::instance::DrillInstance;
+use super::step::{Conclusion, PlannedDrill};
 use crate::model::bundle::{Bundle, Bundles, Hardware};
 use crate::model::drill::DrillOutcome;
 use crate::model::failure::{ApiError, Code, ErrorKind, Shortage};
@@ -70,27 +71,79 @@ pub fn not_marked(error: ApiError) -> Conclusion {
     }
 }
 
-/// What it means that the instance was not created. `None`: another run started the drill. The mark
-/// stays if the instance may still appear.
-pub fn not_created(error: ApiError) -> Result<Option<Conclusion>, Conclusion> {
+/// What it means that the instance was not created. `existing` are the drill instances after that, if
+/// they could be read. `None`: another run started the drill. The mark stays if the instance may still
+/// appear.
+pub fn not_created(
+    drill: &PlannedDrill,
+    error: ApiError,
+    existing: Option<&[DrillInstance]>,
+) -> Result<Option<Conclusion>, Conclusion> {
     let may_exist = error.may_have_happened;
-    if error.kind == ErrorKind::NameInUse {
-        // The plan knows the names of other instances. So an earlier attempt whose answer was lost
-        // created it, or another run.
+    let is_this = |it: &DrillInstance| it.name == drill.instance && it.source == drill.source;
+    let exists = existing.map(|existing| existing.iter().any(is_this));
+    let is_in_use = error.kind == ErrorKind::NameInUse;
+    // An earlier attempt whose answer was lost created it, or another run. The plan knows the names of
+    // other instances.
+    if exists == Some(true) || is_in_use && (may_exist || exists.is_none()) {
         return Ok(may_exist.then(|| Conclusion::new(DrillOutcome::Started, None)));
     }
+    let conclusion = match is_in_use {
+        true => {
+            let message = "the name belongs to a resource that no drill created: a disk, a static IP, a key pair or another one";
+            Conclusion::found(DrillOutcome::Failed, Code::NameInUse, message)
+        }
+        false => refused(error.clone()),
+    };
+    // A fault that the service reports is an answer: it creates nothing later.
+    let is_answer = error.kind == ErrorKind::ServiceFault && exists == Some(false);
     Err(Conclusion {
-        clears_mark: !may_exist,
-        ..refused(error)
+        clears_mark: !may_exist || is_answer,
+        ..conclusion
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::Date;
+
     use super::*;
+    use crate::model::resource::{InstanceState, InstanceStatus, ResourceId, ResourceKind};
+    use crate::plan::drills::step::DrillStep;
 
     fn refusal(message: &str) -> ApiError {
         ApiError::found("InvalidInputException", message)
+    }
+
+    fn drill() -> PlannedDrill {
+        let DrillInstance { source, name, .. } = drill_instance();
+        PlannedDrill {
+            source,
+            snapshot: None,
+            has_copy: true,
+            instance: name,
+            started: None,
+            step: DrillStep::Conclude(no_address()),
+        }
+    }
+
+    fn drill_instance() -> DrillInstance {
+        DrillInstance {
+            source: ResourceId {
+                region: "us-west-2".parse().unwrap(),
+                name: "web".into(),
+                kind: ResourceKind::Instance,
+            },
+            date: Date::constant(2026, 11, 22),
+            name: "drill-web-2026-11-22".to_owned(),
+            created_at: None,
+            expires_at: None,
+            status: InstanceStatus {
+                state: InstanceState::Running,
+                public_address: None,
+                hardware: None,
+            },
+        }
     }
 
     #[test]
@@ -136,14 +189,47 @@ mod tests {
             may_have_happened: true,
             ..error.clone()
         };
-        let outcome = |error: &ApiError| match not_created(error.clone()) {
+        let fault = ApiError::new(ErrorKind::ServiceFault, "InternalFailure", "No.");
+        let drill = drill();
+        let mut other = drill_instance();
+        other.source.region = "eu-west-3".parse().unwrap();
+        let (this, none) = ([drill_instance()], [other]);
+        let outcome = |error: &ApiError, existing: Option<&[DrillInstance]>| match not_created(
+            &drill,
+            error.clone(),
+            existing,
+        ) {
             Ok(conclusion) => Ok(conclusion.map(|conclusion| conclusion.outcome)),
-            Err(conclusion) => Err(conclusion.clears_mark),
+            Err(conclusion) => Err((conclusion.outcome, conclusion.clears_mark)),
         };
-        assert_eq!(outcome(&lost(&in_use)), Ok(Some(DrillOutcome::Started)));
-        assert_eq!(outcome(&in_use), Ok(None));
-        assert_eq!(outcome(&refusal("No.")), Err(true));
-        assert_eq!(outcome(&lost(&refusal("No."))), Err(false));
+        let started = Ok(Some(DrillOutcome::Started));
+        let (failed, inconclusive) = (DrillOutcome::Failed, DrillOutcome::Inconclusive);
+        for (error, of_unread, of_this, of_none) in [
+            (&lost(&in_use), started, started, started),
+            (&in_use, Ok(None), Ok(None), Err((failed, true))),
+            (
+                &refusal("No."),
+                Err((failed, true)),
+                Ok(None),
+                Err((failed, true)),
+            ),
+            (
+                &lost(&refusal("No.")),
+                Err((inconclusive, false)),
+                started,
+                Err((inconclusive, false)),
+            ),
+            (
+                &lost(&fault),
+                Err((inconclusive, false)),
+                started,
+                Err((inconclusive, true)),
+            ),
+        ] {
+            assert_eq!(outcome(error, None), of_unread, "{error:?}");
+            assert_eq!(outcome(error, Some(&this)), of_this, "{error:?}");
+            assert_eq!(outcome(error, Some(&none)), of_none, "{error:?}");
+        }
         let may_be_marked = |error| not_marked(error).clears_mark;
         assert!(may_be_marked(lost(&refusal("No."))));
         assert!(!may_be_marked(refusal("No.")));

@@ -117,6 +117,43 @@ async fn a_drill_that_cannot_start_leaves_its_slot_to_the_next_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_that_another_kind_of_resource_has_fails_the_drill_and_clears_its_mark() {
+    let name = format!("drill-web-{}", days_ago(1));
+    let function = in_process(
+        &json!({ "disks": [ { "name": name } ] }),
+        &json!({ "names": ["*"] }),
+    );
+    let run = function.run().await;
+    let expected = [
+        outcome("drill-web-D", "failed"),
+        outcome("drill-web-2-D", "started"),
+    ];
+    assert_eq!(outcomes(&run), expected);
+    assert!(run.error().1.contains("NameInUse"), "{}", run.error().1);
+    assert_eq!(mark(&function), None);
+    assert_eq!(instances(&function).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_of_the_service_that_created_nothing_clears_the_mark() {
+    let no_capacity = Fault::error(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "ServiceException",
+        "Insufficient capacity in this Availability Zone.",
+    );
+    for fault in [no_capacity, Fault::internal()] {
+        let function = in_process(&json!({}), &json!({ "names": ["web"] }));
+        let region = "us-east-1".parse().unwrap();
+        let call = Operation::CreateInstancesFromSnapshot;
+        function.emulator.fault_always_in(region, call, fault);
+        let run = function.run().await;
+        assert_eq!(outcomes(&run), [outcome("drill-web-D", "inconclusive")]);
+        assert!(run.result.is_ok());
+        assert_eq!(mark(&function), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_created_if_the_mark_is_refused() {
     let function = in_process(&json!({}), &json!({ "names": ["*"] }));
     refuse_tag(
