@@ -188,7 +188,7 @@ NEVER = [
     *(("DeleteInstance", INSTANCE, on) for on in [set(), COPY, {EXPIRES}]),
 ]  # fmt: skip
 DRILLING = [
-    ("GetBundles",), ("GetInstances",), (*START, COPY, {DRILL, EXPIRES}), ("DeleteInstance", INSTANCE, {DRILL}),
+    ("GetBundles",), ("GetInstances",), ("GetRegions",), (*START, COPY, {DRILL, EXPIRES}), ("DeleteInstance", INSTANCE, {DRILL}),
     *(("TagResource", SNAPSHOT, (), {key}) for key in MARKS),
 ]  # fmt: skip
 TAGGING = [("TagResource", INSTANCE, (), {DRILL, EXPIRES})]

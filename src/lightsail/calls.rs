@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_lightsail::operation::RequestId;
-use aws_sdk_lightsail::types::{DiskMap, IpAddressType, ResourceType};
+use aws_sdk_lightsail::types::{self as sdk, DiskMap, IpAddressType, ResourceType};
 
 use super::client::Lightsail;
 use super::convert::{auto_snapshot, sdk_tags};
@@ -161,6 +161,30 @@ impl Lightsail {
             Some(operations) => call.accepted(operations),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// The Availability Zones of a Region that are available.
+    pub async fn zones(
+        &self,
+        region: Region,
+        until: impl Into<Until>,
+    ) -> Result<Vec<String>, ApiError> {
+        let call = Call::new("GetRegions", region, until);
+        let answer = self.call(call, |client| {
+            let request = client.get_regions();
+            request.include_availability_zones(true).send()
+        });
+        let mut answer = answer.await?;
+        let regions = answer.regions.take();
+        let regions = call.listed(regions, answer.request_id())?;
+        let is_region = |found: &sdk::Region| {
+            let name = found.name.as_ref().map(|name| name.as_str());
+            name == Some(region.as_str())
+        };
+        let zones = regions.into_iter().filter(is_region);
+        let zones = zones.flat_map(|region| region.availability_zones.unwrap_or_default());
+        let available = zones.filter(|zone| zone.state.as_deref() == Some("available"));
+        Ok(available.filter_map(|zone| zone.zone_name).collect())
     }
 
     /// Creates an instance from a snapshot in its Region, with its tags and without add-ons. A bundle

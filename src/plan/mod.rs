@@ -24,8 +24,8 @@ pub use self::coverage::coverage;
 pub use self::deletions::{MassDeletion, PlannedDeletion};
 pub use self::drills::{
     Conclusion, DRILL_EXPIRES_TAG, DRILL_STARTED_TAG, DRILL_TAG, DRILLED_TAG, DrillInstance,
-    DrillPlan, DrillStep, PlannedDrill, choose_bundle, drill_tags, not_created, not_marked,
-    refused, started_tag,
+    DrillPlan, DrillStep, PlannedDrill, choose_bundle, choose_zone, drill_tags, not_created,
+    not_marked, refused, started_tag,
 };
 pub use self::existing_copy::{ExistingCopy, by_source, last_valid_date, newest_available};
 pub use self::inventory::{DestinationInventory, Inventory, storage, transfer};

@@ -1,26 +1,25 @@
-//! Carries out the drills of one destination. `plan` decides which steps they take, and what follows from
-//! the facts that this file fetches.
+//! Carries out the drills of one destination. `plan` decides their steps, and what the facts mean.
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::check::check;
 use super::recorder::Recorder;
-use crate::lightsail::{Lightsail, NewInstance};
+use crate::lightsail::{Lightsail, NewInstance, Until};
 use crate::model::bundle::Bundles;
 use crate::model::drill::{CheckResult, DrillOutcome, DrillResult, Drills};
 use crate::model::event::{DrillInstances, Event, TagFailure};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
-use crate::model::resource::ResourceKind;
+use crate::model::resource::Resource;
 use crate::model::snapshot_name::SnapshotName;
 use crate::model::time::utc_date;
 use crate::plan::{
     Conclusion, DrillInstance, DrillPlan, DrillStep, ExistingCopy, PlannedDrill, choose_bundle,
-    drill_tags, not_created, not_marked, refused, started_tag,
+    choose_zone, drill_tags, not_created, not_marked, refused, started_tag,
 };
 
 /// How often one run checks an instance that does not pass.
@@ -148,16 +147,14 @@ impl DrillRun<'_> {
         let Some(snapshot) = snapshot.filter(|_| !tags.is_empty()) else {
             return Ok(false);
         };
-        let region = self.region;
-        let tagged = self
-            .lightsail
-            .tag(region, snapshot.as_str(), tags, self.half());
+        let (region, name) = (self.region, snapshot.as_str());
+        let tagged = self.lightsail.tag(region, name, tags, self.half());
         match tagged.await {
             Ok(()) => Ok(true),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
             Err(error) => {
                 self.recorder.record(Event::TagFailed(TagFailure {
-                    region: self.region,
+                    region,
                     name: snapshot.clone(),
                     is_failure: !error.retryable(),
                     error: error.clone(),
@@ -168,10 +165,8 @@ impl DrillRun<'_> {
     }
 
     async fn delete(&self, drill: &PlannedDrill, conclusion: Conclusion) -> Conclusion {
-        let region = self.region;
-        let deleted = self
-            .lightsail
-            .delete_instance(region, &drill.instance, self.deadline);
+        let (region, name) = (self.region, &drill.instance);
+        let deleted = self.lightsail.delete_instance(region, name, self.deadline);
         let Err(error) = deleted.await else {
             return conclusion;
         };
@@ -192,14 +187,15 @@ impl DrillRun<'_> {
         if due.is_empty() || slots == 0 {
             return 0;
         }
-        let bundles = self.lightsail.bundles(self.region, self.deadline).await;
+        let bundles = self.lightsail.bundles(self.region, self.deadline);
+        let (bundles, zone) = join(bundles, self.zone()).await;
         let mut count = 0;
         for drill in due {
             if slots == 0 {
                 break;
             }
             let started = match &bundles {
-                Ok(bundles) => self.start(&drill, bundles).await,
+                Ok(bundles) => self.start(&drill, bundles, &zone).await,
                 Err(error) => Err(refused(error.clone())),
             };
             let conclusion = match started {
@@ -225,6 +221,7 @@ impl DrillRun<'_> {
         &self,
         drill: &PlannedDrill,
         bundles: &Bundles,
+        zone: &str,
     ) -> Result<Option<Conclusion>, Conclusion> {
         let DrillStep::Start { bundle, hardware } = &drill.step else {
             return Ok(None);
@@ -236,11 +233,9 @@ impl DrillRun<'_> {
         }
         // Another run may have started drills since the list was read.
         let existing = self.drill_instances().await.map_err(refused)?;
-        let is_same = |other: &DrillInstance| other.source == drill.source;
-        if existing.iter().any(is_same) || existing.len() >= self.policy.at_once {
-            return Ok(None);
-        }
-        if self.is_taken_over(drill).await {
+        let is_same = |it: &DrillInstance| it.source == drill.source || it.name == drill.instance;
+        let is_full = existing.len() >= self.policy.at_once;
+        if is_full || existing.iter().any(is_same) || self.is_taken_over(drill).await {
             return Ok(None);
         }
         let snapshot = drill.snapshot.as_ref();
@@ -255,7 +250,7 @@ impl DrillRun<'_> {
         let new = NewInstance {
             name: &drill.instance,
             snapshot,
-            zone: &format!("{region}a"),
+            zone,
             bundle,
             disks: &[],
             tags: &drill_tags(&drill.source, self.policy, now),
@@ -270,28 +265,30 @@ impl DrillRun<'_> {
         }
     }
 
+    async fn zone(&self) -> String {
+        let once = Until::once(self.half());
+        let zones = self.lightsail.zones(self.region, once).await;
+        choose_zone(zones.ok(), self.region)
+    }
+
     /// Whether another run has gone on with a drill since this one has read its copy. If nobody can
     /// tell, none has.
     async fn is_taken_over(&self, drill: &PlannedDrill) -> bool {
         let Some(name) = drill.snapshot.as_ref().filter(|_| drill.has_copy) else {
             return false;
         };
-        let found = self
-            .lightsail
-            .find_snapshot(self.region, name.as_str(), self.half());
+        let (region, name) = (self.region, name.as_str());
+        let found = self.lightsail.find_snapshot(region, name, self.half());
         let copy = found.await.ok().flatten();
         let copy = copy.and_then(|copy| ExistingCopy::recognise(&copy, self.region));
         copy.is_some_and(|copy| drill.is_taken_over(&copy, self.now))
     }
 
     async fn drill_instances(&self) -> Result<Vec<DrillInstance>, ApiError> {
-        let kind = ResourceKind::Instance;
-        let instances = self.lightsail.resources(self.region, kind, self.deadline);
-        let instances = instances.await?;
-        Ok(instances
-            .iter()
-            .filter_map(DrillInstance::from_resource)
-            .collect())
+        let instances = self.lightsail.instances(self.region, self.deadline);
+        let instances: Vec<Resource> = instances.await?;
+        let drills = instances.iter().filter_map(DrillInstance::from_resource);
+        Ok(drills.collect())
     }
 
     /// Half of the time left: the next call needs some too.

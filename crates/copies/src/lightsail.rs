@@ -1,7 +1,6 @@
 //! The calls that only this command makes, and what restoring copies needs to know beyond what the
 //! function reads.
 
-use aws_sdk_lightsail::operation::RequestId;
 use aws_sdk_lightsail::types::{self as sdk, DiskState, NetworkProtocol, PortInfo};
 use lightsail_snapshot_copier::{
     ApiError, Call, Lightsail, PortRule, Region, Resource, ResourceKind, Snapshot, Until, sdk_tags,
@@ -76,30 +75,6 @@ pub async fn restorable(
         read.await?;
     }
     Ok(all)
-}
-
-/// The Availability Zones of a Region that are available.
-pub async fn zones(
-    lightsail: &Lightsail,
-    region: Region,
-    until: impl Into<Until>,
-) -> Result<Vec<String>, ApiError> {
-    let call = Call::new("GetRegions", region, until);
-    let answer = lightsail.call(call, |client| {
-        let request = client.get_regions();
-        request.include_availability_zones(true).send()
-    });
-    let mut answer = answer.await?;
-    let regions = answer.regions.take();
-    let regions = call.listed(regions, answer.request_id())?;
-    let is_region = |found: &sdk::Region| {
-        let name = found.name.as_ref().map(|name| name.as_str());
-        name == Some(region.as_str())
-    };
-    let zones = regions.into_iter().filter(is_region);
-    let zones = zones.flat_map(|region| region.availability_zones.unwrap_or_default());
-    let available = zones.filter(|zone| zone.state.as_deref() == Some("available"));
-    Ok(available.filter_map(|zone| zone.zone_name).collect())
 }
 
 /// Creates a disk from a snapshot in its Region, with its tags.

@@ -15,7 +15,7 @@ pub use self::instance::{
     DRILL_EXPIRES_TAG, DRILL_STARTED_TAG, DRILL_TAG, DRILLED_TAG, DrillInstance, drill_tags,
     started_tag,
 };
-pub use self::start::{choose_bundle, not_created, not_marked, refused};
+pub use self::start::{choose_bundle, choose_zone, not_created, not_marked, refused};
 pub use self::step::{Conclusion, DrillStep, PlannedDrill};
 
 use self::instance::instance_name;

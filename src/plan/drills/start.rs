@@ -32,6 +32,13 @@ pub fn choose_bundle<'b>(
     ))
 }
 
+/// The Availability Zone of new instances: the Region's first one, or a guess if the zones could not
+/// be read.
+pub fn choose_zone(zones: Option<Vec<String>>, region: Region) -> String {
+    let first = zones.and_then(|zones| zones.into_iter().next());
+    first.unwrap_or_else(|| format!("{region}a"))
+}
+
 /// A drill of an instance without an IPv4 address.
 pub fn no_address() -> Conclusion {
     let message = "the instance has no public IPv4 address, so it cannot be checked";

@@ -15,7 +15,6 @@ use crate::aws::{Aws, patience};
 use crate::cli::RestoreOptions;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::lightsail::zones;
 use crate::plan::{self, Action, Entry, Facts, Plan, Wish};
 use crate::task::{Task, existing};
 use crate::{Outcome, Stop};
@@ -80,7 +79,7 @@ async fn facts(aws: &Aws, wish: &Wish) -> Result<Facts, Stop> {
         snapshots(aws, region),
         existing(lightsail, region, patience()),
         lightsail.bundles(region, patience()),
-        zones(lightsail, region, patience()),
+        lightsail.zones(region, patience()),
     );
     let mut facts = Facts {
         snapshots: snapshots?,

@@ -195,6 +195,34 @@ async fn a_drill_goes_from_start_to_verdict_and_leaves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_instance_is_created_in_the_first_zone_or_in_a_if_the_zones_cannot_be_read() {
+    let zones = json!({ "zones": "bc" });
+    for (fault, zone, outcome) in [
+        (Fault::None, "us-east-1b", "started"),
+        (
+            refusal("AccessDeniedException", "no"),
+            "us-east-1a",
+            "failed",
+        ),
+    ] {
+        let function = in_process(&zones, &json!({ "names": ["*"], "atOnce": 2 }));
+        function
+            .emulator
+            .fault_next(Operation::GetRegions, 1, fault);
+        let run = function.run().await;
+        let name = |name: &str| self::outcome(name, outcome);
+        assert_eq!(outcomes(&run), [name("drill-web-D"), name("drill-web-2-D")]);
+        let created = run.calls_of("us-east-1", "CreateInstancesFromSnapshot");
+        let in_zone = |call: &&Value| call["availabilityZone"] == zone;
+        assert!(
+            created.len() == 2 && created.iter().all(in_zone),
+            "{created:?}"
+        );
+        assert_eq!(run.calls_of("us-east-1", "GetRegions").len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drill_whose_checks_do_not_pass_fails_at_max_hours() {
     // Nothing listens there.
     let checks = json!([ { "port": 1 } ]);
