@@ -222,7 +222,15 @@ impl Conclusion {
                 message: format!("{}; DeleteInstance: {error}", first.message),
                 ..first
             },
-            None => error,
+            None => {
+                let passed = match self.outcome {
+                    DrillOutcome::Passed => "all checks passed, but ",
+                    _ => "",
+                };
+                let message = &error.message;
+                let message = format!("{passed}the instance could not be deleted: {message}");
+                ApiError { message, ..error }
+            }
         };
         Self {
             outcome: is_left.map_or(self.outcome, |_| DrillOutcome::Failed),
@@ -363,9 +371,14 @@ mod tests {
         let undeleted = |is_left| passed().undeleted(error(), is_left);
         assert_eq!(undeleted(Some(false)), passed());
         assert_eq!(undeleted(Some(true)).outcome, DrillOutcome::Failed);
-        assert_eq!(undeleted(Some(true)).error, Some(error()));
         assert_eq!(undeleted(None).outcome, DrillOutcome::Passed);
-        assert_eq!(undeleted(None).error, Some(error()));
+        let message = |conclusion: Conclusion| conclusion.error.unwrap().message;
+        let of_deletion = "the instance could not be deleted: no";
+        let expected = format!("all checks passed, but {of_deletion}");
+        assert_eq!(message(undeleted(Some(true))), expected);
+        assert_eq!(message(undeleted(None)), expected);
+        let waiting = Conclusion::new(DrillOutcome::Waiting, None);
+        assert_eq!(message(waiting.undeleted(error(), None)), of_deletion);
         let message = cancellation(true, true)
             .undeleted(error(), None)
             .error

@@ -248,7 +248,10 @@ async fn a_deletion_that_is_refused_fails_the_run() {
         .emulator
         .fault_next(call, 1, refusal("AccessDeniedException", "no"));
     let run = function.run().await;
-    assert_eq!(run.error().0, "DrillFailed");
+    let (error_type, message) = run.error();
+    assert_eq!(error_type, "DrillFailed");
+    let expected = "all checks passed, but the instance could not be deleted: no";
+    assert!(message.ends_with(expected), "{message}");
     // The next run deletes it.
     let run = function.run().await;
     assert_eq!(run.changes(), ["us-east-1 DeleteInstance"]);
