@@ -32,7 +32,7 @@ use crate::model::resource::{InstanceState, ResourceId, ResourceKind, SnapshotSt
 use crate::model::snapshot_name::SnapshotName;
 use crate::model::time::utc_date;
 
-/// The longest `maxHours` of a policy. The limit for drills of other policies.
+/// The longest `maxHours` of a policy. The limit for drills that the policy does not ask for.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long an instance may exist after its drill has ended: a day until the next run of its policy
@@ -197,16 +197,19 @@ impl Planner<'_> {
         steps.collect()
     }
 
-    /// The next step of a drill with an instance. `None` if another policy takes care of it.
+    /// The next step of a drill with an instance. `None` if the policy does not ask for it and it has not
+    /// ended.
     fn next_step(&self, drills: &Drills, instance: &DrillInstance) -> Option<PlannedDrill> {
         let source = &instance.source;
-        let is_wanted = drills.selects(&source.name);
-        let is_own = self.is_own(source) && (is_wanted || drills.names.is_empty());
+        let is_own = self.is_own(source);
+        let is_wanted = is_own && drills.selects(&source.name);
+        let is_asked = is_wanted || is_own && drills.names.is_empty();
         let ends_at = match is_own {
-            true => instance.ends_at(drills.max_time()),
+            true if is_asked => instance.ends_at(drills.max_time()),
+            true => instance.ends_at(LONGEST),
             false => later(instance.ends_at(LONGEST)),
         };
-        if !is_own && self.now < ends_at {
+        if !is_asked && self.now < ends_at {
             return None;
         }
         let copies = self.copies_of(source).iter();
@@ -217,7 +220,7 @@ impl Planner<'_> {
             || copy.is_some_and(|copy| has_verdict_since(copy, created_at, self.now))
         {
             DrillStep::Conclude(deletion(instance, self.now >= later(ends_at)))
-        } else if is_own && is_wanted {
+        } else if is_wanted {
             self.trial(instance, created_at, self.now >= ends_at)
         } else {
             let has_mark = copy.is_some_and(|copy| copy.drill_started.is_some());

@@ -254,11 +254,11 @@ pub fn deletion(instance: &DrillInstance, is_overdue: bool) -> Conclusion {
     }
 }
 
-/// The end of a drill that this policy does not want: its drills have no names any more, or another
-/// policy started it and has not deleted its instance.
+/// The end of a drill that this policy does not want: its drills do not name the source any more, or
+/// another policy started it and has not deleted its instance.
 pub fn cancellation(is_own: bool, has_mark: bool) -> Conclusion {
     let message = match is_own {
-        true => "the policy has no drills any more",
+        true => "the policy has no drills of this source any more",
         false => "the policy that started the drill has not deleted its instance",
     };
     Conclusion {

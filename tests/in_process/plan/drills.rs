@@ -481,26 +481,51 @@ fn a_drill_of_another_policy_has_26_hours_to_be_deleted_after_it_expired() {
     const DAY: i64 = 24 * 60;
     const LATER: i64 = 26 * 60;
     let deleted = Some("inconclusive DrillCancelled delete".to_owned());
-    // The other policy selects other sources, or other names of the same sources.
+    // The other policy selects other sources.
     let other = instance("eu-west-3", "web");
-    for (source, names) in [
-        (&other, "[]"),
-        (&other, r#"["web"]"#),
-        (&web(), r#"["db"]"#),
-    ] {
+    for names in ["[]", r#"["web"]"#] {
         let account = account(&format!(r#"{{ "names": {names} }}"#)).with(&web(), &[TODAY]);
-        let step = |minutes| step(&account, drill_instance(source, TODAY, minutes));
+        let step = |minutes| step(&account, drill_instance(&other, TODAY, minutes));
         assert_eq!(step(EXPIRED + LATER - 1), None);
         assert_eq!(step(EXPIRED + LATER), deleted);
         // A tag that was changed by hand does not keep an instance for ever, nor does a missing one.
         for expires_at in ["2062-01-01T00:00:00Z".parse().ok(), None] {
             let with_age = |minutes| DrillInstance {
                 expires_at,
-                ..drill_instance(source, TODAY, minutes)
+                ..drill_instance(&other, TODAY, minutes)
             };
             let step = |minutes| self::step(&account, with_age(minutes));
             assert_eq!(step(DAY + LATER - 1), None);
             assert_eq!(step(DAY + LATER), deleted);
         }
     }
+}
+
+#[test]
+fn a_drill_that_the_policy_does_not_name_any_more_ends_when_it_expires() {
+    let account = account(r#"{ "names": ["db"], "maxHours": 1 }"#)
+        .with(&web(), &[TODAY])
+        .there("us-east-1", started(&web(), TODAY, 1));
+    let cleared = Some("inconclusive DrillCancelled clear delete".to_owned());
+    let expires = |hours: i64| Some(noon() + SignedDuration::from_hours(hours));
+    for (minutes, expires_at, expected) in [
+        (239, expires(1), None),
+        (240, expires(0), cleared.clone()),
+        // A tag that was changed by hand, or is missing.
+        (1439, expires(1000), None),
+        (1440, expires(1000), cleared.clone()),
+        (1440, None, cleared.clone()),
+    ] {
+        let drill = DrillInstance {
+            expires_at,
+            ..drill_instance(&web(), TODAY, minutes)
+        };
+        assert_eq!(step(&account, drill), expected, "{minutes} {expires_at:?}");
+    }
+    let ending = DrillInstance {
+        status: status(InstanceState::Ending),
+        ..drill_instance(&web(), TODAY, 30 * 60)
+    };
+    let remains = Some("failed DrillInstanceRemains".to_owned());
+    assert_eq!(step(&account, ending), remains);
 }

@@ -331,14 +331,18 @@ async fn no_names_start_no_drill_and_clean_up() {
 
 #[tokio::test(start_paused = true)]
 async fn two_policies_leave_each_others_drills_alone() {
-    let drills = |name: &str| policy(&json!({ "names": [name], "checks": [ { "port": 1 } ] }));
+    let policy = |name: &str| {
+        json!({ "sources": [ { "region": "us-west-2", "names": [name] } ], "destinations": ["us-east-1"],
+            "drills": { "names": ["*"], "checks": [ { "port": 1 } ] } })
+        .to_string()
+    };
     let mut function = in_process(
         // Both have expired; each policy sees its own first, or the other one.
         &json!({ "instances": [ existing(5), existing_of("web-2", 5) ] }),
         &json!({ "names": [] }),
     );
     for (name, other) in [("web", "web-2"), ("web-2", "web")] {
-        function.function.policy = Some(parse_policy(&drills(name)));
+        function.function.policy = Some(parse_policy(&policy(name)));
         let run = function.run().await;
         let expected = outcome(&format!("drill-{name}-D"), "failed");
         assert_eq!(outcomes(&run), [expected], "{other} is left alone");

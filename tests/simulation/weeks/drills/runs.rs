@@ -27,7 +27,8 @@ impl Run {
         match is_own(source) {
             true if has_no_names => Care::Deletion,
             true if self.wants(source) => Care::Drill,
-            _ => Care::None,
+            true => Care::End,
+            false => Care::None,
         }
     }
 }
@@ -39,6 +40,8 @@ pub(super) enum Care {
     Drill,
     /// The policy has no drills any more.
     Deletion,
+    /// The policy has no drills of this source any more.
+    End,
     /// Another policy started the drill.
     None,
 }
@@ -47,7 +50,7 @@ impl Care {
     /// When a run deletes the instance at the latest.
     pub(super) fn ends_at(self, drill: &Drill) -> Timestamp {
         match self {
-            Self::Drill => drill.ends_at,
+            Self::Drill | Self::End => drill.ends_at,
             Self::Deletion => Timestamp::MIN,
             Self::None => drill.ends_at + SignedDuration::from_hours(26),
         }
