@@ -49,7 +49,8 @@ pub fn no_address() -> Conclusion {
 pub fn refused(error: ApiError) -> Conclusion {
     let is_denied = error.kind == ErrorKind::AccessDenied;
     let (passes, ends_starts) = match (error.kind, error.details.shortage) {
-        (ErrorKind::AccessDenied, _) => (false, true),
+        // A permission can depend on the copy.
+        (ErrorKind::AccessDenied, _) => (false, false),
         (ErrorKind::NotFound, _) | (_, Some(Shortage::Capacity)) => (true, false),
         (_, Some(Shortage::Account)) => (true, true),
         _ if error.retryable() => (true, true),
@@ -174,7 +175,7 @@ mod tests {
             (of_kind(ErrorKind::NotFound), inconclusive, false),
             (lost, inconclusive, false),
             (refusal("No."), failed, false),
-            (of_kind(ErrorKind::AccessDenied), failed, true),
+            (of_kind(ErrorKind::AccessDenied), failed, false),
         ] {
             let is_denied = error.kind == ErrorKind::AccessDenied;
             let conclusion = refused(error);

@@ -81,7 +81,11 @@ async fn a_drill_that_cannot_start_leaves_its_slot_to_the_next_one() {
             "inconclusive",
             None,
         ),
-        (refusal("AccessDeniedException", "No."), "failed", None),
+        (
+            refusal("AccessDeniedException", "No."),
+            "failed",
+            Some("started"),
+        ),
         (Fault::throttled(), "started", None),
         (Fault::LoseAnswer, "started", None),
         (Fault::internal(), "started", None),
@@ -162,9 +166,9 @@ async fn nothing_is_created_if_the_mark_is_refused() {
         refusal("AccessDeniedException", "No."),
     );
     let run = function.run().await;
-    // Every other mark would be refused too.
-    assert_eq!(outcomes(&run), [outcome("drill-web-D", "failed")]);
-    assert_eq!(run.changes(), ["us-east-1 TagResource"]);
+    let failed = ["drill-web-D", "drill-web-2-D"].map(|drill| outcome(drill, "failed"));
+    assert_eq!(outcomes(&run), failed);
+    assert_eq!(run.changes(), ["us-east-1 TagResource"; 2]);
     let (error_type, message) = run.error();
     assert_eq!(error_type, "DrillFailed");
     assert!(message.contains("DrillTagging=true"), "{message}");
