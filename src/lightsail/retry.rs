@@ -34,7 +34,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// How often, and how long since its first attempt, a call without an answer is retried at least.
 /// Throttled calls and faults of the service are retried until the deadline.
 const UNANSWERED_ATTEMPTS: u32 = 5;
-const UNANSWERED_TIME: Duration = Duration::from_secs(30);
+const UNANSWERED_TIME: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy)]
 pub struct Call {

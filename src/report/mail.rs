@@ -131,6 +131,7 @@ impl Parts<'_> {
                             source.region == result.copy.source_region
                                 && *source.name == *result.copy.source.name()
                         }) => {}
+                // They are merged below.
                 Event::DeleteResult(_) => {}
                 Event::SelectsNothing(idle) => problems.push(format!(
                     "{} of the settings matches no server and no disk. Check its spelling, or remove it.",
