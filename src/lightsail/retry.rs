@@ -252,6 +252,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::failure::Code;
+
+    #[test]
+    fn a_timeout_keeps_the_request_id_of_the_answer_before() {
+        let mut answered = ApiError::new(ErrorKind::ServiceFault, "ServiceException", "No.");
+        answered.details.request_id = Some("7d9f".to_owned());
+        let mut attempts = Attempts::default();
+        assert!(attempts.failed(answered));
+        let timeout = ApiError::new(ErrorKind::TimedOut, Code::Timeout, "No answer.");
+        assert!(attempts.failed(timeout));
+        let error = attempts.into_error().unwrap();
+        assert_eq!(error.code, Code::Timeout);
+        assert_eq!(error.details.request_id.as_deref(), Some("7d9f"));
+    }
 
     proptest! {
         #[test]
