@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use lightsail_emulator::{Fault, Operation, Region};
-use local_lambda::Invocation;
+use lightsail_emulator::{ACCESS_KEY_ID, Emulator, Fault, Operation, Region, SECRET_ACCESS_KEY};
+use local_lambda::{Invocation, LocalFunction, Settings};
 use serde_json::json;
 use test_support::deployed::{
     Deployed, Outcome, dated, sample_requests, world, world_of_instant_copies,
@@ -54,6 +54,24 @@ async fn the_default_destination_is_the_region_of_the_environment() {
     assert_eq!(deployed.send(&request).await.error().0, "InvalidEvent");
     let copy = deployed.copy(&dated("x1", "eu-west-1")).await;
     assert_eq!(copy["outcome"], "started");
+}
+
+#[tokio::test]
+async fn the_endpoint_of_lightsail_comes_before_that_of_all_services() {
+    let nowhere = [("AWS_ENDPOINT_URL", "http://127.0.0.1:1")];
+    let mut deployed = Deployed::with(BINARY, world(), &nowhere).await;
+    let copy = deployed.copy(&dated("x1", "us-east-1")).await;
+    assert_eq!(copy["outcome"], "started");
+    // That of all services counts where Lightsail has none of its own.
+    let running = Emulator::new(world()).start().await.unwrap();
+    let settings = Settings::default()
+        .variable("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
+        .variable("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+        .variable("AWS_ENDPOINT_URL", &running.url());
+    let mut function = LocalFunction::spawn(BINARY, settings).await.unwrap();
+    let event = dated("x1", "us-east-1").to_string();
+    let invocation = function.invoke(event, SHORT).await;
+    assert_eq!(invocation.answer()["summary"]["started"], 1);
 }
 
 #[tokio::test]
