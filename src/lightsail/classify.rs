@@ -40,7 +40,9 @@ const LIMIT: &[&str] = &[
 ];
 
 /// Words of refusals that ask to try again, together with `try` or `retry`.
-const LATER: &[&str] = &["later", "after", "shortly", "soon", "moment", "minute"];
+const LATER: &[&str] = &[
+    "later", "after", "shortly", "soon", "moment", "second", "minute", "hour",
+];
 
 /// Further words of refusals that are for the account.
 const ACCOUNT: &[&str] = &["plan size", "verification", "customer support"];
@@ -472,6 +474,7 @@ mod tests {
             "Please retry after a few minutes.",
             "Retry the request later.",
             "Please retry at a later time.",
+            "Please retry in 30 seconds.",
             "Try again shortly.",
             "Exceeded limit(5).",
             "copies: limit=5",

@@ -31,7 +31,7 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// How often, and how long since its first attempt, a call without an answer is retried at least.
+/// How often, and how long since its first failure, a call without an answer is retried at least.
 /// Throttled calls and faults of the service are retried until the deadline.
 const UNANSWERED_ATTEMPTS: u32 = 5;
 const UNANSWERED_TIME: Duration = Duration::from_secs(10);
@@ -93,7 +93,7 @@ impl From<Share> for Until {
 #[derive(Debug, Default)]
 pub struct Attempts {
     count: u32,
-    first: Option<Instant>,
+    first_failed_at: Option<Instant>,
     /// Boxed, because a run of a large fleet holds tens of thousands.
     last: Option<Box<ApiError>>,
     may_have_happened: bool,
@@ -104,7 +104,7 @@ impl Attempts {
     pub fn failed(&mut self, error: ApiError) -> bool {
         self.count += 1;
         self.may_have_happened |= error.may_have_happened;
-        let first = *self.first.get_or_insert_with(Instant::now);
+        let first = *self.first_failed_at.get_or_insert_with(Instant::now);
         let may_help = match error.kind {
             ErrorKind::Throttled | ErrorKind::ServiceFault => true,
             ErrorKind::NoAnswer | ErrorKind::TimedOut => {

@@ -9,6 +9,7 @@ use lightsail_emulator::{Fault, Operation, Region, SnapshotState, StatusCode, Wo
 use serde_json::{Value, json};
 use test_support::deployed::{dated, world, world_of_instant_copies};
 use test_support::in_process::{InProcess, Invocation};
+use tokio::time::Instant;
 
 /// Long enough for a few retries.
 const SHORT: Duration = Duration::from_secs(20);
@@ -565,6 +566,19 @@ async fn a_region_that_is_not_enabled_says_how_to_enable_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_outage_of_eight_seconds_fails_nothing() {
+    let function = function();
+    let start = Instant::now();
+    function.emulator.on_call(move |_| {
+        let is_down = start.elapsed() < Duration::from_secs(8);
+        if is_down { Fault::Drop } else { Fault::None }
+    });
+    let event = dated("x1", "us-east-1").to_string();
+    let run = function.invoke_for(&event, Duration::from_secs(60)).await;
+    assert_eq!(run.answer()["summary"]["started"], 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_region_without_an_endpoint_is_named_in_the_message() {
     let function = function();
     function.emulator.on_call(|_| Fault::Drop);
@@ -575,4 +589,7 @@ async fn a_region_without_an_endpoint_is_named_in_the_message() {
     let message = line["errorMessage"].as_str().unwrap();
     let expected = "Lightsail has no endpoint in us-west-1: ";
     assert!(message.starts_with(expected), "{message}");
+    // It never will have one in this run.
+    assert_eq!(line["retryable"], false);
+    assert_eq!(run.calls_of("us-west-1", "CopySnapshot").len(), 1);
 }
