@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_sdk_lightsail::error::SdkError;
 use aws_sdk_lightsail::operation::RequestId;
@@ -104,6 +105,9 @@ impl Call {
             // Another attempt cannot help.
             _ if !self.region.has_endpoint() => {
                 (Code::ConnectionFailure, ErrorKind::Refused, false)
+            }
+            _ if lacks_credentials(error) => {
+                (Code::ConnectionFailure, ErrorKind::NoCredentials, false)
             }
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 (Code::Timeout, ErrorKind::TimedOut, false)
@@ -256,6 +260,13 @@ fn text(body: &Map<String, Value>, member: &str) -> Option<String> {
 fn bare_name(name: &str) -> Option<String> {
     let name = name.rsplit('#').next()?.split(':').next()?.trim();
     (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// Whether no provider has credentials. An error of a provider, which may pass, is another case.
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    let not_loaded =
+        |error: &CredentialsError| matches!(error, CredentialsError::CredentialsNotLoaded(_));
+    error.downcast_ref().is_some_and(not_loaded) || error.source().is_some_and(lacks_credentials)
 }
 
 /// An error and its causes in one line.

@@ -107,6 +107,8 @@ pub enum ErrorKind {
     NotYet,
     /// The signature's time or the credentials have expired.
     Expired,
+    /// No credentials were found, so nothing was sent.
+    NoCredentials,
     /// The caller lacks a permission.
     AccessDenied,
     /// Any other refusal. It stays until somebody changes something.
@@ -159,6 +161,7 @@ impl ErrorKind {
             Self::NameInUse
             | Self::CopyErrored
             | Self::NotFound
+            | Self::NoCredentials
             | Self::AccessDenied
             | Self::Refused => false,
         }

@@ -215,6 +215,8 @@ async fn without_credentials_lightsail_is_not_called() {
     assert_eq!(line["outcome"], "failed", "{line:#}");
     let message = line["errorMessage"].as_str().unwrap();
     assert!(message.contains("credential"), "{message}");
+    // Another attempt cannot help.
+    assert_eq!(line["retryable"], false);
     assert_eq!(deployed.emulator.call_count(), 0);
     assert_eq!(metadata.connections(), 0);
 }

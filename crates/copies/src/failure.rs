@@ -33,9 +33,9 @@ impl Failure {
 
 /// An error for people. The SDK lists every place where it looked for credentials.
 pub fn said(error: &ApiError) -> String {
-    match error.message.contains("no credentials") {
-        true => "no AWS credentials were found".to_owned(),
-        false => error.to_string(),
+    match error.kind {
+        ErrorKind::NoCredentials => "no AWS credentials were found".to_owned(),
+        _ => error.to_string(),
     }
 }
 
