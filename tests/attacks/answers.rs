@@ -12,8 +12,8 @@ use tokio::time::sleep;
 use crate::BINARY;
 use crate::server::{Server, answer_json, request, write};
 
-/// Long enough for all attempts if the server responds at once.
-const SHORT: Duration = Duration::from_secs(5);
+/// Enough for several attempts if the server responds at once.
+const SHORT: Duration = Duration::from_secs(3);
 
 /// The limit of the function's peak memory, in kB. In Lambda the function has 256 MB. The limit is
 /// checked only on systems with `/proc`.

@@ -40,7 +40,10 @@ async fn deployed(variables: &[(&str, Text)]) -> (Deployed, Tls, TempDir) {
 }
 
 async fn is_refused(deployed: &mut Deployed) {
-    let invocation = deployed.send(&dated("copy", "us-east-1")).await;
+    // Enough for a second attempt.
+    let time = Duration::from_secs(3);
+    let event = dated("copy", "us-east-1").to_string();
+    let invocation = deployed.function.invoke(event, time).await;
     let (error_type, message) = invocation.error();
     assert_eq!(error_type, "CopyFailed");
     assert!(message.contains("ConnectionFailure"), "{message}");
