@@ -83,7 +83,7 @@ is_region() {
     case $REGIONS in *[[:space:]]"$1"[[:space:]]*) ;; *) return 1 ;; esac
 }
 
-mend_regions() { # TEXT: its Regions, separated by commas, into $answer. Fails with the reason
+normalize_regions() { # TEXT: its Regions, separated by commas, into $answer. Fails with the reason
     local region found=
     for region in $(tr '[:upper:],;' '[:lower:]  ' <<< "$1" | tr -cd '[:alnum:] -'); do
         if ! is_region "$region"; then
@@ -104,7 +104,7 @@ mend_regions() { # TEXT: its Regions, separated by commas, into $answer. Fails w
 }
 
 ask_regions() { # PROMPT DEFAULT: Regions into $answer
-    while ask "$1" && ! mend_regions "${answer:-$2}"; do :; done
+    while ask "$1" && ! normalize_regions "${answer:-$2}"; do :; done
 }
 
 ask_matching() { # PROMPT DEFAULT PATTERN: an answer with this form into $answer
@@ -455,7 +455,7 @@ status() {
         jq -r --arg topic "$topic" '[.MetricAlarms[] | select(.AlarmActions | index($topic)) | "  \(.AlarmName): \(.AlarmDescription)"]
             | if length == 0 then "  none" else .[] end'
     show_subscription
-    echo "Events that failed for good (dead letters): $letters"
+    echo "Events whose attempts all failed (dead letters): $letters"
     show_state
 }
 

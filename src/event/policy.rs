@@ -503,13 +503,13 @@ mod tests {
         ));
     }
 
-    /// All that is wrong with a policy.
+    /// The errors of a policy.
     fn errors(json: &str) -> String {
         parse_policy(json).unwrap_err().to_string()
     }
 
     #[test]
-    fn every_mistake_is_named_by_its_path() {
+    fn every_error_has_its_path() {
         let rest = r#""sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1"]"#;
         let with = |member: &str| format!("{{ {rest}, {member} }}");
         let rule = |members: &str| {
@@ -697,7 +697,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_policy_says_wrong_is_not_quoted_whole_and_not_on_a_line_of_its_own() {
+    fn a_long_or_multi_line_value_is_quoted_in_part_on_one_line() {
         let long = "[".repeat(100_000);
         let policy = serde_json::json!({
             "sources": [{
@@ -718,7 +718,7 @@ mod tests {
     }
 
     #[test]
-    fn all_errors_are_told_at_once() {
+    fn all_errors_are_reported_together() {
         let found = errors(
             r#"{
                 "sources": [ { "region": "nowhere", "types": ["VM"] }, { "tags": { "a": 1 } } ],

@@ -227,7 +227,7 @@ fn one_record_counts_all_destinations() {
         ("ApiThrottles", 11.0),
         ("CopiesStarted", 6.0),
         ("Deferred", 4.0),
-        // Two copies, a deletion, a tag that is refused for good, and a Region.
+        // Two copies, a deletion, a tag that is refused, and a Region.
         ("Failures", 5.0),
         ("RecoveryPointAgeHours", 70.25),
         ("RulesSelectingNothing", 1.0),

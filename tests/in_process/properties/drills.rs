@@ -96,7 +96,7 @@ fn is_own(account: &FakeAccount, source: &ResourceId) -> bool {
     selected(account).contains(source) || (!exists && former())
 }
 
-/// When a drill ends in any case.
+/// When a drill ends, whatever its checks say.
 fn ends_at(instance: &DrillInstance, max_hours: u32) -> Timestamp {
     let max = SignedDuration::from_hours(max_hours.into());
     let by_age = instance.created_at.map(|created_at| created_at + max);

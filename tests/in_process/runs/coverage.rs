@@ -172,7 +172,7 @@ async fn a_large_fleets_answer_stays_small_and_its_log_is_whole() {
     );
     let function = InProcess::new(&fleet(SIZE, "\"copyLimit\": 500,"), Some(&policy));
     function.emulator.on_call(|call: &Call| {
-        // One copy is refused for good, and one source has no automatic snapshots.
+        // One copy is refused, and one source has no automatic snapshots.
         if call.body["targetSnapshotName"] == format!("web-003-us-west-2-{}", days_ago(0)) {
             denied()
         } else {

@@ -194,7 +194,7 @@ async fn the_limit_of_copies_has_several_wordings() {
 }
 
 #[tokio::test]
-async fn what_a_copy_tells_of_its_source_is_open() {
+async fn the_source_that_a_copy_names_is_open() {
     for (open, region, created_at, is_auto) in [
         ("", HERE, "2026-11-22T12:00:00Z", true),
         (

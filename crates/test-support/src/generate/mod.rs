@@ -154,6 +154,6 @@ fn policy_json() -> impl Strategy<Value = Value> {
 
 fn policy() -> impl Strategy<Value = Policy> {
     policy_json().prop_map(|json| {
-        parse_policy(&json.to_string()).unwrap_or_else(|mistakes| panic!("{json}\n{mistakes}"))
+        parse_policy(&json.to_string()).unwrap_or_else(|errors| panic!("{json}\n{errors}"))
     })
 }

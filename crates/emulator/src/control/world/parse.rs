@@ -18,7 +18,7 @@ impl World {
     /// Reads a world.
     ///
     /// # Errors
-    /// The first mistake with its path: not JSON, an unknown member, a value of the wrong type, an
+    /// The first error with its path: not JSON, an unknown member, a value of the wrong type, an
     /// unknown Region, a name used twice in one Region, a disk attached to a missing instance, …
     pub fn from_json(text: &str) -> Result<Self, WorldError> {
         let mut json = serde_json::Deserializer::from_str(text);
@@ -38,7 +38,7 @@ impl World {
     /// Checks names, dates, attachments, bundles, and members that only one kind of resource has.
     ///
     /// # Errors
-    /// The first mistake, with its path.
+    /// The first error, with its path.
     pub(crate) fn check(&self) -> Result<(), WorldError> {
         for (&region, content) in &self.regions {
             content
@@ -53,10 +53,10 @@ impl World {
 }
 
 /// The path inside the Region, and what is wrong there.
-type Mistake = (String, String);
+type Invalid = (String, String);
 
 impl RegionWorld {
-    fn check(&self, region: Region) -> Result<(), Mistake> {
+    fn check(&self, region: Region) -> Result<(), Invalid> {
         self.check_names(region)?;
         for (kind, list, sources) in [
             (SourceKind::Instance, "instances", &self.instances),
@@ -78,7 +78,7 @@ impl RegionWorld {
     }
 
     /// Checks that each name is used once, whatever the type of its resource.
-    fn check_names(&self, region: Region) -> Result<(), Mistake> {
+    fn check_names(&self, region: Region) -> Result<(), Invalid> {
         let snapshots = self.instance_snapshots.iter();
         let lists: [(&str, Vec<&String>); 6] = [
             (
@@ -117,17 +117,17 @@ impl RegionWorld {
         Ok(())
     }
 
-    fn check_source(&self, kind: SourceKind, source: &Source) -> Result<(), Mistake> {
-        let mistake = |member: &str, message: &str| Err((member.to_owned(), message.to_owned()));
+    fn check_source(&self, kind: SourceKind, source: &Source) -> Result<(), Invalid> {
+        let invalid = |member: &str, message: &str| Err((member.to_owned(), message.to_owned()));
         if let Some(repeated) = repeated_date(source) {
-            return mistake(&format!("autoSnapshots[{repeated}].date"), "is used twice");
+            return invalid(&format!("autoSnapshots[{repeated}].date"), "is used twice");
         }
         if let Some(member) = misplaced_member(kind, source) {
             let message = match kind {
                 SourceKind::Instance => "is only for disks",
                 SourceKind::Disk => "is only for instances",
             };
-            return mistake(member, message);
+            return invalid(member, message);
         }
         if source.auto_snapshots.is_some()
             && source
@@ -135,7 +135,7 @@ impl RegionWorld {
                 .as_deref()
                 .is_some_and(catalog::is_windows)
         {
-            return mistake(
+            return invalid(
                 "autoSnapshots",
                 "Lightsail makes no automatic snapshots of Windows instances",
             );
@@ -143,10 +143,10 @@ impl RegionWorld {
         if let Some(id) = &source.bundle_id
             && Bundle::parse(id).is_none()
         {
-            return mistake("bundleId", &format!("unknown bundle {id:?}"));
+            return invalid("bundleId", &format!("unknown bundle {id:?}"));
         }
         match &source.attached_to {
-            Some(name) if self.instances.iter().all(|instance| instance.name != *name) => mistake(
+            Some(name) if self.instances.iter().all(|instance| instance.name != *name) => invalid(
                 "attachedTo",
                 &format!("the Region has no instance named {name:?}"),
             ),
