@@ -86,6 +86,37 @@ pub(super) fn shortage(name: &str, said: &str) -> Option<Shortage> {
     is_for_account.then_some(Shortage::Account)
 }
 
+/// What an error answer says.
+struct Refusal {
+    /// The exception, or the code without one. Empty without both.
+    name: String,
+    /// The code, if it is another one than the exception.
+    reason: Option<String>,
+    message: Option<String>,
+    tip: Option<String>,
+}
+
+impl Refusal {
+    /// The body of a success says nothing.
+    fn read(answer: &HttpResponse) -> Self {
+        let bytes = answer.body().bytes();
+        let bytes = bytes.filter(|_| !answer.status().is_success());
+        let body = bytes.map(String::from_utf8_lossy).unwrap_or_default();
+        let body = serde_json::from_str(body.trim_start_matches('\u{feff}'));
+        let body: Map<String, Value> = body.unwrap_or_default();
+        let code = text(&body, "code").and_then(|code| bare_name(&code));
+        let name = text(&body, "__type").and_then(|name| bare_name(&name));
+        let name = name.or_else(|| bare_name(answer.headers().get("x-amzn-errortype")?));
+        let reason = code.clone().filter(|_| name.is_some() && name != code);
+        Self {
+            name: name.or(code).unwrap_or_default(),
+            reason,
+            message: text(&body, "message").or_else(|| text(&body, "Message")),
+            tip: text(&body, "tip"),
+        }
+    }
+}
+
 impl Call {
     pub(super) fn error(self, kind: ErrorKind, code: impl Into<Code>, message: String) -> ApiError {
         let mut error = ApiError::new(kind, code, message);
@@ -133,18 +164,12 @@ impl Call {
     /// An answer that the SDK reads as an error or cannot read. It may not be Lightsail's.
     fn refused(self, answer: &HttpResponse, error: &dyn Error) -> ApiError {
         let status = answer.status().as_u16();
-        let bytes = answer.body().bytes();
-        let bytes = bytes.filter(|_| !answer.status().is_success());
-        let body = bytes.map(String::from_utf8_lossy).unwrap_or_default();
-        let body = serde_json::from_str(body.trim_start_matches('\u{feff}'));
-        let body: Map<String, Value> = body.unwrap_or_default();
-        let message = text(&body, "message").or_else(|| text(&body, "Message"));
-        let (code, tip) = (text(&body, "code"), text(&body, "tip"));
-        let code = code.and_then(|code| bare_name(&code));
-        let name = text(&body, "__type").and_then(|name| bare_name(&name));
-        let name = name.or_else(|| bare_name(answer.headers().get("x-amzn-errortype")?));
-        let reason = code.clone().filter(|_| name.is_some() && name != code);
-        let name = name.or(code).unwrap_or_default();
+        let Refusal {
+            name,
+            reason,
+            message,
+            tip,
+        } = Refusal::read(answer);
         let said = message.clone().unwrap_or_default();
         let kind = self.kind(&name, &said.to_ascii_lowercase(), status);
         let mut message = match message {

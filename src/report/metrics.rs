@@ -72,10 +72,6 @@ fn metrics(events: &[Event], throttles: u64) -> Vec<(&'static str, Value)> {
         .filter(|entry| entry.status != CoverageStatus::Unselected)
         .filter_map(|entry| entry.age_hours)
         .max_by(f64::total_cmp);
-    let drills = events.iter().filter_map(Event::try_as_drill_result_ref);
-    let drills_failed = drills.filter(|drill| drill.outcome == DrillOutcome::Failed);
-    let drill_instances = events.iter().filter_map(Event::try_as_drill_instances_ref);
-    let drill_instances: Vec<usize> = drill_instances.map(|found| found.instances).collect();
     let mut metrics = vec![
         // An alarm on missing runs counts it.
         ("Runs", 1.into()),
@@ -96,10 +92,19 @@ fn metrics(events: &[Event], throttles: u64) -> Vec<(&'static str, Value)> {
     ];
     // Without an available copy there is no age.
     metrics.extend(worst_age.map(|hours| ("RecoveryPointAgeHours", hours.into())));
-    if !drill_instances.is_empty() {
-        let instances: usize = drill_instances.iter().sum();
-        metrics.push(("DrillsFailed", drills_failed.count().into()));
-        metrics.push(("DrillInstances", instances.into()));
-    }
+    metrics.extend(drill_metrics(events).into_iter().flatten());
     metrics
+}
+
+/// The metrics of drills. `None` if the run has none.
+fn drill_metrics(events: &[Event]) -> Option<[(&'static str, Value); 2]> {
+    let instances = events.iter().filter_map(Event::try_as_drill_instances_ref);
+    let instances = instances.map(|found| found.instances);
+    let instances = instances.reduce(|all, more| all + more)?;
+    let results = events.iter().filter_map(Event::try_as_drill_result_ref);
+    let failed = results.filter(|drill| drill.outcome == DrillOutcome::Failed);
+    Some([
+        ("DrillsFailed", failed.count().into()),
+        ("DrillInstances", instances.into()),
+    ])
 }

@@ -24,6 +24,7 @@ use std::mem::take;
 
 use futures_util::future::{OptionFuture, join, join_all};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 pub use self::recorder::Recorder;
 
@@ -38,8 +39,8 @@ use crate::model::event::{DestinationStorage, Event, IdleRule};
 use crate::model::policy::Policy;
 use crate::model::region::Region;
 use crate::plan::{
-    Inventory, MassDeletion, Plan, coverage, plan, plan_drills, rules_selecting_nothing, storage,
-    transfer,
+    DrillPlan, Inventory, MassDeletion, coverage, plan, plan_drills, rules_selecting_nothing,
+    storage, transfer,
 };
 
 /// Starts an event's copies, all destinations at once, and records each when it ends. A dry run only
@@ -86,62 +87,16 @@ pub async fn policy(
     log: &(dyn Fn(&Event) + Sync),
 ) -> Vec<Event> {
     let recorder = Recorder::new(log);
-    let mut inventory = observe::lists(lightsail, policy, deadline, &recorder).await;
-    let mut drills = plan_drills(policy, &inventory, now);
-    let drill_run = |region, deadline| {
-        policy.drills.as_ref().map(|drills| DrillRun {
-            lightsail,
-            recorder: &recorder,
-            policy: drills,
-            region,
-            now,
-            dry_run: mode.dry_run,
-            deadline,
-        })
-    };
-    let ended = drills.iter_mut().filter_map(|(region, plan)| {
-        let run = drill_run(*region, deadline.ended_drills)?;
-        Some(run.end(take(&mut plan.ended)))
-    });
-    let queries =
-        observe::auto_snapshots(lightsail, policy, now, deadline, &mut inventory, &recorder);
-    join(join_all(ended), queries).await;
-    for rule in rules_selecting_nothing(policy, &inventory) {
-        recorder.record(Event::SelectsNothing(IdleRule { rule }));
-    }
-    let Plan {
-        mut destinations,
-        ignored,
-    } = plan(policy, &inventory, now, mode.mass_deletion);
-    for copy in ignored {
-        recorder.record(Event::CopyIgnored(copy));
-    }
-    let run = RunContext {
+    let run = PolicyRun {
         lightsail,
-        inventory: &inventory,
+        policy,
         now,
-        dry_run: mode.dry_run,
+        mode,
         deadline,
         recorder: &recorder,
     };
-    let applied = policy.destinations.iter().map(|region| {
-        let run = Destination {
-            run: &run,
-            region: *region,
-        };
-        let drills = drills.remove(region).and_then(|plan| {
-            let run = drill_run(*region, deadline.all)?;
-            Some(run.go_on(plan))
-        });
-        let (plan, drills) = (destinations.remove(region), OptionFuture::from(drills));
-        async {
-            match plan {
-                Some(plan) => apply::apply(run, plan, drills).await,
-                None => _ = drills.await,
-            }
-        }
-    });
-    join_all(applied).await;
+    let (inventory, drills) = run.observe().await;
+    run.apply(&inventory, drills).await;
     let mut events = recorder.into_events();
     if mode.dry_run {
         record_storage(&inventory, &mut events, log);
@@ -153,6 +108,86 @@ pub async fn policy(
     let coverage = coverage.into_iter().map(Event::Coverage);
     events.extend(coverage.inspect(|event| log(event)));
     events
+}
+
+struct PolicyRun<'a> {
+    lightsail: &'a Lightsail,
+    policy: &'a Policy,
+    now: Timestamp,
+    mode: Mode,
+    deadline: Deadline,
+    recorder: &'a Recorder<'a>,
+}
+
+impl PolicyRun<'_> {
+    /// Reads what exists, and ends drills meanwhile. Returns the drills that are left.
+    async fn observe(&self) -> (Inventory, BTreeMap<Region, DrillPlan>) {
+        let (lightsail, policy, now) = (self.lightsail, self.policy, self.now);
+        let (deadline, recorder) = (self.deadline, self.recorder);
+        let mut inventory = observe::lists(lightsail, policy, deadline, recorder).await;
+        let mut drills = plan_drills(policy, &inventory, now);
+        let ended = drills.iter_mut().filter_map(|(region, plan)| {
+            let run = self.drills(*region, deadline.ended_drills)?;
+            Some(run.end(take(&mut plan.ended)))
+        });
+        let queries =
+            observe::auto_snapshots(lightsail, policy, now, deadline, &mut inventory, recorder);
+        join(join_all(ended), queries).await;
+        (inventory, drills)
+    }
+
+    /// Does what is missing in all destinations at once.
+    async fn apply(&self, inventory: &Inventory, mut drills: BTreeMap<Region, DrillPlan>) {
+        for rule in rules_selecting_nothing(self.policy, inventory) {
+            self.recorder
+                .record(Event::SelectsNothing(IdleRule { rule }));
+        }
+        let mut plan = plan(self.policy, inventory, self.now, self.mode.mass_deletion);
+        for copy in plan.ignored {
+            self.recorder.record(Event::CopyIgnored(copy));
+        }
+        let run = RunContext {
+            lightsail: self.lightsail,
+            inventory,
+            now: self.now,
+            dry_run: self.mode.dry_run,
+            deadline: self.deadline,
+            recorder: self.recorder,
+        };
+        let applied = self.policy.destinations.iter().map(|region| {
+            let run = Destination {
+                run: &run,
+                region: *region,
+            };
+            let drills = drills.remove(region).and_then(|plan| {
+                let run = self.drills(*region, self.deadline.all)?;
+                Some(run.go_on(plan))
+            });
+            let drills = OptionFuture::from(drills);
+            let plan = plan.destinations.remove(region);
+            async {
+                match plan {
+                    Some(plan) => apply::apply(run, plan, drills).await,
+                    None => _ = drills.await,
+                }
+            }
+        });
+        join_all(applied).await;
+    }
+
+    /// The drills of a destination. `None` if the policy has none.
+    fn drills(&self, region: Region, deadline: Instant) -> Option<DrillRun<'_>> {
+        let policy = self.policy.drills.as_ref()?;
+        Some(DrillRun {
+            lightsail: self.lightsail,
+            recorder: self.recorder,
+            policy,
+            region,
+            now: self.now,
+            dry_run: self.mode.dry_run,
+            deadline,
+        })
+    }
 }
 
 /// Adds what the copies in each destination hold, and what this dry run would add.
