@@ -296,6 +296,10 @@ fn a_recovery_point_in_the_future_is_ignored() {
     let coverage = account.coverage_of(&web());
     assert_eq!(coverage.newest, Some(date("2026-11-20")));
     // Tomorrow can be a time zone, a later day cannot.
+    let tomorrow = account.there("us-east-1", available(&web(), "2026-11-23"));
+    assert_eq!(tomorrow.plan().ignored, plan.ignored);
+    let coverage = tomorrow.coverage_of(&web());
+    assert_eq!(coverage.newest, Some(date("2026-11-23")));
     let points = ["2026-11-24", "2026-11-21"];
     let dated_late = FakeAccount::empty(
         r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1"] }"#,

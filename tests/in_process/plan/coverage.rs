@@ -223,7 +223,7 @@ fn a_first_copy_is_pending_for_a_limited_time() {
     let base = account("").with(&source, &[TODAY]);
     let pending = |hours| started(copy(&source, date(TODAY), Pending), hours);
     let with = |snapshot| status(&base.clone().there("us-east-1", snapshot), &source);
-    assert_eq!(with(pending(35)), CoverageStatus::Pending);
+    assert_eq!(with(pending(36)), CoverageStatus::Pending);
     assert_eq!(with(pending(37)), CoverageStatus::Unprotected);
     let failed = started(copy(&source, date(TODAY), Error), 1);
     assert_eq!(with(failed), CoverageStatus::Unprotected);
@@ -322,7 +322,7 @@ fn a_new_source_is_pending_until_its_first_automatic_snapshot() {
         resource.created_at = Some(noon() - SignedDuration::from_hours(hours));
         account
     };
-    assert_eq!(status(&created(35, &[]), &web()), CoverageStatus::Pending);
+    assert_eq!(status(&created(36, &[]), &web()), CoverageStatus::Pending);
     assert_eq!(
         status(&created(37, &[]), &web()),
         CoverageStatus::Unprotected
