@@ -87,6 +87,13 @@ fn an_unwanted_failed_copy_is_deleted() {
         .there("us-east-1", copy(&web(), date("2026-10-01"), Error));
     let steps = account.steps("us-east-1");
     assert_eq!(deleted_names(&steps), ["web-us-west-2-2026-10-01"]);
+    // It is the newest copy, so it stays until there is a newer one.
+    let start = Some(&made(&steps)[0].copy.target);
+    assert_eq!(steps.deletions[0].after.as_ref(), start);
+    let account = account.there("us-east-1", available(&web(), YESTERDAY));
+    let steps = account.steps("us-east-1");
+    assert_eq!(deleted_names(&steps), ["web-us-west-2-2026-10-01"]);
+    assert_eq!(steps.deletions[0].after, None);
 }
 
 /// A person's own snapshot of a server that was restored in the console: it has the tags of the copy
@@ -242,14 +249,15 @@ fn a_copy_has_the_name_and_both_tags_or_the_origin() {
 
 #[test]
 fn an_older_copy_without_tags_is_tagged_too() {
-    let account = account("")
-        .with(&web(), &[TODAY])
-        .there("us-east-1", available(&web(), TODAY))
-        .there("us-east-1", untagged(&web(), date("2026-08-01"), Available));
-    assert_eq!(
-        tagged_names(&account.steps("us-east-1")),
-        ["web-us-west-2-2026-08-01"]
-    );
+    for state in [Available, Pending] {
+        let account = account("")
+            .with(&web(), &[TODAY])
+            .there("us-east-1", available(&web(), TODAY))
+            .there("us-east-1", untagged(&web(), date("2026-08-01"), state));
+        let steps = account.steps("us-east-1");
+        assert_eq!(tagged_names(&steps), ["web-us-west-2-2026-08-01"]);
+        assert_eq!(steps.tags[0].pending, state == Pending);
+    }
 }
 
 #[test]

@@ -67,6 +67,7 @@ fn the_worst_covered_sources_go_first() {
         .with(&source("b-never"), &[TODAY])
         .with(&source("c-last-week"), &[TODAY])
         .with(&source("d-never"), &[TODAY])
+        .with(&source("a-failed-today"), &[TODAY])
         .with(&source("e-only-failed"), &[TODAY])
         .there(
             "us-east-1",
@@ -79,6 +80,10 @@ fn the_worst_covered_sources_go_first() {
         .there(
             "us-east-1",
             copy(&source("e-only-failed"), date(YESTERDAY), Error),
+        )
+        .there(
+            "us-east-1",
+            copy(&source("a-failed-today"), date(TODAY), Error),
         );
     let steps = account.steps("us-east-1");
     assert_eq!(
@@ -93,7 +98,8 @@ fn the_worst_covered_sources_go_first() {
         deferred_names(&steps),
         [
             "a-yesterday-us-west-2-2026-11-22",
-            "e-only-failed-us-west-2-2026-11-22"
+            "e-only-failed-us-west-2-2026-11-22",
+            "a-failed-today-us-west-2-2026-11-22"
         ]
     );
 }
