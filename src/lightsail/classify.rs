@@ -311,6 +311,7 @@ pub fn chain(error: &dyn Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_runtime_api::client::result::ConnectorError;
     use aws_smithy_types::body::SdkBody;
     use proptest::option;
     use proptest::prelude::*;
@@ -490,6 +491,12 @@ mod tests {
                 NotFound,
             ),
             (
+                400,
+                "NotFoundException",
+                "The Instance does not exist: limit-1",
+                NotFound,
+            ),
+            (
                 403,
                 "AccessDeniedException",
                 "User: arn:aws:sts::123456789012:assumed-role/limit/quota is not authorized to perform: lightsail:CopySnapshot",
@@ -514,7 +521,8 @@ mod tests {
             "Try again shortly.",
             "Exceeded limit(5).",
             "copies: limit=5",
-            "There are too-many copies: TooManyCopies",
+            "There are too-many copies.",
+            "The copy was refused: TooManyCopies",
         ] {
             let error = refused(400, "OperationFailureException", message);
             assert_eq!(error.kind, TooManyCopies, "{message}");
@@ -694,7 +702,9 @@ mod tests {
                 )
             );
         }
-        assert_eq!(refused(400, "AccessDeniedException", said).message, said);
+        for name in ["AccessDeniedException", "InvalidInputException"] {
+            assert_eq!(refused(400, name, said).message, said);
+        }
     }
 
     #[test]
@@ -741,10 +751,59 @@ mod tests {
         assert!(!refused(400, "ThrottlingException", "").may_have_happened);
         assert!(!refused(400, "InvalidInputException", "").may_have_happened);
         assert!(!call("CopySnapshot").no_time().may_have_happened);
+        let without = call("CopySnapshot").accepted::<Operation>(None);
+        assert!(without.unwrap_err().may_have_happened);
         let call = call("CopySnapshot");
         let unanswered = call.unanswered(Duration::from_millis(40), ErrorKind::NoTime);
         assert!(unanswered.may_have_happened);
         assert_eq!(unanswered.message, "Lightsail did not answer within 40ms");
+    }
+
+    #[test]
+    fn an_answer_without_a_list_is_an_empty_one_only_with_a_request_id() {
+        let listed = |list, request_id| call("GetDisks").listed::<u8>(list, request_id);
+        assert_eq!(listed(Some(vec![7]), None), Ok(vec![7]));
+        assert_eq!(listed(None, Some("7d9f")), Ok(Vec::new()));
+        assert_eq!(listed(None, None).unwrap_err().kind, ErrorKind::NoAnswer);
+    }
+
+    #[test]
+    fn an_error_without_an_answer_says_whether_the_call_may_have_happened() {
+        use ErrorKind::{NoAnswer, Refused, TimedOut};
+        type Failure = SdkError<std::fmt::Error, HttpResponse>;
+        let dispatch = Failure::dispatch_failure;
+        let cause = || std::fmt::Error.into();
+        for (error, kind, may_have_happened) in [
+            (Failure::timeout_error(cause()), TimedOut, true),
+            (dispatch(ConnectorError::timeout(cause())), TimedOut, false),
+            (dispatch(ConnectorError::io(cause())), NoAnswer, true),
+            (
+                dispatch(ConnectorError::other(cause(), None)),
+                NoAnswer,
+                true,
+            ),
+            (dispatch(ConnectorError::user(cause())), Refused, false),
+            (Failure::construction_failure(cause()), Refused, false),
+        ] {
+            let code = match kind {
+                TimedOut => Code::Timeout,
+                _ => Code::ConnectionFailure,
+            };
+            let found = call("CopySnapshot").failed(&error);
+            let found = (found.kind, found.code, found.may_have_happened);
+            assert_eq!(found, (kind, code, may_have_happened), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_chain_has_each_cause_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Link(&'static str, #[source] Option<Box<Link>>);
+        let link = |text, cause| Some(Box::new(Link(text, cause)));
+        // Some errors end with the text of their cause.
+        let error = link("a", link("b: c", link("c", link("d", None)))).unwrap();
+        assert_eq!(chain(&error), "a: b: c: d");
     }
 
     /// Names of every kind of error.

@@ -149,6 +149,7 @@ pub mod tests {
             "gr_C3B6__C39F_e_20_1-us-west-2-20261122T061245Z"
         );
         assert_eq!(name(dated("-x")), "_2D_x-us-west-2-2026-11-02");
+        assert_eq!(name(dated(&"a".repeat(234))).len(), 255);
         assert!(
             dated(&"a".repeat(235))
                 .default_name(region("us-west-2"), time)

@@ -260,11 +260,10 @@ mod tests {
     }
 
     #[test]
-    fn tokens_name_protocol_ports_and_ranges() {
+    fn tokens_are_read_as_they_are_written() {
         let any: [&[&str]; 3] = [&[ANY_IPV4], &[ANY_IPV6], &[]];
         for (rule, tokens) in [
             (rule("tcp", (22, 22), any), "tcp:22"),
-            (rule("tcp", (443, 443), [&[], &[], &[]]), "tcp:443"),
             (rule("all", (0, 65535), any), "all:0-65535"),
             (rule("icmp", (-1, -1), any), "icmp:-1"),
             (rule("icmp", (8, -1), any), "icmp:8--1"),
@@ -276,6 +275,10 @@ mod tests {
             (
                 rule("tcp", (22, 22), [&[ANY_IPV4], &[], &[]]),
                 "tcp:22@0.0.0.0/0",
+            ),
+            (
+                rule("tcp", (22, 22), [&[ANY_IPV4], &["2001:db8::/32"], &[]]),
+                "tcp:22@0.0.0.0/0 tcp:22@2001:db8::/32",
             ),
             (
                 rule(
@@ -290,11 +293,15 @@ mod tests {
                 "tcp:22@192.0.2.1/32 tcp:22@2001:db8::/32 tcp:22@lightsail-connect",
             ),
         ] {
-            let expected = vec![(PORTS_TAG.to_owned(), tokens.to_owned())];
-            assert_eq!(ports_tags(&[rule]), expected);
+            let rules = vec![rule];
+            let tags = ports_tags(&rules);
+            assert_eq!(tags, [(PORTS_TAG.to_owned(), tokens.to_owned())]);
+            let read = read_ports(&tags.into_iter().collect());
+            assert_eq!(read, Ok((rules, Vec::new())), "{tokens}");
         }
-        let closed = vec![(PORTS_TAG.to_owned(), String::new())];
-        assert_eq!(ports_tags(&[]), closed);
+        let only_tag = |rules: &[PortRule]| ports_tags(rules).pop().unwrap().1;
+        assert_eq!(only_tag(&[rule("tcp", (443, 443), [&[]; 3])]), "tcp:443");
+        assert_eq!(only_tag(&[]), "");
     }
 
     /// What PutInstancePublicPorts is asked for, rule by rule: protocol, ports and one range.
@@ -366,6 +373,23 @@ mod tests {
             let expected: BTreeSet<_> = rules.iter().flat_map(openings).collect();
             prop_assert_eq!(read, expected);
         }
+    }
+
+    #[test]
+    fn a_firewall_has_at_most_40_tags_of_256_characters() {
+        // Of one token for each of these lengths.
+        let tags = |lengths: &[usize]| {
+            let rules = lengths.iter().map(|length| {
+                let range = "x".repeat(length - "tcp:1@".len());
+                rule("tcp", (1, 1), [&[], &[], &[&range]])
+            });
+            ports_tags(&rules.collect::<Vec<_>>())
+        };
+        assert_eq!(tags(&[127, 128]).len(), 1);
+        assert_eq!(tags(&[128, 128]).len(), 2);
+        assert_eq!(tags(&[256; 40]).len(), 40);
+        let not_stored = [(PORTS_TAG.to_owned(), NOT_STORED.to_owned())];
+        assert_eq!(tags(&[256; 41]), not_stored);
     }
 
     fn read(values: &[&str]) -> Result<(Vec<PortRule>, Vec<InvalidValue>), String> {

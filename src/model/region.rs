@@ -104,6 +104,7 @@ mod tests {
         assert!(NAMES.is_sorted());
         for region in Region::all() {
             assert_eq!(region.as_str().parse(), Ok(region));
+            assert_eq!(format!("{region:?}"), region.as_str());
             assert!(region.as_str().to_uppercase().parse::<Region>().is_err());
             assert!(format!("{region} ").parse::<Region>().is_err());
         }

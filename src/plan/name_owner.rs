@@ -369,10 +369,17 @@ mod tests {
         found.from = Some("web".to_owned());
         found.tags.remove(RECOVERY_POINT_TAG);
         assert_eq!(owner(&generated(), &found, &KIND), "NameInUse");
-        // The copy of another policy's recovery point of another day.
-        let other = tagged("web-us-west-2-2026-11-21", "us-west-2/web", "2026-11-21");
-        let copy = requested("web-us-west-2-2026-11-21");
-        assert_eq!(owner(&copy, &other, &KIND), "NameInUse");
+        // Another policy's copy: of another day, Region or instance.
+        for (region, name, date) in [
+            ("us-west-2", "web", "2026-11-21"),
+            ("eu-central-1", "web", "2026-11-22"),
+            ("us-west-2", "db", "2026-11-22"),
+        ] {
+            let copy_name = format!("{name}-{region}-{date}");
+            let mut other = tagged(&copy_name, &format!("{region}/{name}"), date);
+            other.from = Some(name.to_owned());
+            assert_eq!(owner(&requested(&copy_name), &other, &KIND), "NameInUse");
+        }
     }
 
     #[test]

@@ -67,7 +67,7 @@ mod tests {
         let (refused, fault) = (error(ErrorKind::Refused), error(ErrorKind::ServiceFault));
         let (denied, gone) = (error(ErrorKind::AccessDenied), error(ErrorKind::NotFound));
         let (young, old) = (
-            SignedDuration::from_mins(119),
+            SignedDuration::from_mins(120),
             SignedDuration::from_mins(121),
         );
         for (pending, age, error, is_failure) in [

@@ -335,6 +335,11 @@ async fn a_name_that_no_snapshot_has_is_looked_up_until_the_deadline() {
             (&line["errorCode"], &line["retryable"]),
             (&json!("NameInUse"), &json!(true))
         );
+        let message = line["errorMessage"].as_str().unwrap();
+        assert!(
+            message.starts_with("no snapshot with that name is found"),
+            "{message}"
+        );
         assert!(
             run.calls_of("us-east-1", "GetInstanceSnapshot").len() >= 3,
             "{target}"

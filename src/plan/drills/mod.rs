@@ -97,7 +97,8 @@ impl Planner<'_> {
                 idle.push(source);
             }
             for drill in undecided {
-                plan.slots -= usize::from(plan.slots > 0 && !drill.has_ended());
+                let takes_slot = usize::from(!drill.has_ended());
+                plan.slots = plan.slots.saturating_sub(takes_slot);
                 plan.add(drill);
             }
         }

@@ -166,6 +166,10 @@ mod tests {
             may_have_happened: true,
             ..refusal("No.")
         };
+        let denied_for_limit = ApiError {
+            kind: ErrorKind::AccessDenied,
+            ..short_of(Shortage::Account)
+        };
         let (failed, inconclusive) = (DrillOutcome::Failed, DrillOutcome::Inconclusive);
         for (error, outcome, ends_starts) in [
             (short_of(Shortage::Account), inconclusive, true),
@@ -176,6 +180,7 @@ mod tests {
             (lost, inconclusive, false),
             (refusal("No."), failed, false),
             (of_kind(ErrorKind::AccessDenied), failed, false),
+            (denied_for_limit, failed, false),
         ] {
             let is_denied = error.kind == ErrorKind::AccessDenied;
             let conclusion = refused(error);

@@ -87,6 +87,13 @@ fn an_unwanted_failed_copy_is_deleted() {
         .there("us-east-1", copy(&web(), date("2026-10-01"), Error));
     let steps = account.steps("us-east-1");
     assert_eq!(deleted_names(&steps), ["web-us-west-2-2026-10-01"]);
+    // It is the newest copy, so it stays until there is a newer one.
+    let start = Some(&made(&steps)[0].copy.target);
+    assert_eq!(steps.deletions[0].after.as_ref(), start);
+    let account = account.there("us-east-1", available(&web(), YESTERDAY));
+    let steps = account.steps("us-east-1");
+    assert_eq!(deleted_names(&steps), ["web-us-west-2-2026-10-01"]);
+    assert_eq!(steps.deletions[0].after, None);
 }
 
 /// A person's own snapshot of a server that was restored in the console: it has the tags of the copy
@@ -242,14 +249,15 @@ fn a_copy_has_the_name_and_both_tags_or_the_origin() {
 
 #[test]
 fn an_older_copy_without_tags_is_tagged_too() {
-    let account = account("")
-        .with(&web(), &[TODAY])
-        .there("us-east-1", available(&web(), TODAY))
-        .there("us-east-1", untagged(&web(), date("2026-08-01"), Available));
-    assert_eq!(
-        tagged_names(&account.steps("us-east-1")),
-        ["web-us-west-2-2026-08-01"]
-    );
+    for state in [Available, Pending] {
+        let account = account("")
+            .with(&web(), &[TODAY])
+            .there("us-east-1", available(&web(), TODAY))
+            .there("us-east-1", untagged(&web(), date("2026-08-01"), state));
+        let steps = account.steps("us-east-1");
+        assert_eq!(tagged_names(&steps), ["web-us-west-2-2026-08-01"]);
+        assert_eq!(steps.tags[0].pending, state == Pending);
+    }
 }
 
 #[test]
@@ -296,6 +304,10 @@ fn a_recovery_point_in_the_future_is_ignored() {
     let coverage = account.coverage_of(&web());
     assert_eq!(coverage.newest, Some(date("2026-11-20")));
     // Tomorrow can be a time zone, a later day cannot.
+    let tomorrow = account.there("us-east-1", available(&web(), "2026-11-23"));
+    assert_eq!(tomorrow.plan().ignored, plan.ignored);
+    let coverage = tomorrow.coverage_of(&web());
+    assert_eq!(coverage.newest, Some(date("2026-11-23")));
     let points = ["2026-11-24", "2026-11-21"];
     let dated_late = FakeAccount::empty(
         r#"{ "sources": [ { "region": "us-west-2" } ], "destinations": ["us-east-1"] }"#,

@@ -223,7 +223,7 @@ fn a_first_copy_is_pending_for_a_limited_time() {
     let base = account("").with(&source, &[TODAY]);
     let pending = |hours| started(copy(&source, date(TODAY), Pending), hours);
     let with = |snapshot| status(&base.clone().there("us-east-1", snapshot), &source);
-    assert_eq!(with(pending(35)), CoverageStatus::Pending);
+    assert_eq!(with(pending(36)), CoverageStatus::Pending);
     assert_eq!(with(pending(37)), CoverageStatus::Unprotected);
     let failed = started(copy(&source, date(TODAY), Error), 1);
     assert_eq!(with(failed), CoverageStatus::Unprotected);
@@ -255,18 +255,21 @@ fn an_attached_disk_is_covered_through_its_instance() {
         attached_disks: disks.iter().map(|name| (*name).to_owned()).collect(),
         ..available(&web(), day)
     };
-    for (snapshot, expected) in [
-        (Some(copy_with(&["data"], TODAY)), CoverageStatus::Protected),
+    let old = "2026-11-01";
+    for (snapshot, expected, newest) in [
         (
-            Some(copy_with(&["data"], "2026-11-01")),
+            Some(copy_with(&["data"], TODAY)),
+            CoverageStatus::Protected,
+            Some(TODAY),
+        ),
+        (
+            Some(copy_with(&["data"], old)),
             CoverageStatus::Stale,
+            Some(old),
         ),
-        (Some(copy_with(&[], TODAY)), CoverageStatus::Pending),
-        (
-            Some(copy_with(&[], "2026-11-01")),
-            CoverageStatus::Unprotected,
-        ),
-        (None, CoverageStatus::Pending),
+        (Some(copy_with(&[], TODAY)), CoverageStatus::Pending, None),
+        (Some(copy_with(&[], old)), CoverageStatus::Unprotected, None),
+        (None, CoverageStatus::Pending, None),
     ] {
         let account = snapshot
             .iter()
@@ -277,9 +280,25 @@ fn an_attached_disk_is_covered_through_its_instance() {
         let coverage = account.coverage_of(&data);
         assert_eq!(coverage.status, expected, "{snapshot:?}");
         assert_eq!(coverage.through.as_deref(), Some("web"));
+        assert_eq!(coverage.newest, newest.map(date));
+        assert_eq!(coverage.age_hours.is_some(), newest.is_some());
         let plan = account.steps("us-east-1");
         assert!(plan.copies.iter().all(|planned| planned.source != data));
     }
+}
+
+#[test]
+fn a_drill_of_an_instance_proves_nothing_of_its_attached_disks() {
+    let (account, data) = with_attached_disk("");
+    let mut drilled = available(&web(), TODAY);
+    let verdict = "2026-11-22 passed 7m";
+    let tag = ("snapshot-copier:drilled".to_owned(), verdict.to_owned());
+    drilled.tags.extend([tag]);
+    drilled.attached_disks = vec!["data".to_owned()];
+    let account = account.there("us-east-1", drilled);
+    let last_drill = account.coverage_of(&web()).last_drill.unwrap();
+    assert_eq!(last_drill.to_string(), verdict);
+    assert_eq!(account.coverage_of(&data).last_drill, None);
 }
 
 #[test]
@@ -322,7 +341,7 @@ fn a_new_source_is_pending_until_its_first_automatic_snapshot() {
         resource.created_at = Some(noon() - SignedDuration::from_hours(hours));
         account
     };
-    assert_eq!(status(&created(35, &[]), &web()), CoverageStatus::Pending);
+    assert_eq!(status(&created(36, &[]), &web()), CoverageStatus::Pending);
     assert_eq!(
         status(&created(37, &[]), &web()),
         CoverageStatus::Unprotected

@@ -442,6 +442,14 @@ fn each_drill_has_one_next_step() {
         };
         assert_eq!(step(&account, drill).as_deref(), Some(expected));
     }
+    // The policy's `maxHours` counts, too, and a source that is deleted meanwhile changes nothing.
+    let mut account = account;
+    account.policy.drills.as_mut().unwrap().max_hours = 3;
+    account.resources.clear();
+    for (minutes, expected) in [(179, "check"), (180, "last check")] {
+        let drill = drill_instance(&web(), TODAY, minutes);
+        assert_eq!(step(&account, drill).as_deref(), Some(expected));
+    }
 }
 
 #[test]

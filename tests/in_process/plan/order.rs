@@ -67,6 +67,7 @@ fn the_worst_covered_sources_go_first() {
         .with(&source("b-never"), &[TODAY])
         .with(&source("c-last-week"), &[TODAY])
         .with(&source("d-never"), &[TODAY])
+        .with(&source("a-failed-today"), &[TODAY])
         .with(&source("e-only-failed"), &[TODAY])
         .there(
             "us-east-1",
@@ -79,6 +80,10 @@ fn the_worst_covered_sources_go_first() {
         .there(
             "us-east-1",
             copy(&source("e-only-failed"), date(YESTERDAY), Error),
+        )
+        .there(
+            "us-east-1",
+            copy(&source("a-failed-today"), date(TODAY), Error),
         );
     let steps = account.steps("us-east-1");
     assert_eq!(
@@ -93,7 +98,8 @@ fn the_worst_covered_sources_go_first() {
         deferred_names(&steps),
         [
             "a-yesterday-us-west-2-2026-11-22",
-            "e-only-failed-us-west-2-2026-11-22"
+            "e-only-failed-us-west-2-2026-11-22",
+            "a-failed-today-us-west-2-2026-11-22"
         ]
     );
 }
@@ -208,6 +214,17 @@ fn backfill_fills_a_gap_although_todays_copy_exists() {
     let without = gap("");
     assert!(made(&without.steps("us-east-1")).is_empty());
     assert!(sources_to_query(&without.policy, &without.observed(), noon()).is_empty());
+    // A source has no automatic snapshots of the days before it was created.
+    for (created_at, expected) in [
+        ("2026-11-21T23:59:59Z", vec![web()]),
+        ("2026-11-22T00:00:00Z", vec![]),
+    ] {
+        let mut account = with_backfill.clone();
+        let resource = account.resources.get_mut(&web()).unwrap();
+        resource.created_at = created_at.parse().ok();
+        let queried = sources_to_query(&account.policy, &account.observed(), noon());
+        assert_eq!(queried, expected, "{created_at}");
+    }
     // Retention would not keep the missing day, so nobody asks for it.
     let not_kept = gap(r#", "backfill": true, "retention": { "keepLast": 1 }"#);
     assert!(sources_to_query(&not_kept.policy, &not_kept.observed(), noon()).is_empty());
@@ -306,7 +323,7 @@ fn a_source_that_failed_once_does_not_wait_for_sources_that_always_fail() {
 fn a_failed_copy_is_started_again_after_six_hours() {
     let mut account = account("").with(&web(), &[TODAY]);
     let mut starts = 0;
-    for hour in 0..24 {
+    for hour in 0..=18 {
         account.now = "2026-11-22T00:00:00Z".parse().unwrap();
         account.now += hour.hours();
         let plan = account.plan();
