@@ -47,12 +47,13 @@ pub fn no_address() -> Conclusion {
 
 /// What it means that a call of a start is refused.
 pub fn refused(error: ApiError) -> Conclusion {
-    let is_denied = error.kind == ErrorKind::AccessDenied;
-    let (passes, ends_starts) = match (error.kind, error.details.shortage) {
-        // A permission can depend on the copy.
-        (ErrorKind::AccessDenied, _) => (false, false),
+    let shortage = error.details.shortage;
+    let is_denied = error.kind == ErrorKind::AccessDenied && shortage.is_none();
+    let (passes, ends_starts) = match (error.kind, shortage) {
         (ErrorKind::NotFound, _) | (_, Some(Shortage::Capacity)) => (true, false),
         (_, Some(Shortage::Account)) => (true, true),
+        // A permission can depend on the copy.
+        (ErrorKind::AccessDenied, None) => (false, false),
         _ if error.retryable() => (true, true),
         _ => (error.may_have_happened, false),
     };
@@ -166,6 +167,7 @@ mod tests {
             may_have_happened: true,
             ..refusal("No.")
         };
+        let denied = of_kind(ErrorKind::AccessDenied);
         let denied_for_limit = ApiError {
             kind: ErrorKind::AccessDenied,
             ..short_of(Shortage::Account)
@@ -179,10 +181,10 @@ mod tests {
             (of_kind(ErrorKind::NotFound), inconclusive, false),
             (lost, inconclusive, false),
             (refusal("No."), failed, false),
-            (of_kind(ErrorKind::AccessDenied), failed, false),
-            (denied_for_limit, failed, false),
+            (denied.clone(), failed, false),
+            (denied_for_limit, inconclusive, true),
         ] {
-            let is_denied = error.kind == ErrorKind::AccessDenied;
+            let is_denied = error == denied;
             let conclusion = refused(error);
             let found = (conclusion.outcome, conclusion.ends_starts);
             assert_eq!(found, (outcome, ends_starts), "{conclusion:?}");
