@@ -1,4 +1,8 @@
-//! What an answer without an error must have, so that it is Lightsail's and the call was accepted.
+//! What an answer says: what one without an error must have, so that it is Lightsail's and the call was
+//! accepted, and what is wrong otherwise.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use serde_json::{Map, Value};
 
 use super::classify::shortage;
 use super::retry::Call;
@@ -81,4 +85,49 @@ impl Call {
             list => Ok(list.unwrap_or_default()),
         }
     }
+}
+
+/// What an error answer says.
+pub(super) struct Refusal {
+    /// The exception, or the code without one. Empty without both.
+    pub(super) name: String,
+    /// The code, if it is another one than the exception.
+    pub(super) reason: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) tip: Option<String>,
+}
+
+impl Refusal {
+    /// The body of a success says nothing.
+    pub(super) fn read(answer: &HttpResponse) -> Self {
+        let bytes = answer.body().bytes();
+        let bytes = bytes.filter(|_| !answer.status().is_success());
+        let body = bytes.map(String::from_utf8_lossy).unwrap_or_default();
+        let body = serde_json::from_str(body.trim_start_matches('\u{feff}'));
+        let body: Map<String, Value> = body.unwrap_or_default();
+        let code = text(&body, "code").and_then(|code| bare_name(&code));
+        let name = text(&body, "__type").and_then(|name| bare_name(&name));
+        let name = name.or_else(|| bare_name(answer.headers().get("x-amzn-errortype")?));
+        let reason = code.clone().filter(|_| name.is_some() && name != code);
+        Self {
+            name: name.or(code).unwrap_or_default(),
+            reason,
+            message: text(&body, "message").or_else(|| text(&body, "Message")),
+            tip: text(&body, "tip"),
+        }
+    }
+}
+
+/// The text of an error answer's member, unless it is blank. `code` is finer than the exception:
+/// `DoesNotExist` with `NotFoundException`. The SDK prefers it to `__type` and then does not recognise
+/// the exception, so this function reads the answer itself.
+fn text(body: &Map<String, Value>, member: &str) -> Option<String> {
+    let text = body.get(member)?.as_str()?;
+    (!text.trim().is_empty()).then(|| text.to_owned())
+}
+
+/// The name of an exception without its namespace and the URL that may follow it.
+fn bare_name(name: &str) -> Option<String> {
+    let name = name.rsplit('#').next()?.split(':').next()?.trim();
+    (!name.is_empty()).then(|| name.to_owned())
 }
