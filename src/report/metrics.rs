@@ -67,7 +67,11 @@ fn metrics(events: &[Event], throttles: u64) -> Vec<(&'static str, Value)> {
     let tags = events.iter().filter_map(Event::try_as_tag_failed_ref);
     let tags = tags.filter(|failure| failure.is_failure).count();
     let unread = events.iter().filter_map(Event::try_as_region_unread_ref);
+    // Several lists of a Region can fail.
+    let unread: BTreeSet<_> = unread.map(|it| (it.region, &it.source)).collect();
     let idle = events.iter().filter_map(Event::try_as_selects_nothing_ref);
+    // The names of drills are no rules.
+    let idle = idle.filter(|idle| idle.rule.starts_with("sources["));
     let worst_age = coverage()
         .filter(|entry| entry.status != CoverageStatus::Unselected)
         .filter_map(|entry| entry.age_hours)
@@ -79,7 +83,7 @@ fn metrics(events: &[Event], throttles: u64) -> Vec<(&'static str, Value)> {
         ("Deferred", count(Outcome::Deferred).into()),
         (
             "Failures",
-            (count(Outcome::Failed) + tags + unread.count()).into(),
+            (count(Outcome::Failed) + tags + unread.len()).into(),
         ),
         ("SnapshotsDeleted", count(Outcome::Deleted).into()),
         ("SourcesStale", sources(CoverageStatus::Stale).into()),

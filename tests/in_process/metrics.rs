@@ -209,6 +209,13 @@ fn one_record_counts_all_destinations() {
                 source: None,
                 error: unreadable(),
             }),
+            // Another list of the same Region.
+            RunEvent::RegionUnread(ReadFailure {
+                region: region("us-west-2"),
+                operation: "GetDisks",
+                source: None,
+                error: unreadable(),
+            }),
             RunEvent::TagFailed(tag_failure(unreadable(), false)),
             RunEvent::TagFailed(tag_failure(
                 ApiError::found("AccessDeniedException", "no".to_owned()),
@@ -216,6 +223,9 @@ fn one_record_counts_all_destinations() {
             )),
             RunEvent::SelectsNothing(IdleRule {
                 rule: "sources[0]".to_owned(),
+            }),
+            RunEvent::SelectsNothing(IdleRule {
+                rule: "drills.names[0]".to_owned(),
             }),
         ])
         .collect();
