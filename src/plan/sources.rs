@@ -19,6 +19,8 @@ pub(super) struct Sources<'a> {
     own: BTreeMap<&'a ResourceId, &'a Resource>,
     /// Disks that are copied with the instance they are attached to, by disk.
     attached: BTreeMap<&'a ResourceId, ResourceId>,
+    /// Attached disks without automatic snapshots whose instances could not be read.
+    undecided: BTreeSet<&'a ResourceId>,
 }
 
 impl<'a> Sources<'a> {
@@ -28,20 +30,28 @@ impl<'a> Sources<'a> {
         };
         let selected = inventory.resources.iter();
         let selected = selected.filter(|(id, resource)| selects(id, resource));
+        let kind = ResourceKind::Instance;
+        let was_read =
+            |region| !policy.looks_at(region, kind) || inventory.read.contains(&(region, kind));
         let (mut own, mut attached) = (BTreeMap::new(), BTreeMap::new());
+        let mut undecided = BTreeSet::new();
         for (id, resource) in selected {
-            let instance = resource.attached_to.as_ref().map(|name| ResourceId {
+            let attached_to = resource.attached_to.as_ref();
+            let instance = attached_to.map(|name| ResourceId {
                 region: id.region,
                 name: name.as_str().into(),
-                kind: ResourceKind::Instance,
-            });
-            let instance = instance.filter(|instance| {
-                let found = inventory.resources.get(instance);
-                found.is_some_and(|resource| selects(instance, resource))
+                kind,
             });
             match instance {
+                Some(_) if !resource.automatic_snapshots && !was_read(id.region) => {
+                    undecided.insert(id);
+                }
                 // The instance's snapshots contain the disk.
-                Some(instance) if !resource.automatic_snapshots => {
+                Some(instance)
+                    if !resource.automatic_snapshots
+                        && let Some(found) = inventory.resources.get(&instance)
+                        && selects(&instance, found) =>
+                {
                     attached.insert(id, instance);
                 }
                 _ => {
@@ -49,7 +59,11 @@ impl<'a> Sources<'a> {
                 }
             }
         }
-        Self { own, attached }
+        Self {
+            own,
+            attached,
+            undecided,
+        }
     }
 
     /// The sources: the selected resources without the disks that an instance's snapshots contain.
@@ -64,9 +78,9 @@ impl<'a> Sources<'a> {
             .map(|(disk, instance)| (*disk, instance))
     }
 
-    /// Whether the policy selects this existing resource, as a source or with its instance.
+    /// Whether the policy selects this existing resource: as a source, or as an attached disk.
     pub(super) fn selects(&self, id: &ResourceId) -> bool {
-        self.own.contains_key(id) || self.attached.contains_key(id)
+        self.own.contains_key(id) || self.attached.contains_key(id) || self.undecided.contains(id)
     }
 
     pub(super) fn resource(&self, source: &ResourceId) -> Option<&'a Resource> {

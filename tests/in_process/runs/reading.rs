@@ -2,6 +2,25 @@
 
 use super::*;
 
+/// Its instance may cover it.
+#[tokio::test(start_paused = true)]
+async fn a_disk_whose_instance_could_not_be_read_has_no_coverage() {
+    let world = r#"{ "regions": { "us-west-2": {
+        "instances": [ { "name": "web", "autoSnapshots": [ { "date": "today" } ] } ],
+        "disks": [ { "name": "attached", "attachedTo": "web" }, { "name": "own" } ] } } }"#;
+    let function = InProcess::new(world, Some(&policy("")));
+    let call = Operation::GetInstances;
+    function
+        .emulator
+        .fault_always_in(Region::UsWest2, call, denied());
+    let run = function.run().await;
+    let covered = run.lines("coverage").into_iter();
+    let covered: Vec<_> = covered
+        .map(|line| row(&line["fields"], &["sourceResourceName", "status"]).join(" "))
+        .collect();
+    assert_eq!(covered, ["own unprotected"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_source_region_that_cannot_be_read_stops_nothing_else() {
     let function = two_regions();
