@@ -63,6 +63,13 @@ impl Policy {
             .any(|rule| rule.tags.is_empty() && rule.selects_name(region, kind, name))
     }
 
+    /// Whether a deleted or unread resource may be a source, whatever its tags are.
+    pub fn may_have_selected(&self, region: Region, kind: ResourceKind, name: &str) -> bool {
+        self.sources
+            .iter()
+            .any(|rule| rule.selects_name(region, kind, name))
+    }
+
     /// Whether any rule can select resources of this kind in this Region.
     pub fn looks_at(&self, region: Region, kind: ResourceKind) -> bool {
         self.sources

@@ -70,19 +70,12 @@ impl<'a> Planner<'a> {
     /// Whether this run may delete copies of a source: the policy selects it, or did while it
     /// existed, and everything about it was read.
     fn may_delete(&self, source: &ResourceId) -> bool {
-        let policy = self.policy;
         let was_read = ResourceKind::ALL
             .into_iter()
-            .filter(|kind| policy.looks_at(source.region, *kind))
+            .filter(|kind| self.policy.looks_at(source.region, *kind))
             .all(|kind| self.inventory.read.contains(&(source.region, kind)));
-        if !was_read {
-            return false;
-        }
-        if self.sources.selects(source) {
-            return !matches!(self.inventory.auto_snapshots.get(source), Some(Err(_)));
-        }
-        // It exists no more: the rule that selects it here would also select its resource.
-        policy.selects_former(source.region, source.kind, &source.name)
+        let unread = matches!(self.inventory.auto_snapshots.get(source), Some(Err(_)));
+        was_read && !unread && self.is_own(source)
     }
 
     /// The available copies that retention does not keep. Retention counts only available copies,

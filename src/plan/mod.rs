@@ -136,10 +136,10 @@ fn plan_destination(planner: &Planner<'_>, mass_deletion: MassDeletion) -> Desti
     planner.put_in_order(&mut copies);
     let in_progress = planner.destination.in_progress;
     let replaced: BTreeSet<&str> = copies.iter().filter_map(PlannedCopy::replaces).collect();
-    let tags = planner
-        .sources
-        .iter()
-        .flat_map(|source| planner.copies_of(source))
+    let of_policy = planner.by_source.iter();
+    let of_policy = of_policy.filter(|(source, _)| planner.is_own(source));
+    let tags = of_policy
+        .flat_map(|(_, copies)| copies)
         .filter(|copy| !copy.tagged && !replaced.contains(copy.name.as_str()))
         .map(|copy| MissingTags::of(copy))
         .collect();
@@ -188,6 +188,12 @@ impl<'a> Planner<'a> {
             now,
             region: destination.region,
         }
+    }
+
+    /// Whether the policy selects a source, or did while it existed.
+    fn is_own(&self, source: &ResourceId) -> bool {
+        let ResourceId { region, kind, name } = source;
+        self.sources.selects(source) || self.policy.selects_former(*region, *kind, name)
     }
 
     /// The copies of a source, those of a predecessor with the same name included.

@@ -208,6 +208,7 @@ impl Planner<'_> {
         let ends_at = match is_own {
             true if is_asked => instance.ends_at(drills.max_time()),
             true => instance.ends_at(LONGEST),
+            false if self.may_be_own(source) => instance.ends_at(LONGEST),
             false => later(instance.ends_at(LONGEST)),
         };
         if !is_asked && self.now < ends_at {
@@ -263,12 +264,12 @@ impl Planner<'_> {
         u64::try_from(self.now.duration_since(time).as_mins()).unwrap_or(0)
     }
 
-    /// Whether this policy selects a drill's source, or did while it existed.
-    fn is_own(&self, source: &ResourceId) -> bool {
+    /// Whether a drill may be of this policy: its source is gone or could not be read, and only the
+    /// tags of the source would say more.
+    fn may_be_own(&self, source: &ResourceId) -> bool {
+        let ResourceId { region, kind, name } = source;
         let exists = self.inventory.resources.contains_key(source);
-        let policy = self.policy;
-        self.sources.selects(source)
-            || !exists && policy.selects_former(source.region, source.kind, &source.name)
+        !exists && self.policy.may_have_selected(*region, *kind, name)
     }
 }
 

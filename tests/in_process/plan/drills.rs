@@ -509,6 +509,23 @@ fn a_drill_of_another_policy_has_26_hours_to_be_deleted_after_it_expired() {
     }
 }
 
+/// The source is gone or could not be read, so its tags are not known. The drill may be of this policy.
+#[test]
+fn a_drill_of_a_source_whose_tags_are_not_known_ends_when_it_expires() {
+    let policy = r#"{ "sources": [ { "region": "us-west-2", "names": ["web"], "tags": { "backup": "*" } } ],
+        "destinations": ["us-east-1"], "drills": { "names": ["*"], "maxHours": 1 } }"#;
+    let account = FakeAccount::empty(policy);
+    let step = |source: &str, minutes| {
+        let source = instance("us-west-2", source);
+        step(&account, drill_instance(&source, TODAY, minutes))
+    };
+    assert_eq!(step("web", 239), None);
+    let deleted = Some("inconclusive DrillCancelled delete".to_owned());
+    assert_eq!(step("web", 240), deleted);
+    // No rule can have selected this one.
+    assert_eq!(step("db", 240), None);
+}
+
 #[test]
 fn a_drill_that_the_policy_does_not_name_any_more_ends_when_it_expires() {
     let account = account(r#"{ "names": ["db"], "maxHours": 1 }"#)

@@ -201,6 +201,10 @@ proptest! {
     #[test]
     fn copies_without_tags_are_tagged(account in generate::account_listed_once()) {
         let selected = selected(&account);
+        let is_own = |source: &ResourceId| {
+            let ResourceId { region, kind, name } = source;
+            selected.contains(source) || account.policy.selects_former(*region, *kind, name)
+        };
         for (region, steps) in &account.plan().destinations {
             let remade: BTreeSet<&str> = steps
                 .copies
@@ -213,7 +217,7 @@ proptest! {
             let known = known_in(&account, *region);
             let expected: BTreeSet<&str> = known
                 .iter()
-                .filter(|known| selected.contains(&known.source) && !known.tagged)
+                .filter(|known| is_own(&known.source) && !known.tagged)
                 .filter(|known| !remade.contains(known.snapshot.name.as_str()))
                 .map(|known| known.snapshot.name.as_str())
                 .collect();

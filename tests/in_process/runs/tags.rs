@@ -22,6 +22,28 @@ async fn an_untagged_copy_of_an_earlier_run_is_tagged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn copies_of_a_source_that_is_gone_are_tagged_and_then_pruned() {
+    let of_gone = |days| {
+        let mut copy = untagged_copy_of_web(&days_ago(days));
+        copy["name"] = json!(format!("gone-us-west-2-{}", days_ago(days)));
+        copy["fromInstanceName"] = json!("gone");
+        copy
+    };
+    let retention = r#", "retention": { "keepLast": 1 }"#;
+    let function = with_web(&[of_gone(1), of_gone(2)], retention);
+    let run = function.run().await;
+    assert_eq!(
+        run.calls_of("us-east-1", "TagResource").len(),
+        2 + 2,
+        "those of web too"
+    );
+    let run = function.run().await;
+    assert_eq!(run.changes(), ["us-east-1 DeleteInstanceSnapshot"]);
+    let name = format!("gone-us-west-2-{}", days_ago(1));
+    assert_eq!(function.names("us-east-1", Available), [name]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_tag_refused_while_the_copy_is_available_fails_the_run_and_is_set_by_the_next() {
     let untagged = untagged_copy_of_web(&days_ago(0));
     let function = with_web(&[untagged], "");
