@@ -20,6 +20,8 @@ pub struct Start {
     pub attempts: Attempts,
     /// When another attempt may be made.
     pub due: Instant,
+    /// Whether its last attempt had no answer in time.
+    pub hangs: bool,
     /// Whether its next attempt does not wait for the next round.
     pub is_extra: bool,
     /// Whether it holds one of the destination's slots.
@@ -40,6 +42,7 @@ impl Start {
             failed,
             attempts: Attempts::default(),
             due: Instant::now(),
+            hangs: false,
             is_extra: false,
             has_slot: false,
             lost_at: None,

@@ -93,7 +93,8 @@ impl Starts<'_> {
     /// Ends the copies that have no result yet.
     pub(super) async fn end(&mut self) {
         if let Some(to) = self.policy {
-            self.leave_queue(&to.no_slots());
+            let left = take(&mut self.queue);
+            self.leave(left, &to.no_slots());
         }
         for (start, error) in take(&mut self.in_use) {
             self.settle_unseen(start, error);

@@ -1,6 +1,7 @@
 //! Starts copies in one destination: one attempt of each, then what failed again.
 
 mod look_ups;
+mod queue;
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -33,6 +34,10 @@ pub struct Starts<'a> {
     /// How many more copies may start.
     slots: usize,
     queue: VecDeque<Start>,
+    /// How many of the first copies have been sent in order.
+    in_order: usize,
+    /// When the next copy may be sent before the one before it has its answer.
+    turn: Instant,
     /// Copies for the next round.
     again: Vec<Start>,
     /// Copies whose names are in use, with their errors if nobody finds the owner.
@@ -44,8 +49,7 @@ pub struct Starts<'a> {
     /// How many copies Lightsail has refused for its limit of copies in progress since the last one
     /// that started.
     refusals: usize,
-    /// The last of these refusals, if there are so many that all later copies of this run would be
-    /// refused too.
+    /// The last of these refusals.
     limit: Option<ApiError>,
     /// The copies that exist, until somebody takes them.
     existing: Vec<SnapshotName>,
@@ -66,6 +70,8 @@ impl<'a> Starts<'a> {
             policy: None,
             slots: usize::MAX,
             queue: copies.into(),
+            in_order: 0,
+            turn: Instant::now(),
             again: Vec::new(),
             in_use: Vec::new(),
             owner_until: None,
@@ -144,8 +150,10 @@ impl<'a> Starts<'a> {
         let (mut running, mut first) = (FuturesUnordered::new(), 0);
         loop {
             while running.len() < CALLS_AT_ONCE
+                && (running.is_empty() || self.turn <= Instant::now())
                 && let Some(start) = self.next()
             {
+                self.turn = self.next_turn();
                 first += usize::from(!start.is_extra);
                 running.push(attempt(self.lightsail, self.deadline, self.policy, start));
             }
@@ -153,13 +161,16 @@ impl<'a> Starts<'a> {
                 true => self.next_due(),
                 false => None,
             };
+            let turn = Some(self.turn).filter(|turn| *turn > Instant::now());
+            let wake = due.into_iter().chain(turn).min();
             let (start, attempt) = tokio::select! {
                 biased;
                 ended = running.next() => match ended {
                     Some(ended) => ended,
                     None => return,
                 },
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
+                    let due = due.filter(|due| *due <= Instant::now());
                     let again = self.again.extract_if(.., |start| Some(start.due) == due);
                     self.queue.extend(again.map(|start| Start { is_extra: true, ..start }));
                     continue;
@@ -170,43 +181,11 @@ impl<'a> Starts<'a> {
         }
     }
 
-    /// When the next copy that failed can be tried again.
-    fn next_due(&self) -> Option<Instant> {
-        let again = self.again.iter();
-        let can_start = again.filter(|start| start.has_slot || self.slots > 0);
-        let due = can_start.map(|start| start.due).min();
-        due.filter(|due| *due < self.deadline.copies)
-    }
-
-    /// The next copy to start, with its slot. `None`: there is none, or no slot is free.
-    fn next(&mut self) -> Option<Start> {
-        if let Some(limit) = self.limit.clone() {
-            self.leave_queue(&limit);
-        }
-        let index = match self.slots {
-            0 => self.queue.iter().position(|start| start.has_slot)?,
-            _ => 0,
-        };
-        let mut start = self.queue.remove(index)?;
-        self.slots -= usize::from(!start.has_slot);
-        start.has_slot = true;
-        Some(start)
-    }
-
-    /// Leaves the copies in the queue to the next run.
-    fn leave_queue(&mut self, why: &ApiError) {
-        for mut start in take(&mut self.queue) {
-            if start.attempts.is_empty() {
-                start.attempts.failed(why.clone());
-            }
-            self.ended.push(start);
-        }
-    }
-
     fn settle(&mut self, mut start: Start, attempt: Attempt) {
         match attempt {
             Attempt::Started(operations) => {
                 self.refusals = 0;
+                self.limit = None;
                 let result = CopyResult {
                     operations,
                     ..CopyResult::new(start.copy, Outcome::Started)
@@ -233,7 +212,7 @@ impl<'a> Starts<'a> {
                 }
                 if error.kind == ErrorKind::TooManyCopies && self.policy.is_some() {
                     self.refusals += 1;
-                    self.limit = (self.refusals >= CALLS_AT_ONCE).then(|| error.clone());
+                    self.limit = Some(error.clone());
                 }
                 self.try_again(start, error);
             }
@@ -252,6 +231,7 @@ impl<'a> Starts<'a> {
     }
 
     fn try_again(&mut self, mut start: Start, error: ApiError) {
+        start.hangs = error.kind == ErrorKind::TimedOut;
         match start.attempts.failed(error) {
             true => {
                 let pause = self.lightsail.pause_before(start.attempts.count());

@@ -362,6 +362,54 @@ async fn lightsails_own_limit_defers_the_rest_without_more_calls() {
     assert_eq!(function.names("us-east-1", Available).len(), 1);
 }
 
+/// Lightsail takes what comes first, so a slow request must not be overtaken.
+#[tokio::test(start_paused = true)]
+async fn if_lightsail_has_room_for_one_copy_the_worst_covered_source_gets_it() {
+    let instance = |name: &str| json!({ "name": name, "autoSnapshots": [ { "date": "today" } ] });
+    let of = |name: &str| {
+        let yesterday = days_ago(1);
+        json!({ "name": format!("{name}-us-west-2-{yesterday}"), "fromInstanceName": name, "tags": {
+            "snapshot-copier:source": format!("us-west-2/{name}"),
+            "snapshot-copier:recovery-point": yesterday } })
+    };
+    let (sources, copies) = (
+        ["a", "b", "c", "new"].map(instance),
+        ["a", "b", "c"].map(of),
+    );
+    let world = json!({ "copySeconds": 60, "copyLimit": 1, "regions": {
+        "us-west-2": { "instances": sources },
+        "us-east-1": { "instanceSnapshots": copies } } });
+    let function = InProcess::new(&world.to_string(), Some(&policy("")));
+    let slow = Fault::None.after(Duration::from_millis(90));
+    let call = Operation::CopySnapshot;
+    function.emulator.fault_next(call, 1, slow);
+    let run = function.run().await;
+    assert_eq!(run.answer()["summary"]["deferred"], 3);
+    let name = format!("new-us-west-2-{}", days_ago(0));
+    assert_eq!(function.names("us-east-1", Pending), [name]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_copy_stays_if_lightsail_has_no_room_for_another() {
+    let instance = |name: &str| json!({ "name": name, "autoSnapshots": [ { "date": "today" } ] });
+    let sources = ["new-1", "new-2", "web"].map(instance);
+    let world = json!({ "copySeconds": 60, "copyLimit": 1, "regions": {
+        "us-west-2": { "instances": sources },
+        "us-east-1": { "instanceSnapshots": [errored_copy_of_web(&days_ago(0))] } } });
+    let function = InProcess::new(&world.to_string(), Some(&policy("")));
+    let run = function.run().await;
+    let summary = &run.answer()["summary"];
+    assert_eq!(
+        (&summary["started"], &summary["deferred"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(function.names("us-east-1", Error), [name_of_web(0)]);
+    assert!(
+        run.calls_of("us-east-1", "DeleteInstanceSnapshot")
+            .is_empty()
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_is_throttled_until_the_deadline_is_deferred() {
     let function = InProcess::new(SHOP, Some(EVERYTHING));
