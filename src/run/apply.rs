@@ -40,7 +40,7 @@ pub async fn apply(to: Destination<'_>, plan: DestinationPlan, drills: impl Futu
             }
         }
     }
-    if to.run.dry_run {
+    if to.run.mode.dry_run {
         let planned = preview(&to, starts, plan.slots);
         let deletions = plan.deletions.into_iter();
         let deletions = deletions.filter(|deletion| is_due(deletion, &planned));

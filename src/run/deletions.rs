@@ -22,7 +22,7 @@ impl Destination<'_> {
             if deletion.refused {
                 let refused = Err(mass_deletion(&deletion.copy));
                 self.record_deletion(deletion.copy, &refused);
-            } else if self.run.dry_run {
+            } else if self.run.mode.dry_run {
                 self.record_planned_deletion(deletion.copy);
             } else {
                 allowed.push(deletion);

@@ -1,26 +1,28 @@
-//! One destination while a plan is applied there.
+//! A run of a policy, and one destination while the plan is applied there.
 
 use jiff::Timestamp;
 
+use super::Mode;
 use super::recorder::Recorder;
 use crate::deadline::Deadline;
 use crate::lightsail::{Lightsail, Until};
 use crate::model::failure::{ApiError, Code, ErrorKind};
+use crate::model::policy::Policy;
 use crate::model::region::Region;
 use crate::plan::{ExistingCopy, Inventory, MissingTags};
 
-/// What all destinations of a run have in common.
-pub struct RunContext<'a> {
+pub struct PolicyRun<'a> {
     pub lightsail: &'a Lightsail,
-    pub inventory: &'a Inventory,
+    pub policy: &'a Policy,
     pub now: Timestamp,
-    pub dry_run: bool,
+    pub mode: Mode,
     pub deadline: Deadline,
     pub recorder: &'a Recorder<'a>,
 }
 
 pub struct Destination<'a> {
-    pub run: &'a RunContext<'a>,
+    pub run: &'a PolicyRun<'a>,
+    pub inventory: &'a Inventory,
     pub region: Region,
 }
 

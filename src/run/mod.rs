@@ -28,7 +28,7 @@ use tokio::time::Instant;
 
 pub use self::recorder::Recorder;
 
-use self::destination::{Destination, RunContext};
+use self::destination::{Destination, PolicyRun};
 use self::drill::DrillRun;
 use self::start::Start;
 use self::starts::Starts;
@@ -110,15 +110,6 @@ pub async fn policy(
     events
 }
 
-struct PolicyRun<'a> {
-    lightsail: &'a Lightsail,
-    policy: &'a Policy,
-    now: Timestamp,
-    mode: Mode,
-    deadline: Deadline,
-    recorder: &'a Recorder<'a>,
-}
-
 impl PolicyRun<'_> {
     /// Reads what exists, and ends drills meanwhile. Returns the drills that are left.
     async fn observe(&self) -> (Inventory, BTreeMap<Region, DrillPlan>) {
@@ -146,17 +137,10 @@ impl PolicyRun<'_> {
         for copy in plan.ignored {
             self.recorder.record(Event::CopyIgnored(copy));
         }
-        let run = RunContext {
-            lightsail: self.lightsail,
-            inventory,
-            now: self.now,
-            dry_run: self.mode.dry_run,
-            deadline: self.deadline,
-            recorder: self.recorder,
-        };
         let applied = self.policy.destinations.iter().map(|region| {
-            let run = Destination {
-                run: &run,
+            let to = Destination {
+                run: self,
+                inventory,
                 region: *region,
             };
             let drills = drills.remove(region).and_then(|plan| {
@@ -167,7 +151,7 @@ impl PolicyRun<'_> {
             let plan = plan.destinations.remove(region);
             async {
                 match plan {
-                    Some(plan) => apply::apply(run, plan, drills).await,
+                    Some(plan) => apply::apply(to, plan, drills).await,
                     None => _ = drills.await,
                 }
             }
@@ -179,12 +163,9 @@ impl PolicyRun<'_> {
     fn drills(&self, region: Region, deadline: Instant) -> Option<DrillRun<'_>> {
         let policy = self.policy.drills.as_ref()?;
         Some(DrillRun {
-            lightsail: self.lightsail,
-            recorder: self.recorder,
+            run: self,
             policy,
             region,
-            now: self.now,
-            dry_run: self.mode.dry_run,
             deadline,
         })
     }

@@ -89,12 +89,7 @@ impl Destination<'_> {
 
     /// The tags with the firewall of a copy's instance, if it is known.
     fn firewall(&self, copy: &MissingTags) -> Option<&[(String, String)]> {
-        self.run
-            .inventory
-            .resources
-            .get(&copy.source)?
-            .ports
-            .as_deref()
+        self.inventory.resources.get(&copy.source)?.ports.as_deref()
     }
 
     fn record_tag_failure(&self, copy: &MissingTags, error: ApiError) {

@@ -54,7 +54,7 @@ pub fn refused(error: ApiError) -> Conclusion {
         (_, Some(Shortage::Account)) => (true, true),
         // A permission can depend on the copy.
         (ErrorKind::AccessDenied, None) => (false, false),
-        _ if error.retryable() => (true, true),
+        _ if error.retryable() => (true, false),
         _ => (error.may_have_happened, false),
     };
     let outcome = match passes {
@@ -106,8 +106,10 @@ pub fn not_created(
     };
     // A fault that the service reports is an answer: it creates nothing later.
     let is_answer = error.kind == ErrorKind::ServiceFault && exists == Some(false);
+    let clears_mark = !may_exist || is_answer;
     Err(Conclusion {
-        clears_mark: !may_exist || is_answer,
+        clears_mark,
+        keeps_slot: !clears_mark,
         ..conclusion
     })
 }
@@ -176,8 +178,8 @@ mod tests {
         for (error, outcome, ends_starts) in [
             (short_of(Shortage::Account), inconclusive, true),
             (short_of(Shortage::Capacity), inconclusive, false),
-            (of_kind(ErrorKind::Throttled), inconclusive, true),
-            (of_kind(ErrorKind::NoTime), inconclusive, true),
+            (of_kind(ErrorKind::Throttled), inconclusive, false),
+            (of_kind(ErrorKind::NoTime), inconclusive, false),
             (of_kind(ErrorKind::NotFound), inconclusive, false),
             (lost, inconclusive, false),
             (refusal("No."), failed, false),

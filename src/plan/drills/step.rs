@@ -57,6 +57,8 @@ pub struct Conclusion {
     pub deletes_instance: bool,
     /// Whether every other start of this run would be refused too.
     pub ends_starts: bool,
+    /// Whether its instance may still appear although its start failed, so that it keeps its slot.
+    pub keeps_slot: bool,
 }
 
 impl PlannedDrill {
@@ -131,6 +133,7 @@ impl Conclusion {
             clears_mark: false,
             deletes_instance: false,
             ends_starts: false,
+            keeps_slot: false,
         }
     }
 

@@ -216,9 +216,38 @@ async fn a_drill_that_is_throttled_until_the_deadline_is_inconclusive() {
         .emulator
         .fault_always_in(region, call, Fault::throttled());
     let run = function.invoke_for("{}", Duration::from_secs(30)).await;
-    assert_eq!(outcomes(&run), [outcome("drill-web-D", "inconclusive")]);
-    assert!(run.calls_of("us-east-1", call.as_str()).len() > 1);
+    let inconclusive = ["drill-web-D", "drill-web-2-D"].map(|name| outcome(name, "inconclusive"));
+    assert_eq!(outcomes(&run), inconclusive);
+    assert!(run.calls_of("us-east-1", call.as_str()).len() > 2);
     assert!(run.result.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drill_that_fails_or_hangs_leaves_its_turn_to_the_next() {
+    for fault in [Fault::internal(), Fault::throttled(), Fault::Hang] {
+        for operation in [
+            Operation::TagResource,
+            Operation::CreateInstancesFromSnapshot,
+        ] {
+            let what = format!("{operation:?} {fault:?}");
+            let function = in_process(&json!({}), &json!({ "names": ["*"], "atOnce": 2 }));
+            let (broken, fault) = (format!("web-us-west-2-{}", days_ago(1)), fault.clone());
+            function.emulator.on_call(move |call| {
+                let mut names = ["resourceName", "instanceSnapshotName"].into_iter();
+                let is_broken = names.any(|name| call.body[name] == *broken);
+                match call.operation == operation && is_broken {
+                    true => fault.clone(),
+                    false => Fault::None,
+                }
+            });
+            let run = function.invoke_for("{}", Duration::from_secs(30)).await;
+            let expected = [
+                outcome("drill-web-D", "inconclusive"),
+                outcome("drill-web-2-D", "started"),
+            ];
+            assert_eq!(outcomes(&run), expected, "{what}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,26 +1,21 @@
 //! Carries out the drills of one destination. `plan` decides their steps, and what the facts mean.
 
+mod start;
+
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
-use jiff::Timestamp;
+use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use super::check::check;
-use super::recorder::Recorder;
-use crate::lightsail::{Lightsail, NewInstance, Until};
-use crate::model::bundle::Bundles;
+use super::destination::PolicyRun;
 use crate::model::drill::{CheckResult, DrillOutcome, DrillResult, Drills};
 use crate::model::event::{DrillInstances, Event, TagFailure};
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::region::Region;
 use crate::model::resource::Resource;
-use crate::model::snapshot_name::SnapshotName;
 use crate::model::time::utc_date;
-use crate::plan::{
-    Conclusion, DrillInstance, DrillPlan, DrillStep, ExistingCopy, PlannedDrill, choose_bundle,
-    choose_zone, drill_tags, not_created, not_marked, refused, started_tag,
-};
+use crate::plan::{Conclusion, DrillInstance, DrillPlan, DrillStep, ExistingCopy, PlannedDrill};
 
 /// How often one run checks an instance that does not pass.
 const ROUNDS: u32 = 3;
@@ -34,12 +29,9 @@ const TIME_TO_END: Duration = Duration::from_secs(5);
 /// The drills of one destination while a run carries them out.
 #[derive(Clone, Copy)]
 pub struct DrillRun<'a> {
-    pub lightsail: &'a Lightsail,
-    pub recorder: &'a Recorder<'a>,
+    pub run: &'a PolicyRun<'a>,
     pub policy: &'a Drills,
     pub region: Region,
-    pub now: Timestamp,
-    pub dry_run: bool,
     pub deadline: Instant,
 }
 
@@ -57,21 +49,21 @@ impl DrillRun<'_> {
         let instances = plan.instances + self.start_due(due, plan.slots).await;
         let region = self.region;
         let found = DrillInstances { region, instances };
-        self.recorder.record(Event::DrillInstances(found));
+        self.run.recorder.record(Event::DrillInstances(found));
     }
 
     /// Takes the next step of a drill in progress.
     async fn step(&self, drill: PlannedDrill) {
         let mut checks = Vec::new();
         let conclusion = match &drill.step {
-            _ if self.dry_run => drill.preview(),
+            _ if self.run.mode.dry_run => drill.preview(),
             DrillStep::Check {
                 address,
                 minutes,
                 is_last,
             } => {
                 let round = self.checks(address.as_deref()).await;
-                let today = utc_date(self.now);
+                let today = utc_date(self.run.now);
                 let conclusion =
                     Conclusion::from_checks(round.as_deref(), *minutes, *is_last, today);
                 checks = round.unwrap_or_default();
@@ -86,8 +78,7 @@ impl DrillRun<'_> {
     /// Checks an instance until it passes, at most [`ROUNDS`] times. Returns the last round that the
     /// deadline did not cut short.
     async fn checks(&self, address: Option<&str>) -> Option<Vec<CheckResult>> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let deadline = self.deadline - TIME_TO_END.min(left / 2);
+        let deadline = self.deadline - TIME_TO_END.min(self.time_left() / 2);
         let mut last = None;
         for _ in 0..ROUNDS {
             let results = check(address, &self.policy.checks, deadline).await;
@@ -134,7 +125,9 @@ impl DrillRun<'_> {
             verdict,
             error: conclusion.error,
         };
-        self.recorder.record(Event::DrillResult(Box::new(result)));
+        self.run
+            .recorder
+            .record(Event::DrillResult(Box::new(result)));
     }
 
     /// Sets tags of a drill's copy. Returns whether it did: the copy may be gone.
@@ -148,12 +141,12 @@ impl DrillRun<'_> {
             return Ok(false);
         };
         let (region, name) = (self.region, snapshot.as_str());
-        let tagged = self.lightsail.tag(region, name, tags, self.half());
+        let tagged = self.run.lightsail.tag(region, name, tags, self.half());
         match tagged.await {
             Ok(()) => Ok(true),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
             Err(error) => {
-                self.recorder.record(Event::TagFailed(TagFailure {
+                self.run.recorder.record(Event::TagFailed(TagFailure {
                     region,
                     name: snapshot.clone(),
                     is_failure: !error.retryable(),
@@ -166,7 +159,10 @@ impl DrillRun<'_> {
 
     async fn delete(&self, drill: &PlannedDrill, conclusion: Conclusion) -> Conclusion {
         let (region, name) = (self.region, &drill.instance);
-        let deleted = self.lightsail.delete_instance(region, name, self.deadline);
+        let deleted = self
+            .run
+            .lightsail
+            .delete_instance(region, name, self.deadline);
         let Err(error) = deleted.await else {
             return conclusion;
         };
@@ -181,96 +177,6 @@ impl DrillRun<'_> {
         conclusion.undeleted(error, is_left)
     }
 
-    /// Starts drills in their order, as long as there are slots. A drill that cannot start takes no
-    /// slot. Returns the number of drills that started.
-    async fn start_due(&self, due: Vec<PlannedDrill>, mut slots: usize) -> usize {
-        if due.is_empty() || slots == 0 {
-            return 0;
-        }
-        let bundles = self.lightsail.bundles(self.region, self.deadline);
-        let (bundles, zone) = join(bundles, self.zone()).await;
-        let mut count = 0;
-        for drill in due {
-            if slots == 0 {
-                break;
-            }
-            let started = match &bundles {
-                Ok(bundles) => self.start(&drill, bundles, &zone).await,
-                Err(error) => Err(refused(error.clone())),
-            };
-            let conclusion = match started {
-                Ok(conclusion) => {
-                    slots -= 1;
-                    conclusion
-                }
-                Err(conclusion) => {
-                    slots *= usize::from(!conclusion.ends_starts);
-                    Some(conclusion)
-                }
-            };
-            if let Some(conclusion) = conclusion {
-                count += usize::from(conclusion.outcome == DrillOutcome::Started);
-                self.conclude(&drill, conclusion, Vec::new()).await;
-            }
-        }
-        count
-    }
-
-    /// Starts one drill. Returns `None` if another run started it.
-    async fn start(
-        &self,
-        drill: &PlannedDrill,
-        bundles: &Bundles,
-        zone: &str,
-    ) -> Result<Option<Conclusion>, Conclusion> {
-        let DrillStep::Start { bundle, hardware } = &drill.step else {
-            return Ok(None);
-        };
-        let (region, now) = (self.region, self.now);
-        let bundle = choose_bundle(bundles, bundle, *hardware, region)?;
-        if self.dry_run {
-            return Ok(Some(Conclusion::new(DrillOutcome::Planned, None)));
-        }
-        // Another run may have started drills since the list was read.
-        let existing = self.drill_instances().await.map_err(refused)?;
-        let is_same = |it: &DrillInstance| it.source == drill.source || it.name == drill.instance;
-        let is_full = existing.len() >= self.policy.at_once;
-        if is_full || existing.iter().any(is_same) || self.is_taken_over(drill).await {
-            return Ok(None);
-        }
-        let snapshot = drill.snapshot.as_ref();
-        let snapshot = snapshot.map_or("", SnapshotName::as_str);
-        let mark = [started_tag(now)];
-        let marked = self.lightsail.tag(region, snapshot, &mark, self.half());
-        marked.await.map_err(not_marked)?;
-        // Of two runs that mark a copy at once, the later mark counts.
-        if self.is_taken_over(drill).await {
-            return Ok(None);
-        }
-        let new = NewInstance {
-            name: &drill.instance,
-            snapshot,
-            zone,
-            bundle,
-            disks: &[],
-            tags: &drill_tags(&drill.source, self.policy, now),
-        };
-        let created = self.lightsail.create_instance(region, &new, self.half());
-        match created.await {
-            Ok(()) => Ok(Some(Conclusion::new(DrillOutcome::Started, None))),
-            Err(error) => {
-                let existing = self.drill_instances().await.ok();
-                not_created(drill, error, existing.as_deref())
-            }
-        }
-    }
-
-    async fn zone(&self) -> String {
-        let once = Until::once(self.half());
-        let zones = self.lightsail.zones(self.region, once).await;
-        choose_zone(zones.ok(), self.region)
-    }
-
     /// Whether another run has gone on with a drill since this one has read its copy. If nobody can
     /// tell, none has.
     async fn is_taken_over(&self, drill: &PlannedDrill) -> bool {
@@ -278,22 +184,25 @@ impl DrillRun<'_> {
             return false;
         };
         let (region, name) = (self.region, name.as_str());
-        let found = self.lightsail.find_snapshot(region, name, self.half());
+        let found = self.run.lightsail.find_snapshot(region, name, self.half());
         let copy = found.await.ok().flatten();
         let copy = copy.and_then(|copy| ExistingCopy::recognise(&copy, self.region));
-        copy.is_some_and(|copy| drill.is_taken_over(&copy, self.now))
+        copy.is_some_and(|copy| drill.is_taken_over(&copy, self.run.now))
     }
 
     async fn drill_instances(&self) -> Result<Vec<DrillInstance>, ApiError> {
-        let instances = self.lightsail.instances(self.region, self.deadline);
+        let instances = self.run.lightsail.instances(self.region, self.half());
         let instances: Vec<Resource> = instances.await?;
         let drills = instances.iter().filter_map(DrillInstance::from_resource);
         Ok(drills.collect())
     }
 
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
     /// Half of the time left: the next call needs some too.
     fn half(&self) -> Instant {
-        let now = Instant::now();
-        now + self.deadline.saturating_duration_since(now) / 2
+        Instant::now() + self.time_left() / 2
     }
 }
