@@ -185,7 +185,7 @@ impl Call {
     /// The first rule that fits decides:
     ///
     /// 1. the wording of a limit of copies, and of a name in use, whatever the exception is
-    /// 2. throttling, which speaks of limits too, and faults of the service
+    /// 2. throttling, which speaks of limits too, and faults of the service that do not
     /// 3. the exception's name, and for CopySnapshot any other wording of a limit: Lightsail does not
     ///    document how it refuses a copy beyond its limit of copies in progress
     fn kind(self, name: &str, message: &str, status: u16) -> ErrorKind {
@@ -201,7 +201,7 @@ impl Call {
             ErrorKind::NameInUse
         } else if is_throttling || says(&["rate exceeded"]) {
             ErrorKind::Throttled
-        } else if status >= 500 {
+        } else if status >= 500 && !(is_copy && speaks_of(LIMIT, name, message)) {
             ErrorKind::ServiceFault
         } else if is(EXPIRED)
             || message.starts_with("signature expired")
@@ -390,6 +390,7 @@ mod tests {
             (400, "ResourceLimitExceeded", ec2, TooManyCopies),
             (400, "ThrottlingException", ec2, TooManyCopies),
             (500, "ServiceException", ec2, TooManyCopies),
+            (500, "ServiceException", lightsail, TooManyCopies),
             (400, "NotFoundException", ec2, TooManyCopies),
             (400, "InvalidInputException", lightsail, TooManyCopies),
             (400, "OperationFailureException", later, TooManyCopies),
