@@ -36,8 +36,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use statistics::Counts;
 
-/// How many seeds a plain `cargo test` goes through: some 25 seconds on two processors.
-const SEEDS: u64 = 12;
+/// How many seeds a plain `cargo test` goes through: some 40 seconds on two processors.
+const SEEDS: u64 = 20;
 
 /// In so many seeds, every situation occurs.
 const COMPLETE: u64 = 150;
