@@ -36,7 +36,7 @@ pub struct Starts<'a> {
     queue: VecDeque<Start>,
     /// How many of the first copies have been sent in order.
     in_order: usize,
-    /// When the next copy may be sent before the one before it has its answer.
+    /// When the next copy may be sent: after an answer, or after a wait.
     turn: Instant,
     /// Copies for the next round.
     again: Vec<Start>,
@@ -150,7 +150,7 @@ impl<'a> Starts<'a> {
         let (mut running, mut first) = (FuturesUnordered::new(), 0);
         loop {
             while running.len() < CALLS_AT_ONCE
-                && (running.is_empty() || self.turn <= Instant::now())
+                && self.turn <= Instant::now()
                 && let Some(start) = self.next()
             {
                 self.turn = self.next_turn();
@@ -177,6 +177,7 @@ impl<'a> Starts<'a> {
                 }
             };
             first -= usize::from(!start.is_extra);
+            self.turn = Instant::now();
             self.settle(start, attempt);
         }
     }
