@@ -222,6 +222,24 @@ async fn a_drill_that_is_throttled_until_the_deadline_is_inconclusive() {
     assert!(run.result.is_ok());
 }
 
+/// Its instance may still appear, and would be one more than the policy allows.
+#[tokio::test(start_paused = true)]
+async fn a_drill_whose_creation_has_no_answer_keeps_its_slot() {
+    for (fault, started) in [(Fault::internal(), 1), (Fault::Hang, 0)] {
+        let function = in_process(&json!({}), &json!({ "names": ["*"], "atOnce": 1 }));
+        let broken = format!("web-us-west-2-{}", days_ago(1));
+        let answer = fault.clone();
+        function.emulator.on_call(
+            move |call| match call.body["instanceSnapshotName"] == *broken {
+                true if call.operation == Operation::CreateInstancesFromSnapshot => answer.clone(),
+                _ => Fault::None,
+            },
+        );
+        function.invoke_for("{}", Duration::from_secs(30)).await;
+        assert_eq!(instances(&function).len(), started, "{fault:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_drill_that_fails_or_hangs_leaves_its_turn_to_the_next() {
     for fault in [Fault::internal(), Fault::throttled(), Fault::Hang] {
