@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Planner;
+use super::deletions::PlannedDeletion;
 use super::existing_copy::{ExistingCopy, last_valid_date, newest_available};
 use super::name_owner::UNKNOWN_STATE;
 use crate::model::copy::{CopySource, NameOrigin, SnapshotCopy};
@@ -33,7 +34,7 @@ pub enum CopyStep {
     Pending,
     Start,
     /// Delete the failed copy and start it again.
-    Replace(Box<ExistingCopy>),
+    Replace(Box<PlannedDeletion>),
     /// Nothing yet. A later run does it.
     Wait {
         reason: String,
@@ -116,7 +117,7 @@ impl Planner<'_> {
             Some((_, SnapshotState::Unknown)) => CopyStep::Wait {
                 reason: format!("the copy is {UNKNOWN_STATE}"),
             },
-            Some((failed, SnapshotState::Error)) => self.retry(failed),
+            Some((failed, SnapshotState::Error)) => self.retry(source, failed),
             None => match self.name_owner(source, target) {
                 Some(owner) => CopyStep::NameInUse(owner),
                 None => CopyStep::Start,
@@ -124,7 +125,7 @@ impl Planner<'_> {
         }
     }
 
-    fn retry(&self, failed: &ExistingCopy) -> CopyStep {
+    fn retry(&self, source: &ResourceId, failed: &ExistingCopy) -> CopyStep {
         let again = failed
             .created_at
             .and_then(|at| at.checked_add(RETRY_AFTER).ok());
@@ -134,7 +135,21 @@ impl Planner<'_> {
                     "the copy ended in state error and is started again after {again:.0}"
                 ),
             },
-            _ => CopyStep::Replace(Box::new(failed.clone())),
+            _ if !self.may_delete(source) => CopyStep::Wait {
+                reason: format!(
+                    "the copy ended in state error and is started again by a run that reads all of {}",
+                    source.region
+                ),
+            },
+            _ => {
+                let newest = newest_available(self.copies_of(source));
+                CopyStep::Replace(Box::new(PlannedDeletion {
+                    copy: failed.clone(),
+                    newest: newest.map(|newest| newest.name.clone()),
+                    after: None,
+                    refused: false,
+                }))
+            }
         }
     }
 

@@ -69,7 +69,7 @@ impl<'a> Planner<'a> {
 
     /// Whether this run may delete copies of a source: the policy selects it, or did while it
     /// existed, and everything about it was read.
-    fn may_delete(&self, source: &ResourceId) -> bool {
+    pub(super) fn may_delete(&self, source: &ResourceId) -> bool {
         let was_read = ResourceKind::ALL
             .into_iter()
             .filter(|kind| self.policy.looks_at(source.region, *kind))

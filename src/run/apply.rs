@@ -149,7 +149,7 @@ fn preview(to: &Destination<'_>, starts: Vec<Start>, slots: usize) -> BTreeSet<S
         let result = if planned.len() < slots {
             planned.insert(start.copy.target.clone());
             if let Some(failed) = start.failed {
-                to.record_planned_deletion(*failed);
+                to.record_planned_deletion(failed.copy);
             }
             CopyResult::new(start.copy, Outcome::Planned)
         } else {

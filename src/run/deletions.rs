@@ -34,12 +34,8 @@ impl Destination<'_> {
     /// Makes one attempt of each deletion.
     pub async fn delete(&self, deletions: &mut Rounds<PlannedDeletion>) {
         let (lightsail, time) = (self.run.lightsail, self.run.deadline.deletions.into());
-        let attempt = async |deletion: &PlannedDeletion, until| {
-            if let Some(newest) = &deletion.newest {
-                self.check_newest(newest.as_str(), until).await?;
-            }
-            self.call_delete(&deletion.copy, until).await
-        };
+        let attempt =
+            async |deletion: &PlannedDeletion, until| self.attempt_deletion(deletion, until).await;
         let done =
             |deletion: PlannedDeletion, deleted| self.record_deletion(deletion.copy, &deleted);
         deletions.attempt_all(lightsail, time, attempt, done).await;
@@ -52,42 +48,54 @@ impl Destination<'_> {
         deletions.end_at(self.run.deadline.deletions, next, done);
     }
 
-    /// Fails if the newest available copy of a source is gone: then the others must stay.
-    async fn check_newest(&self, name: &str, until: Until) -> Result<(), ApiError> {
-        let lightsail = self.run.lightsail;
-        let found = lightsail.find_snapshot(self.region, name, until).await?;
-        if found.is_some_and(|found| found.state == SnapshotState::Available) {
-            return Ok(());
+    /// Makes one attempt to delete a copy. The look-ups come right before.
+    pub async fn attempt_deletion(
+        &self,
+        deletion: &PlannedDeletion,
+        until: Until,
+    ) -> Result<Deleted, ApiError> {
+        let is_due = self.is_still_due(deletion, until).await;
+        // A look-up deletes nothing.
+        let is_due = is_due.map_err(|error| ApiError {
+            may_have_happened: false,
+            ..error
+        });
+        if !is_due? {
+            return Ok(None);
         }
-        let message = format!("the newest available copy {name} is gone, so the others stay");
-        Err(ApiError::new(
-            ErrorKind::NotFound,
-            Code::NewestCopyMissing,
-            message,
-        ))
+        let (kind, name) = (deletion.copy.source.kind, deletion.copy.name.as_str());
+        let lightsail = self.run.lightsail;
+        let deleted = lightsail.delete_snapshot(self.region, kind, name, until);
+        deleted.await.map(Some)
     }
 
-    /// Makes one attempt to delete a copy.
+    /// Fails if the newest available copy of the source is gone: then the others must stay.
     ///
     /// Another run at the same time may have replaced a failed copy: its name is then that of a good
     /// one. So a failed copy is looked up again before each attempt. No run replaces what retention
     /// does not keep.
-    pub async fn call_delete(
+    async fn is_still_due(
         &self,
-        copy: &ExistingCopy,
+        deletion: &PlannedDeletion,
         until: Until,
-    ) -> Result<Deleted, ApiError> {
+    ) -> Result<bool, ApiError> {
         let (lightsail, region) = (self.run.lightsail, self.region);
-        let name = copy.name.as_str();
-        if copy.state == SnapshotState::Error {
-            let found = lightsail.find_snapshot(region, name, until).await?;
-            if found.is_some_and(|found| found.state != SnapshotState::Error) {
-                return Ok(None);
+        if let Some(newest) = &deletion.newest {
+            let found = lightsail.find_snapshot(region, newest.as_str(), until);
+            let found = found.await?;
+            if found.is_none_or(|found| found.state != SnapshotState::Available) {
+                let message =
+                    format!("the newest available copy {newest} is gone, so the others stay");
+                let code = Code::NewestCopyMissing;
+                return Err(ApiError::new(ErrorKind::NotFound, code, message));
             }
         }
-        let kind = copy.source.kind;
-        let deleted = lightsail.delete_snapshot(region, kind, name, until);
-        deleted.await.map(Some)
+        if deletion.copy.state != SnapshotState::Error {
+            return Ok(true);
+        }
+        let name = deletion.copy.name.as_str();
+        let found = lightsail.find_snapshot(region, name, until).await?;
+        Ok(found.is_none_or(|found| found.state == SnapshotState::Error))
     }
 
     pub fn record_deletion(&self, copy: ExistingCopy, deleted: &Result<Deleted, ApiError>) {

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use super::Mode;
 use super::recorder::Recorder;
 use crate::deadline::Deadline;
-use crate::lightsail::{Lightsail, Until};
+use crate::lightsail::Lightsail;
 use crate::model::failure::{ApiError, Code, ErrorKind};
 use crate::model::policy::Policy;
 use crate::model::region::Region;
-use crate::plan::{ExistingCopy, Inventory, MissingTags};
+use crate::plan::Inventory;
 
 pub struct PolicyRun<'a> {
     pub lightsail: &'a Lightsail,
@@ -27,21 +27,6 @@ pub struct Destination<'a> {
 }
 
 impl Destination<'_> {
-    /// Deletes a failed copy before it is started again. Sets its tags first if they are missing,
-    /// because only tagged snapshots are deleted.
-    pub async fn clear(&self, failed: &ExistingCopy) -> Result<(), ApiError> {
-        let step = Until::once(Deadline::step(self.run.deadline.look_ups));
-        if !failed.tagged {
-            self.tag(MissingTags::of(failed), step).await?;
-        }
-        let deleted = self.call_delete(failed, step).await;
-        // A throttled deletion is repeated.
-        if !matches!(&deleted, Err(error) if error.kind == ErrorKind::Throttled) {
-            self.record_deletion(failed.clone(), &deleted);
-        }
-        deleted.map(|_operations| ())
-    }
-
     /// The error of a copy for which the policy leaves no room.
     pub fn no_slots(&self) -> ApiError {
         let message = format!(

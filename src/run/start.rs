@@ -9,13 +9,15 @@ use crate::lightsail::{Attempts, Lightsail, Until};
 use crate::model::copy::SnapshotCopy;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::operation::Operation;
-use crate::plan::{CopyState, ExistingCopy};
+use crate::plan::{CopyState, MissingTags, PlannedDeletion};
 
 pub struct Start {
     pub copy: SnapshotCopy,
     pub position: usize,
     /// The failed copy to delete first. `None`: there is none, or it is deleted.
-    pub failed: Option<Box<ExistingCopy>>,
+    pub failed: Option<Box<PlannedDeletion>>,
+    /// Whether that deletion failed.
+    pub is_undeleted: bool,
     pub replaces: bool,
     pub attempts: Attempts,
     /// When another attempt may be made.
@@ -34,12 +36,13 @@ pub struct Start {
 
 impl Start {
     /// `failed` is the failed copy that this one replaces.
-    pub fn new(copy: SnapshotCopy, position: usize, failed: Option<Box<ExistingCopy>>) -> Self {
+    pub fn new(copy: SnapshotCopy, position: usize, failed: Option<Box<PlannedDeletion>>) -> Self {
         Self {
             copy,
             position,
             replaces: failed.is_some(),
             failed,
+            is_undeleted: false,
             attempts: Attempts::default(),
             due: Instant::now(),
             hangs: false,
@@ -61,10 +64,11 @@ pub enum Attempt {
     /// Nobody knows whether the copy started, so it keeps its slot.
     Lost(ApiError),
     /// The failed copy that this one replaces could not be deleted.
-    NotCleared(ApiError),
+    NotDeleted(ApiError),
 }
 
-/// Makes one attempt to start a copy. Deletes the failed copy first that it replaces.
+/// Makes one attempt to start a copy. Deletes the failed copy first that it replaces, and sets its tags
+/// before if they are missing, because only tagged snapshots are deleted.
 pub async fn attempt(
     lightsail: &Lightsail,
     deadline: Deadline,
@@ -72,8 +76,15 @@ pub async fn attempt(
     mut start: Start,
 ) -> (Start, Attempt) {
     if let (Some(to), Some(failed)) = (policy, &start.failed) {
-        if let Err(error) = to.clear(failed).await {
-            return (start, Attempt::NotCleared(error));
+        let step = Until::once(Deadline::step(deadline.look_ups));
+        if !failed.copy.tagged
+            && let Err(error) = to.tag(MissingTags::of(&failed.copy), step).await
+        {
+            return (start, Attempt::Failed(error));
+        }
+        match to.attempt_deletion(failed, step).await {
+            Ok(deleted) => to.record_deletion(failed.copy.clone(), &Ok(deleted)),
+            Err(error) => return (start, Attempt::NotDeleted(error)),
         }
         start.failed = None;
     }

@@ -110,6 +110,11 @@ impl Starts<'_> {
             if let Ok(Some(owner)) = owner {
                 self.settle_owned(start, owner);
             } else if let Some(error) = start.attempts.into_error() {
+                if let (Some(to), Some(failed), true) =
+                    (self.policy, start.failed, start.is_undeleted)
+                {
+                    to.record_deletion(failed.copy, &Err(error.clone()));
+                }
                 let result = self.failed(start.copy, start.replaces, error);
                 self.record(start.position, result);
             }

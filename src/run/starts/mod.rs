@@ -217,10 +217,16 @@ impl<'a> Starts<'a> {
                 }
                 self.try_again(start, error);
             }
-            Attempt::NotCleared(error) => {
+            Attempt::NotDeleted(error) => {
                 self.free_slot(&mut start);
-                // A repeated deletion could come when the name is that of a good copy.
-                match error.may_have_happened {
+                start.is_undeleted = true;
+                // A deletion without an answer may still come, and meet the new copy.
+                let may_come = error.may_have_happened && error.kind != ErrorKind::ServiceFault;
+                let error = ApiError {
+                    may_have_happened: false,
+                    ..error
+                };
+                match may_come {
                     true => {
                         start.attempts.failed(error);
                         self.ended.push(start);

@@ -57,7 +57,7 @@ fn a_failed_copy_is_started_again() {
             panic!("{steps:?}")
         };
         assert!(
-            matches!(&wanted.step, CopyStep::Replace(failed) if failed.name.as_str() == there.name),
+            matches!(&wanted.step, CopyStep::Replace(failed) if failed.copy.name.as_str() == there.name),
             "{wanted:?}"
         );
         // It is deleted where it is made again, and nowhere else.

@@ -104,9 +104,10 @@ proptest! {
                         prop_assert!(!in_state(SnapshotState::Available) || listed_twice(&account));
                         prop_assert!(!in_state(SnapshotState::Pending) || listed_twice(&account));
                         if let CopyStep::Replace(failed) = &wanted.step {
-                            prop_assert_eq!(failed.state, SnapshotState::Error);
+                            prop_assert_eq!(failed.copy.state, SnapshotState::Error);
+                            prop_assert!(may_be_pruned(&account, &wanted.source));
                             let mut names = there.iter().map(|known| known.snapshot.name.as_str());
-                            prop_assert!(names.any(|name| name == failed.name.as_str()));
+                            prop_assert!(names.any(|name| name == failed.copy.name.as_str()));
                         } else {
                             prop_assert!(there.is_empty(), "{:?}", wanted);
                         }
@@ -206,13 +207,12 @@ proptest! {
             selected.contains(source) || account.policy.selects_former(*region, *kind, name)
         };
         for (region, steps) in &account.plan().destinations {
+            // In this run or a later one.
             let remade: BTreeSet<&str> = steps
                 .copies
                 .iter()
-                .filter_map(|wanted| match &wanted.step {
-                    CopyStep::Replace(failed) => Some(failed.name.as_str()),
-                    _ => None,
-                })
+                .filter(|wanted| matches!(wanted.step, CopyStep::Replace(_) | CopyStep::Wait { .. }))
+                .map(|wanted| wanted.copy.target.as_str())
                 .collect();
             let known = known_in(&account, *region);
             let expected: BTreeSet<&str> = known
@@ -320,7 +320,8 @@ proptest! {
             for wanted in &steps.copies {
                 let blocked = name_is_taken(&account, *region, &wanted.source, wanted.date);
                 let blocked = blocked
-                    || made(steps).len() >= account.policy.max_copies_in_progress;
+                    || made(steps).len() >= account.policy.max_copies_in_progress
+                    || !may_be_pruned(&account, &wanted.source);
                 prop_assert!(wanted.step == CopyStep::Exists || blocked, "{:?}", wanted);
             }
             prop_assert_eq!(not_kept(&account, *region), BTreeSet::new());

@@ -269,10 +269,10 @@ async fn a_failed_copy_that_another_run_has_made_again_is_not_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_copy_is_deleted_by_one_call() {
+async fn a_failed_copy_whose_deletion_has_no_answer_waits_for_the_next_run() {
     let errored = errored_copy_of_web(&days_ago(0));
     let function = with_web(&[errored], "");
-    // Lost on the way: said again, it could come when the name is a good copy's.
+    // It may still come, when the name is that of a new copy.
     function
         .emulator
         .fault_next(Operation::DeleteInstanceSnapshot, 1, Fault::LoseAnswer);
@@ -284,6 +284,53 @@ async fn a_failed_copy_is_deleted_by_one_call() {
         function.run().await.rows("copies", &["outcome"]),
         [["started"]]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_copy_whose_deletion_answers_500_is_deleted_and_made_again_in_the_same_run() {
+    let errored = errored_copy_of_web(&days_ago(0));
+    let function = with_web(std::slice::from_ref(&errored), "");
+    let delete = Operation::DeleteInstanceSnapshot;
+    function.emulator.fault_next(delete, 2, Fault::internal());
+    let run = function.run().await;
+    assert_eq!(run.rows("copies", &["outcome"]), [["started"]]);
+    assert_eq!(run.rows("deletions", &["outcome"]), [["deleted"]]);
+
+    let function = with_web(&[errored], "");
+    function
+        .emulator
+        .fault_always_in(Region::UsEast1, delete, Fault::internal());
+    let run = function.run().await;
+    let (_, message) = run.error();
+    assert_eq!(message.lines().count(), 2, "{message}");
+    assert_eq!(function.names("us-east-1", Error), [name_of_web(0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_copy_stays_if_its_region_is_not_read_or_the_newest_copy_is_gone() {
+    let copies = [errored_copy_of_web(&days_ago(0)), copy_of_web(&days_ago(1))];
+    let function = with_web(&copies, "");
+    let fault = Fault::internal();
+    function
+        .emulator
+        .fault_always_in(Region::UsWest2, Operation::GetDisks, fault);
+    let run = function.run().await;
+    assert_eq!(run.changes(), [""; 0]);
+    let line = &run.lines("copy_result")[0]["fields"];
+    assert_eq!(line["outcome"], "deferred");
+    let expected = "is started again by a run that reads all of us-west-2";
+    let message = line["errorMessage"].as_str().unwrap();
+    assert!(message.ends_with(expected), "{message}");
+
+    let function = with_web(&copies, "");
+    function
+        .emulator
+        .hide_snapshot(Region::UsEast1, &name_of_web(1), 100);
+    let run = function.run().await;
+    assert_eq!(run.changes(), [""; 0]);
+    let line = &run.lines("delete_result")[0]["fields"];
+    assert_eq!(line["errorCode"], "NewestCopyMissing");
+    assert_eq!(function.names("us-east-1", Error), [name_of_web(0)]);
 }
 
 /// An answer that says that all went well, and nothing else.

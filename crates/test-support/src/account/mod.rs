@@ -260,7 +260,7 @@ impl FakeAccount {
             let snapshots = self.snapshots.entry(*region).or_default();
             for wanted in made(steps) {
                 if let CopyStep::Replace(errored) = &wanted.step {
-                    snapshots.retain(|s| s.name != errored.name.as_str());
+                    snapshots.retain(|s| s.name != errored.copy.name.as_str());
                 }
                 let made = Snapshot {
                     created_at: Some(self.now),
