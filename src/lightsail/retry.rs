@@ -138,10 +138,6 @@ impl Attempts {
         self.count
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.last.is_none()
-    }
-
     /// Whether one of them may have had its effect.
     pub fn may_have_happened(&self) -> bool {
         self.may_have_happened

@@ -27,7 +27,9 @@ impl Starts<'_> {
         let until = until.min(self.deadline.look_ups);
         self.owner_until.get_or_insert(until);
         let (starts, errors): (Vec<_>, Vec<_>) = take(&mut self.in_use).into_iter().unzip();
-        let owners = self.look_up(starts, self.deadline.look_ups).await;
+        let owners = self
+            .look_up(starts, self.deadline.look_ups, Until::once)
+            .await;
         for ((mut start, owner), error) in owners.into_iter().zip(errors) {
             match owner {
                 Ok(Some(owner)) => self.settle_owned(start, owner),
@@ -78,13 +80,17 @@ impl Starts<'_> {
             return false;
         }
         sleep_until(visible_at).await;
-        for (mut start, owner) in self.look_up(lost, self.deadline.look_ups).await {
+        for (mut start, owner) in self
+            .look_up(lost, self.deadline.look_ups, Until::once)
+            .await
+        {
             match owner {
                 Ok(Some(owner)) => self.settle_owned(start, owner),
-                Ok(None) | Err(_) => {
+                Ok(None) => {
                     self.free_slot(&mut start);
                     self.again.push(start);
                 }
+                Err(_) => self.again.push(start),
             }
         }
         self.slots > 0
@@ -103,8 +109,8 @@ impl Starts<'_> {
         let ended = take(&mut self.ended).into_iter();
         let (lost, others): (Vec<_>, Vec<_>) =
             ended.partition(|start| start.attempts.may_have_happened());
-        // Tags and deletions may have used up the time of look-ups.
-        let lost = self.look_up(lost, self.deadline.all).await;
+        // Tags and deletions may have used up the time of look-ups. No other round repeats these.
+        let lost = self.look_up(lost, self.deadline.all, Until::from).await;
         let others = others.into_iter().map(|start| (start, Ok(None)));
         for (start, owner) in others.chain(lost) {
             if let Ok(Some(owner)) = owner {
@@ -135,14 +141,15 @@ impl Starts<'_> {
         }
     }
 
-    /// Looks up each copy once. `None`: no snapshot has the name.
+    /// Looks up each copy. `None`: no snapshot has the name.
     pub(super) async fn look_up(
         &self,
         starts: Vec<Start>,
         deadline: Instant,
+        until: fn(Instant) -> Until,
     ) -> Vec<(Start, Owner)> {
         let look_ups = iter(starts).map(|start| async move {
-            let step = Until::once(Deadline::step(deadline));
+            let step = until(Deadline::step(deadline));
             let owner = find_owner(self.lightsail, &start.copy, step).await;
             (start, owner)
         });

@@ -61,9 +61,7 @@ impl Starts<'_> {
     /// Leaves copies to the next run.
     pub(super) fn leave(&mut self, starts: VecDeque<Start>, why: &ApiError) {
         for mut start in starts {
-            if start.attempts.is_empty() {
-                start.attempts.failed(why.clone());
-            }
+            start.attempts.ended(why.clone());
             self.ended.push(start);
         }
     }

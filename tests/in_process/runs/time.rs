@@ -333,6 +333,44 @@ async fn lost_answers_do_not_exceed_the_slots() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_failed_look_up_after_lost_answers_frees_no_slot_and_fails_no_copy() {
+    let fleet = Fleet {
+        slots: 2,
+        ..Fleet::new(3, 0)
+    };
+    let function = fleet.function();
+    let copy = target("bad-00", 0);
+    // Only a look-up soon after another one has an answer.
+    let mut last: Option<Instant> = None;
+    function
+        .emulator
+        .on_call(move |call: &Call| match (call.operation, subject(call)) {
+            (Operation::CopySnapshot, "bad-00") => Fault::LoseAnswer,
+            (Operation::CopySnapshot, "bad-01") => Fault::Drop,
+            (Operation::GetInstanceSnapshot, name) if name == copy => {
+                let last = last.replace(Instant::now());
+                match last.is_some_and(|last| last.elapsed() < Duration::from_millis(500)) {
+                    true => Fault::None,
+                    false => Fault::internal(),
+                }
+            }
+            _ => Fault::None,
+        });
+    let (run, _) = run(&function, A_MINUTE).await;
+    let started = ["bad-00", "bad-02"].map(str::to_owned);
+    assert_eq!(copied(&function, "bad"), started.into());
+    let mut rows = run.rows("copies", &["sourceResourceName", "outcome"]);
+    rows.sort();
+    // The second one has not started, and others took its slot.
+    let outcomes = [
+        ["bad-00", "pending"],
+        ["bad-01", "deferred"],
+        ["bad-02", "started"],
+    ];
+    assert_eq!(rows, outcomes);
+}
+
 /// Of every other source, the first answer of CopySnapshot is lost, and the second call has this fault.
 /// Look-ups do not find the copy for a while. The calls of the others are throttled at first.
 fn lose_first_answers(function: &InProcess, invisible: Duration, second: Fault) {

@@ -47,6 +47,7 @@ impl Fleet {
         )?;
         drop(watch);
         self.check_attempts(run)?;
+        self.excuse(run);
         for coverage in run.results.coverage() {
             self.check_silence(coverage)?;
         }
@@ -56,6 +57,20 @@ impl Fleet {
             self.check_nothing_is_left_to_delete()?;
         }
         Ok(())
+    }
+
+    /// Sources that had too little time for a second attempt wait for the next run.
+    fn excuse(&mut self, run: &Run) {
+        let destinations = self.destinations.iter();
+        let excused = destinations.flat_map(|region| self.excused(run, *region));
+        let excused: BTreeSet<String> = excused.collect();
+        // The next run, a day later at the most, only starts the copy.
+        let now = self.clock.now() + SignedDuration::from_hours(1);
+        for source in &mut self.sources {
+            if excused.contains(&source.selected.name) {
+                source.healthy_since = now;
+            }
+        }
     }
 
     fn count_results(&mut self, run: &Run) {

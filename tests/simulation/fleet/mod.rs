@@ -65,6 +65,7 @@ pub const SITUATIONS: &[&str] = &[
     "sick sources that hang",
     "sick sources that are slow",
     "sick sources that lose answers",
+    "faults that pass beside sick sources",
     "runs with time for one attempt of everything",
     "such runs with more sick sources than calls at once",
     "Windows instances",

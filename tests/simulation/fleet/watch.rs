@@ -30,6 +30,10 @@ pub(super) struct Watch {
     health: BTreeMap<String, Health>,
     /// The sicknesses that last.
     sick: BTreeMap<String, Sickness>,
+    /// How many of a thousand calls that are not about a sick source fail once in a run, also in calm days.
+    passing: u32,
+    /// Those that failed so in this run.
+    passed: BTreeSet<(Region, Operation, String)>,
     /// The names in this run's calls that hung or were slow.
     pub(super) waited: BTreeMap<(Region, Operation), BTreeSet<String>>,
     /// The policy's limit of copies in progress.
@@ -44,8 +48,10 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(emulator: &Emulator, clock: Clock, rng: Rng) -> Self {
+    pub(super) fn new(emulator: &Emulator, clock: Clock, mut rng: Rng) -> Self {
         Self {
+            passing: [0, 50, 300][rng.usize(0..3)],
+            passed: BTreeSet::new(),
             deletions: Deletions::of_run(emulator, clock.now(), &[], MassDeletion::Refused),
             failed_copies: FailedCopies::default(),
             untagged: BTreeSet::new(),
@@ -127,6 +133,9 @@ impl Watch {
             }
             return fault;
         }
+        if let Some(fault) = self.passing_fault(call) {
+            return fault;
+        }
         let health = match call.operation {
             Operation::CopySnapshot => call.body["sourceResourceName"].as_str(),
             _ => None,
@@ -151,6 +160,39 @@ impl Watch {
             _ => Fault::None,
         }
     }
+
+    pub(super) fn sources_that_failed_once(&self) -> BTreeSet<String> {
+        let subjects = self.passed.iter().map(|(_, _, subject)| subject);
+        subjects
+            .map(|subject| source_of(subject).to_owned())
+            .collect()
+    }
+
+    /// A fault of a call that works when it is made again.
+    fn passing_fault(&mut self, call: &Call) -> Option<Fault> {
+        // The checks of the coverage read the copies when the run starts.
+        let reads_copies = [Operation::GetInstanceSnapshots, Operation::GetDiskSnapshots];
+        if reads_copies.contains(&call.operation) || self.rng.u32(0..1000) >= self.passing {
+            return None;
+        }
+        let about = subject(call).or(call.body["pageToken"].as_str());
+        let about = about.unwrap_or_default().to_owned();
+        let is_first = self.passed.insert((call.region, call.operation, about));
+        is_first.then(|| {
+            if !self.sick.is_empty() {
+                self.counts.count("faults that pass beside sick sources");
+            }
+            // The deletion of a failed copy is not repeated without an answer.
+            let kinds = if deleted_name(call).is_some() { 2 } else { 5 };
+            match self.rng.u8(0..kinds) {
+                0 => Fault::throttled(),
+                1 => Fault::internal(),
+                2 => Fault::Drop,
+                3 => Fault::GarbledAnswer,
+                _ => Fault::LoseAnswer,
+            }
+        })
+    }
 }
 
 impl Fleet {
@@ -173,6 +215,7 @@ impl Fleet {
         let mut watch = self.watch.lock().unwrap();
         watch.limit = limit;
         watch.waited.clear();
+        watch.passed.clear();
         watch.to_remove = newest.and_then(|(region, copies)| {
             let newest = copies.into_iter().max_by_key(|(_, date)| *date)?;
             Some((region, newest.0))
