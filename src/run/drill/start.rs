@@ -32,7 +32,8 @@ impl DrillRun<'_> {
         }
         let mut count = 0;
         for drill in due {
-            if slots == 0 || self.time_left() < TIME_TO_START {
+            // To report an error takes no time.
+            if slots == 0 || bundles.is_ok() && self.time_left() < TIME_TO_START {
                 break;
             }
             let started = match &bundles {

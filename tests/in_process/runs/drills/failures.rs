@@ -289,6 +289,17 @@ async fn a_missing_bundle_is_inconclusive() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn bundles_that_hang_until_the_deadline_are_a_warning() {
+    let function = in_process(&json!({}), &json!({ "names": ["web"] }));
+    function
+        .emulator
+        .fault_next(Operation::GetBundles, 9, Fault::Hang);
+    let run = function.invoke_for("{}", Duration::from_secs(25)).await;
+    assert_eq!(outcomes(&run), [outcome("drill-web-D", "inconclusive")]);
+    assert_eq!(run.lines("drill_result")[0]["level"], "WARN");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deletion_that_is_refused_fails_the_run() {
     let function = in_process(
         &json!({ "instances": [ existing(1) ] }),
