@@ -121,8 +121,12 @@ impl Refusal {
 /// The text of an error answer's member, unless it is blank. `code` is finer than the exception:
 /// `DoesNotExist` with `NotFoundException`. The SDK prefers it to `__type` and then does not recognise
 /// the exception, so this function reads the answer itself.
+///
+/// A refused signature comes with the canonical form of the request, and that has the session token.
 fn text(body: &Map<String, Value>, member: &str) -> Option<String> {
     let text = body.get(member)?.as_str()?;
+    let text = text.split("The Canonical String").next()?;
+    let text = text.split("x-amz-security-token").next()?.trim_end();
     (!text.trim().is_empty()).then(|| text.to_owned())
 }
 

@@ -475,6 +475,25 @@ async fn log_and_answer_have_what_lightsail_said() {
     assert_ne!(line["requestId"], request_id);
 }
 
+/// AWS sends the canonical form of the request, with the session token, when a signature is wrong.
+#[tokio::test(start_paused = true)]
+async fn a_refused_signature_leaves_no_token_in_log_and_answer() {
+    let function = function();
+    let message = "The request signature we calculated does not match the signature you provided.\n\n\
+        The Canonical String for this request should have been\n'POST\n/\n\n\
+        host:lightsail.us-east-1.amazonaws.com\nx-amz-security-token:SECRET-TOKEN\n'";
+    let fault = refusal(403, "InvalidSignatureException", message);
+    function
+        .emulator
+        .fault_next(Operation::CopySnapshot, 1, fault);
+    let copy = json!({ "sourceRegion": "us-west-2", "sourceResourceName": "WordPress-1", "destinationRegion": "us-east-1" });
+    let run = function.send(&copy).await;
+    let (_, message) = run.error();
+    assert!(message.contains("the signature you provided."), "{message}");
+    let all = format!("{message} {}", json!(run.log));
+    assert!(!all.contains("SECRET-TOKEN"), "{all}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_plans_a_copy_whose_name_is_free() {
     let function = function();
