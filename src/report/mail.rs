@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::failure;
 use super::words::{escaped, failed_drill, newest, problem, row, source, unselected};
+use crate::model::copy::SnapshotCopy;
 use crate::model::coverage::{Coverage, CoverageStatus, ReasonCode};
 use crate::model::event::{Event, Outcome};
 use crate::model::failure::ApiError;
@@ -16,7 +17,8 @@ use crate::model::resource::ResourceId;
 /// The most bytes of a text. SNS takes 256 KB, mail programs cut earlier.
 const MAX_BYTES: usize = 60_000;
 
-const MAX_LINES: usize = 50;
+/// The most rows of the table of protected sources.
+const MAX_ROWS: usize = 50;
 
 /// Dollars a month for a gigabyte of a snapshot.
 const PRICE: f64 = 0.05;
@@ -117,20 +119,19 @@ impl Parts<'_> {
 
     /// The failures that no source stands for, and what selects nothing.
     fn other_problems(&self) -> Vec<String> {
-        let bad = self.sources(needs_attention);
+        // Then the entry of the source says why.
+        let has_entry = |copy: &SnapshotCopy| {
+            let of = (copy.destination, copy.source_region, copy.source.name());
+            let mut bad = self.coverage.iter().filter(|entry| needs_attention(entry));
+            bad.any(|it| (it.destination, it.source.region, &*it.source.name) == of)
+        };
         let mut problems = Vec::new();
         if self.coverage.is_empty() && self.unread().is_empty() {
             problems.push("The settings match no server and no disk.".to_owned());
         }
         for event in self.events {
             match event {
-                // The entry of the source says it.
-                Event::CopyResult(result)
-                    if result.outcome == Outcome::Failed
-                        && bad.iter().any(|source| {
-                            source.region == result.copy.source_region
-                                && *source.name == *result.copy.source.name()
-                        }) => {}
+                Event::CopyResult(it) if it.outcome == Outcome::Failed && has_entry(&it.copy) => {}
                 // They are merged below.
                 Event::DeleteResult(_) => {}
                 Event::SelectsNothing(idle) => problems.push(format!(
@@ -205,7 +206,13 @@ impl Parts<'_> {
         let width = entries.iter().map(|entry| entry.source.name.len()).max();
         let width = width.unwrap_or(0).min(40);
         let rows = entries.iter().map(|entry| row(entry, width));
-        rows_of(&mut text, rows.collect());
+        for row in rows.take(MAX_ROWS) {
+            let _ = writeln!(text, "{row}");
+        }
+        let more = entries.len().saturating_sub(MAX_ROWS);
+        if more > 0 {
+            let _ = writeln!(text, "... and {more} more, all of them in the log");
+        }
         section("PROTECTED", text)
     }
 
@@ -255,25 +262,15 @@ impl Parts<'_> {
     }
 }
 
-/// Adds a list with at most [`MAX_LINES`] entries.
 fn list(title: &str, lines: Vec<String>) -> String {
     let mut text = String::new();
     if !title.is_empty() {
         let _ = writeln!(text, "{title}");
     }
-    let lines = lines.into_iter().map(|line| format!("- {line}"));
-    rows_of(&mut text, lines.collect());
+    for line in lines {
+        let _ = writeln!(text, "- {line}");
+    }
     text
-}
-
-fn rows_of(text: &mut String, rows: Vec<String>) {
-    let more = rows.len().saturating_sub(MAX_LINES);
-    for row in rows.into_iter().take(MAX_LINES) {
-        let _ = writeln!(text, "{row}");
-    }
-    if more > 0 {
-        let _ = writeln!(text, "... and {more} more, all of them in the log");
-    }
 }
 
 /// `None` without entries.
