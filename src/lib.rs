@@ -34,7 +34,7 @@ mod run;
 
 pub mod logging;
 
-pub use deadline::Deadline;
+pub use deadline::{Deadline, Share};
 pub use event::{
     Event, Frequency, Job, ValidationErrors, glob as parse_glob, parse as parse_event, parse_policy,
 };

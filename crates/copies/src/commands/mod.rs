@@ -13,7 +13,7 @@ pub use self::restore::restore;
 
 use std::time::Duration;
 
-use lightsail_snapshot_copier::{ApiError, Region, Resource, ResourceKind, Until};
+use lightsail_snapshot_copier::{ApiError, Region, Resource, ResourceKind, Share};
 use tokio::time::Instant;
 
 use crate::aws::{Aws, patience};
@@ -24,6 +24,9 @@ type Done = Result<Outcome, Stop>;
 
 /// How long a source Region may take to answer. It may be down.
 const SOURCE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long faults of a source Region that may pass are retried.
+const SOURCE_RETRIES: Duration = Duration::from_secs(5);
 
 /// All manual snapshots of a Region.
 async fn snapshots(aws: &Aws, region: Region) -> Result<Vec<Restorable>, Stop> {
@@ -39,8 +42,12 @@ fn unread(call: &'static str, region: Region) -> impl FnOnce(ApiError) -> Stop {
     }
 }
 
-/// The instances and disks of a source Region, with one attempt of each list.
+/// The instances or disks of a source Region.
 async fn sources(aws: &Aws, region: Region, kind: ResourceKind) -> Result<Vec<Resource>, ApiError> {
-    let until = Until::once(Instant::now() + SOURCE_PATIENCE);
+    let now = Instant::now();
+    let until = Share {
+        retries: now + SOURCE_RETRIES,
+        end: now + SOURCE_PATIENCE,
+    };
     aws.lightsail.resources(region, kind, until).await
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use lightsail_snapshot_copier::ResourceKind;
+
 use super::{Action, Entry};
 
 /// Whether Lightsail accepts the name for an instance or disk.
@@ -17,15 +19,24 @@ pub fn is_valid(name: &str) -> bool {
 /// Blocks what would need the same name: the names of a Region's resources are unique, whatever
 /// their kind.
 pub fn block_duplicates(entries: &mut [Entry]) {
+    let followed = entries.iter().map(|entry| successor(entry, entries));
+    let followed: Vec<Option<ResourceKind>> = followed.collect();
     let mut uses: BTreeMap<String, usize> = BTreeMap::new();
-    for name in entries.iter().flat_map(names) {
+    let wanted = entries.iter().zip(&followed);
+    let wanted = wanted.filter(|(_, followed)| followed.is_none());
+    for name in wanted.flat_map(|(entry, _)| names(entry)) {
         *uses.entry(name).or_default() += 1;
     }
-    for entry in entries {
+    for (entry, followed) in entries.iter_mut().zip(followed) {
         let twice = names(entry)
             .into_iter()
             .find(|name| uses.get(name).is_some_and(|uses| *uses > 1));
-        if let Some(name) = twice {
+        if let (Some(kind), Some(date)) = (followed, entry.recovery_point) {
+            let kind = <&str>::from(kind).to_lowercase();
+            entry.block(format!(
+                "the {kind} of the same name has a newer copy and is restored; for this one: --as-of {date}"
+            ));
+        } else if let Some(name) = twice {
             entry.block(format!(
                 "several sources need the name {name}; restore one at a time, and all but one with a --suffix: --name {}/{}",
                 entry.source.region, entry.source.name
@@ -34,11 +45,23 @@ pub fn block_duplicates(entries: &mut [Entry]) {
     }
 }
 
+/// The kind of the resource that has had an entry's name since.
+fn successor(entry: &Entry, entries: &[Entry]) -> Option<ResourceKind> {
+    let id = |entry: &Entry| (entry.source.region, entry.source.name.clone());
+    let age = |entry: &Entry| (entry.recovery_point, entry.kind);
+    entry.recovery_point?;
+    let mut others = entries.iter().filter(|other| id(other) == id(entry));
+    others
+        .find(|other| age(other) > age(entry))
+        .map(|other| other.kind)
+}
+
 /// The names that an entry needs.
 fn names(entry: &Entry) -> Vec<String> {
     let mut names = vec![entry.name.clone()];
     match &entry.action {
         Action::Contained => names.clear(),
+        Action::Blocked { .. } if entry.snapshot_name.is_none() => names.clear(),
         Action::CreateInstance(new) => names.extend(new.disks.iter().map(|disk| disk.name.clone())),
         _ => {}
     }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use lightsail_copies::lightsail::{ContainedDisk, Restorable};
-use lightsail_copies::plan::{Action, Facts, Plan, Wish, plan};
+use lightsail_copies::plan::{Action, Entry, Facts, Plan, Wish, plan};
 use lightsail_snapshot_copier::{Bundle, Bundles, CoverageStatus, Hardware, Region, Snapshot};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -86,12 +86,21 @@ fn what_is_restored_is_what_coverage_calls_available() {
             };
             count.set(count.get() + 1);
             let Some(entry) = found else { continue };
-            let same_name = plan.entries.iter().filter(|other| other.name == entry.name);
+            // Of a disk and an instance of one name and Region, the one with the newer copy is restored.
+            let is_newest = |entry: &Entry| {
+                let id = |entry: &Entry| (entry.source.region, entry.source.name.clone());
+                let age = |entry: &Entry| (entry.recovery_point, entry.kind);
+                let mut same = plan.entries.iter().filter(|other| id(other) == id(entry));
+                same.all(|other| age(other) <= age(entry))
+            };
+            let same_name = plan.entries.iter().filter(|other| {
+                other.name == entry.name && other.recovery_point.is_some() && is_newest(other)
+            });
             let is_created = matches!(
                 entry.action,
                 Action::CreateInstance(_) | Action::CreateDisk { .. } | Action::Contained
             );
-            let expected = restored.is_some() && same_name.count() == 1;
+            let expected = restored.is_some() && is_newest(entry) && same_name.count() == 1;
             prop_assert_eq!(is_created, expected, "{:?}", entry);
         }
         Ok(())

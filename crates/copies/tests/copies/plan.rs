@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lightsail_copies::lightsail::{ContainedDisk, Existing, Readiness, Restorable};
-use lightsail_copies::plan::{Action, Facts, Plan, RESTORED_TAG, Wish, plan};
+use lightsail_copies::plan::{Action, Entry, Facts, Plan, RESTORED_TAG, Wish, plan};
 use lightsail_snapshot_copier::{
     Bundle, Bundles, Hardware, Resource, ResourceKind, Snapshot, SnapshotState,
 };
@@ -181,6 +181,37 @@ fn a_bundle_of_another_platform_is_no_choice() {
     }
     // Nobody knows the platform of this one.
     assert!(!of(None, "micro_win_3_0").has_errors());
+}
+
+#[test]
+fn a_source_without_an_available_copy_needs_no_name() {
+    let good = copy("web", Some("micro_3_0"), None);
+    let mut pending = copy("web", Some("micro_3_0"), None);
+    pending.snapshot.name = "web-eu-west-1-2026-11-22".to_owned();
+    pending.snapshot.state = SnapshotState::Pending;
+    let plan = planned(vec![good, pending], &[]);
+    let created = |entry: &Entry| matches!(entry.action, Action::CreateInstance(_));
+    let created = plan.entries.iter().filter(|entry| created(entry));
+    let created: Vec<&str> = created.map(|entry| entry.source.region.as_str()).collect();
+    assert_eq!(created, ["us-west-2"]);
+}
+
+#[test]
+fn the_newer_of_a_disk_and_an_instance_of_one_name_is_restored() {
+    let instance = copy("web", Some("micro_3_0"), None);
+    let mut disk = copy("web", None, None);
+    disk.snapshot.kind = ResourceKind::Disk;
+    disk.snapshot.name = "web-us-west-2-2026-11-20".to_owned();
+    let plan = planned(vec![instance, disk], &[]);
+    for entry in &plan.entries {
+        match entry.kind {
+            ResourceKind::Instance => assert!(matches!(entry.action, Action::CreateInstance(_))),
+            ResourceKind::Disk => assert_eq!(
+                problem(&entry.action),
+                "the instance of the same name has a newer copy and is restored; for this one: --as-of 2026-11-20"
+            ),
+        }
+    }
 }
 
 #[test]

@@ -259,6 +259,16 @@ async fn a_quota_that_is_too_small_fails_the_plan() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_fault_that_passes_hides_no_original() {
+    let emulator = running_original();
+    emulator.fault_next(Operation::GetInstances, 1, Fault::throttled());
+    emulator.fault_next(Operation::GetDisks, 1, Fault::Drop);
+    let refused = restore(&emulator, &["--yes"]).await;
+    assert_eq!(refused.status, 1);
+    assert!(emulator.instances(Region::UsEast1).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn originals_that_cannot_be_read_are_named() {
     let emulator = running_original();
     emulator.on_call(|call| match call.region {
