@@ -8,6 +8,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::drills::{DRILL_STARTED_TAG, DRILLED_TAG};
 use crate::model::drill::Verdict;
+use crate::model::firewall::PORTS_TAG;
 use crate::model::region::Region;
 use crate::model::resource::{ResourceId, Snapshot, SnapshotState};
 use crate::model::snapshot_name::SnapshotName;
@@ -32,6 +33,8 @@ pub struct ExistingCopy {
     pub drilled: Option<Verdict>,
     /// Whether it has both tags. They are missing if a run ended before it could set them.
     pub tagged: bool,
+    /// Whether it has the tag of its instance's firewall.
+    pub has_firewall: bool,
 }
 
 impl ExistingCopy {
@@ -68,6 +71,7 @@ impl ExistingCopy {
             drill_started: parsed(snapshot, DRILL_STARTED_TAG),
             drilled: parsed(snapshot, DRILLED_TAG),
             tagged,
+            has_firewall: snapshot.tags.contains_key(PORTS_TAG),
         })
     }
 }

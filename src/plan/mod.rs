@@ -136,14 +136,15 @@ fn plan_destination(planner: &Planner<'_>, mass_deletion: MassDeletion) -> Desti
     planner.put_in_order(&mut copies);
     let in_progress = planner.destination.in_progress;
     let replaced: BTreeSet<&str> = copies.iter().filter_map(PlannedCopy::replaces).collect();
-    let of_policy = planner.by_source.iter();
-    let of_policy = of_policy.filter(|(source, _)| planner.is_own(source));
-    let tags = of_policy
-        .flat_map(|(_, copies)| copies)
-        .filter(|copy| !copy.tagged && !replaced.contains(copy.name.as_str()))
-        .map(|copy| MissingTags::of(copy))
-        .collect();
+    let of_policy = planner.by_source.keys();
+    let of_policy = of_policy.filter(|source| planner.is_own(source));
     let deletions = planner.deletions(&copies, &replaced, mass_deletion);
+    let is_deleted = |tags: &MissingTags| deletions.iter().any(|it| it.copy.name == tags.name);
+    let tags = of_policy
+        .flat_map(|source| planner.missing_tags(source))
+        .filter(|copy| !replaced.contains(copy.name.as_str()))
+        .filter(|copy| copy.own || !is_deleted(copy))
+        .collect();
     let limit = planner.policy.max_copies_in_progress;
     DestinationPlan {
         slots: limit.saturating_sub(in_progress),

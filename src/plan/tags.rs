@@ -1,8 +1,9 @@
-//! Copies without tags, and what it means that a tag cannot be set.
+//! Copies that lack tags, and what it means that a tag cannot be set.
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
+use super::Planner;
 use super::existing_copy::ExistingCopy;
 use crate::model::failure::{ApiError, ErrorKind};
 use crate::model::resource::{ResourceId, SnapshotState};
@@ -11,11 +12,30 @@ use crate::model::snapshot_name::SnapshotName;
 /// After this time, a copy that still lacks a tag is a failure, whatever the reason.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(2);
 
+impl Planner<'_> {
+    /// The copies of a source that lack tags. A copy lacks its firewall if an older one has it: then a
+    /// run could not set it. Others may be from before firewalls were stored.
+    pub(super) fn missing_tags(&self, source: &ResourceId) -> Vec<MissingTags> {
+        let own = self.own_copies(source);
+        let oldest = own.iter().rposition(|copy| copy.has_firewall);
+        let without_firewall = own
+            .get(..oldest.unwrap_or(0))
+            .unwrap_or_default()
+            .iter()
+            .filter(|copy| copy.tagged && !copy.has_firewall && copy.state != SnapshotState::Error);
+        let untagged = self.copies_of(source).iter().filter(|copy| !copy.tagged);
+        let missing = untagged.chain(without_firewall);
+        missing.map(|copy| MissingTags::of(copy)).collect()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct MissingTags {
     pub source: ResourceId,
     pub date: Date,
     pub name: SnapshotName,
+    /// Whether it lacks the two tags. Otherwise it lacks only those of the firewall.
+    pub own: bool,
     pub pending: bool,
     /// When the copy was started, if Lightsail says so.
     pub started_at: Option<Timestamp>,
@@ -28,6 +48,7 @@ impl MissingTags {
             source,
             date,
             name,
+            own: true,
             pending: true,
             started_at: Some(now),
         }
@@ -38,6 +59,7 @@ impl MissingTags {
             source: copy.source.clone(),
             date: copy.date,
             name: copy.name.clone(),
+            own: !copy.tagged,
             pending: copy.state == SnapshotState::Pending,
             started_at: copy.created_at,
         }
@@ -90,6 +112,7 @@ mod tests {
                 },
                 date: jiff::civil::date(2026, 11, 22),
                 name: "web-us-west-2-2026-11-22".parse().unwrap(),
+                own: true,
                 pending,
                 started_at: age.map(|age| now - age),
             };

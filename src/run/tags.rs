@@ -21,7 +21,9 @@ pub struct Tags {
 
 impl Tags {
     pub fn add(&mut self, missing: impl IntoIterator<Item = MissingTags>) {
-        self.own.add(missing);
+        let (own, firewalls): (Vec<_>, Vec<_>) = missing.into_iter().partition(|it| it.own);
+        self.own.add(own);
+        self.firewalls.add(firewalls);
     }
 
     pub fn is_empty(&self) -> bool {

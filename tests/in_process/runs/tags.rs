@@ -132,6 +132,34 @@ fn metric(run: &Invocation, name: &str) -> f64 {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_tag_of_a_firewall_that_failed_is_set_by_the_next_run() {
+    let mut older = copy_of_web(&days_ago(1));
+    older["tags"]["snapshot-copier:ports"] = json!("tcp:22");
+    // From before firewalls were stored.
+    let oldest = copy_of_web(&days_ago(2));
+    let function = with_web(&[older, oldest], "");
+    let emulator = function.emulator.clone();
+    emulator.on_call(|call| match call.body["tags"][0]["key"].as_str() {
+        Some("snapshot-copier:ports") => denied(),
+        _ => Fault::None,
+    });
+    let run = function.run().await;
+    assert_eq!(run.lines("tag_failed").len(), 1);
+    emulator.on_call(|_| Fault::None);
+    assert_eq!(function.run().await.changes(), ["us-east-1 TagResource"]);
+    let tags = |days| {
+        function
+            .snapshot("us-east-1", &name_of_web(days))
+            .unwrap()
+            .tags
+    };
+    assert_eq!(tags(0)["snapshot-copier:ports"], "tcp:22 tcp:80 tcp:443");
+    assert_eq!(tags(1)["snapshot-copier:ports"], "tcp:22");
+    assert!(!tags(2).contains_key("snapshot-copier:ports"));
+    assert_eq!(function.run().await.changes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_firewall_never_keeps_a_copy_from_its_two_tags() {
     let range = |n: usize| format!("2001:db8:0000:0000:0000:0000:{n:04x}:0000/112");
     let ranges: Vec<String> = (0..10).map(range).collect();
