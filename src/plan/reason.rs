@@ -5,10 +5,11 @@ use jiff::civil::Date;
 use super::Planner;
 use super::copies::has_failed;
 use super::coverage::{CopyResults, Place};
+use super::existing_copy::last_valid_date;
 use crate::model::coverage::{CoverageStatus, Reason, ReasonCode};
 use crate::model::event::{CopyResult, Outcome};
 use crate::model::failure::{Code, ErrorKind};
-use crate::model::resource::{ResourceId, SnapshotState};
+use crate::model::resource::{AutoSnapshot, ResourceId, SnapshotState};
 use crate::model::snapshot_name::SnapshotName;
 use crate::model::time::utc_date;
 
@@ -117,7 +118,9 @@ impl Planner<'_> {
         if has_failed(self.own_copies(source)) {
             return Some(last_copy_errored());
         }
-        let none_restorable = !snapshots.iter().any(|snapshot| snapshot.restorable);
+        let last_date = last_valid_date(self.now);
+        let is_restorable = |it: &AutoSnapshot| it.restorable && it.date <= last_date;
+        let none_restorable = !snapshots.iter().any(is_restorable);
         let text = "no automatic snapshot is restorable";
         none_restorable.then(|| Reason::new(ReasonCode::NoneRestorable, text))
     }

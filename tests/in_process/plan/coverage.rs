@@ -126,6 +126,12 @@ fn a_source_without_automatic_snapshots_is_unprotected() {
     assert_covered(&account, CoverageStatus::Unprotected, None, None);
     let code = Some(ReasonCode::NoneRestorable);
     assert_reason(&account, code, "no automatic snapshot is restorable");
+    // One of the future cannot be, nor is its copy one.
+    let future = self::account("")
+        .with(&web(), &["2026-12-22"])
+        .there("us-east-1", available(&web(), "2026-12-22"));
+    assert_covered(&future, CoverageStatus::Unprotected, None, None);
+    assert_reason(&future, code, "no automatic snapshot is restorable");
     account
         .resources
         .get_mut(&web())
