@@ -80,6 +80,12 @@ pub async fn attempt(
         if !failed.copy.tagged
             && let Err(error) = to.tag(MissingTags::of(&failed.copy), step).await
         {
+            // Only the tags may have been set.
+            let may_have_happened = false;
+            let error = ApiError {
+                may_have_happened,
+                ..error
+            };
             return (start, Attempt::Failed(error));
         }
         match to.attempt_deletion(failed, step).await {

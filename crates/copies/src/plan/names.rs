@@ -19,8 +19,7 @@ pub fn is_valid(name: &str) -> bool {
 /// Blocks what would need the same name: the names of a Region's resources are unique, whatever
 /// their kind.
 pub fn block_duplicates(entries: &mut [Entry]) {
-    let followed = entries.iter().map(|entry| successor(entry, entries));
-    let followed: Vec<Option<ResourceKind>> = followed.collect();
+    let followed = successors(entries);
     let mut uses: BTreeMap<String, usize> = BTreeMap::new();
     let wanted = entries.iter().zip(&followed);
     let wanted = wanted.filter(|(_, followed)| followed.is_none());
@@ -45,15 +44,20 @@ pub fn block_duplicates(entries: &mut [Entry]) {
     }
 }
 
-/// The kind of the resource that has had an entry's name since.
-fn successor(entry: &Entry, entries: &[Entry]) -> Option<ResourceKind> {
+/// For each entry, the kind of the resource that has had its source's name since.
+fn successors(entries: &[Entry]) -> Vec<Option<ResourceKind>> {
     let id = |entry: &Entry| (entry.source.region, entry.source.name.clone());
     let age = |entry: &Entry| (entry.recovery_point, entry.kind);
-    entry.recovery_point?;
-    let mut others = entries.iter().filter(|other| id(other) == id(entry));
-    others
-        .find(|other| age(other) > age(entry))
-        .map(|other| other.kind)
+    let mut newest = BTreeMap::new();
+    for entry in entries {
+        let found = newest.entry(id(entry)).or_insert(age(entry));
+        *found = age(entry).max(*found);
+    }
+    let successor = |entry: &Entry| {
+        let newest = newest.get(&id(entry)).filter(|it| **it > age(entry));
+        newest.map(|(_, kind)| *kind)
+    };
+    entries.iter().map(successor).collect()
 }
 
 /// The names that an entry needs.
