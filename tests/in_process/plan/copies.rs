@@ -261,6 +261,39 @@ fn an_older_copy_without_tags_is_tagged_too() {
 }
 
 #[test]
+fn a_copy_lacks_its_firewall_if_an_older_one_of_its_server_has_it() {
+    let with_firewall = |date| {
+        let mut copy = available(&web(), date);
+        let ports = ("snapshot-copier:ports".to_owned(), "tcp:22".to_owned());
+        copy.tags.extend([ports]);
+        copy
+    };
+    let mut failed = available(&web(), "2026-11-19");
+    failed.state = Error;
+    let mut account = account(r#", "retention": { "keepLast": 5 }"#)
+        .with(&web(), &[TODAY])
+        .there("us-east-1", available(&web(), TODAY))
+        .there("us-east-1", with_firewall(YESTERDAY))
+        .there("us-east-1", available(&web(), "2026-11-20"))
+        .there("us-east-1", failed)
+        .there("us-east-1", with_firewall("2026-11-18"))
+        .there("us-east-1", available(&web(), "2026-11-17"));
+    let steps = account.steps("us-east-1");
+    let lacking = ["web-us-west-2-2026-11-22", "web-us-west-2-2026-11-20"];
+    assert_eq!(tagged_names(&steps), lacking);
+    assert!(steps.tags.iter().all(|copy| !copy.own));
+
+    // What is deleted needs none.
+    account.policy.retention.as_mut().unwrap().keep_last = Some(2);
+    assert_eq!(tagged_names(&account.steps("us-east-1")), lacking[..1]);
+
+    // A firewall of today is not that of a server with the same name before.
+    let created_at = Some("2026-11-22T00:00:00Z".parse().unwrap());
+    account.resources.get_mut(&web()).unwrap().created_at = created_at;
+    assert!(account.steps("us-east-1").tags.is_empty());
+}
+
+#[test]
 fn characters_that_a_snapshot_name_cannot_have_are_escaped() {
     let source = disk("us-west-2", "shop.example");
     let mut account = account("").with(&source, &[YESTERDAY]);
