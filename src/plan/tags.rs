@@ -22,7 +22,7 @@ impl Planner<'_> {
             .get(..oldest.unwrap_or(0))
             .unwrap_or_default()
             .iter()
-            .filter(|copy| copy.tagged && !copy.has_firewall && copy.state != SnapshotState::Error);
+            .filter(|copy| copy.tagged && !copy.has_firewall);
         let untagged = self.copies_of(source).iter().filter(|copy| !copy.tagged);
         let missing = untagged.chain(without_firewall);
         missing.map(|copy| MissingTags::of(copy)).collect()

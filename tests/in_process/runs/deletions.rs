@@ -289,12 +289,18 @@ async fn a_failed_copy_whose_deletion_has_no_answer_waits_for_the_next_run() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_copy_whose_deletion_answers_500_is_deleted_and_made_again_in_the_same_run() {
     let errored = errored_copy_of_web(&days_ago(0));
-    let function = with_web(std::slice::from_ref(&errored), "");
     let delete = Operation::DeleteInstanceSnapshot;
-    function.emulator.fault_next(delete, 2, Fault::internal());
-    let run = function.run().await;
-    assert_eq!(run.rows("copies", &["outcome"]), [["started"]]);
-    assert_eq!(run.rows("deletions", &["outcome"]), [["deleted"]]);
+    for (operation, fault) in [
+        (delete, Fault::internal()),
+        // The look-up right before.
+        (Operation::GetInstanceSnapshot, Fault::Drop),
+    ] {
+        let function = with_web(std::slice::from_ref(&errored), "");
+        function.emulator.fault_next(operation, 2, fault);
+        let run = function.run().await;
+        assert_eq!(run.rows("copies", &["outcome"]), [["started"]]);
+        assert_eq!(run.rows("deletions", &["outcome"]), [["deleted"]]);
+    }
 
     let function = with_web(&[errored], "");
     function
