@@ -132,6 +132,14 @@ impl ApiError {
         Self::new(ErrorKind::Refused, code, message)
     }
 
+    /// The same error, of a call that came before what was asked for.
+    pub fn before_effect(self) -> Self {
+        Self {
+            may_have_happened: false,
+            ..self
+        }
+    }
+
     /// Whether the same request may succeed later without any change.
     pub fn retryable(&self) -> bool {
         self.kind.is_retryable()

@@ -117,7 +117,7 @@ impl Planner<'_> {
             Some((_, SnapshotState::Unknown)) => CopyStep::Wait {
                 reason: format!("the copy is {UNKNOWN_STATE}"),
             },
-            Some((failed, SnapshotState::Error)) => self.retry(source, failed),
+            Some((failed, SnapshotState::Error)) => self.retry(failed),
             None => match self.name_owner(source, target) {
                 Some(owner) => CopyStep::NameInUse(owner),
                 None => CopyStep::Start,
@@ -125,7 +125,7 @@ impl Planner<'_> {
         }
     }
 
-    fn retry(&self, source: &ResourceId, failed: &ExistingCopy) -> CopyStep {
+    fn retry(&self, failed: &ExistingCopy) -> CopyStep {
         let again = failed
             .created_at
             .and_then(|at| at.checked_add(RETRY_AFTER).ok());
@@ -135,21 +135,13 @@ impl Planner<'_> {
                     "the copy ended in state error and is started again after {again:.0}"
                 ),
             },
-            _ if !self.may_delete(source) => CopyStep::Wait {
+            _ if !self.may_delete(&failed.source) => CopyStep::Wait {
                 reason: format!(
                     "the copy ended in state error and is started again by a run that reads all of {}",
-                    source.region
+                    failed.source.region
                 ),
             },
-            _ => {
-                let newest = newest_available(self.copies_of(source));
-                CopyStep::Replace(Box::new(PlannedDeletion {
-                    copy: failed.clone(),
-                    newest: newest.map(|newest| newest.name.clone()),
-                    after: None,
-                    refused: false,
-                }))
-            }
+            _ => CopyStep::Replace(Box::new(self.deletion_of_failed(failed))),
         }
     }
 

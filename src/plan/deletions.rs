@@ -123,11 +123,19 @@ impl<'a> Planner<'a> {
         });
         let newest_date = copies.first().map(|copy| copy.date);
         let deletion = |copy: &&ExistingCopy| PlannedDeletion {
-            copy: (*copy).clone(),
-            newest: newest_available(copies).map(|newest| newest.name.clone()),
             after: start.filter(|_| Some(copy.date) == newest_date).cloned(),
-            refused: false,
+            ..self.deletion_of_failed(copy)
         };
         failed.map(deletion).collect()
+    }
+
+    pub(super) fn deletion_of_failed(&self, copy: &ExistingCopy) -> PlannedDeletion {
+        let newest = newest_available(self.copies_of(&copy.source));
+        PlannedDeletion {
+            copy: copy.clone(),
+            newest: newest.map(|newest| newest.name.clone()),
+            after: None,
+            refused: false,
+        }
     }
 }

@@ -143,7 +143,7 @@ fn plan_destination(planner: &Planner<'_>, mass_deletion: MassDeletion) -> Desti
     let tags = of_policy
         .flat_map(|source| planner.missing_tags(source))
         .filter(|copy| !replaced.contains(copy.name.as_str()))
-        .filter(|copy| copy.own || !is_deleted(copy))
+        .filter(|copy| copy.lacks_own || !is_deleted(copy))
         .collect();
     let limit = planner.policy.max_copies_in_progress;
     DestinationPlan {

@@ -35,7 +35,7 @@ pub struct MissingTags {
     pub date: Date,
     pub name: SnapshotName,
     /// Whether it lacks the two tags. Otherwise it lacks only those of the firewall.
-    pub own: bool,
+    pub lacks_own: bool,
     pub pending: bool,
     /// When the copy was started, if Lightsail says so.
     pub started_at: Option<Timestamp>,
@@ -48,7 +48,7 @@ impl MissingTags {
             source,
             date,
             name,
-            own: true,
+            lacks_own: true,
             pending: true,
             started_at: Some(now),
         }
@@ -59,7 +59,7 @@ impl MissingTags {
             source: copy.source.clone(),
             date: copy.date,
             name: copy.name.clone(),
-            own: !copy.tagged,
+            lacks_own: !copy.tagged,
             pending: copy.state == SnapshotState::Pending,
             started_at: copy.created_at,
         }
@@ -112,7 +112,7 @@ mod tests {
                 },
                 date: jiff::civil::date(2026, 11, 22),
                 name: "web-us-west-2-2026-11-22".parse().unwrap(),
-                own: true,
+                lacks_own: true,
                 pending,
                 started_at: age.map(|age| now - age),
             };

@@ -55,12 +55,7 @@ impl Destination<'_> {
         until: Until,
     ) -> Result<Deleted, ApiError> {
         let is_due = self.is_still_due(deletion, until).await;
-        // A look-up deletes nothing.
-        let is_due = is_due.map_err(|error| ApiError {
-            may_have_happened: false,
-            ..error
-        });
-        if !is_due? {
+        if !is_due.map_err(ApiError::before_effect)? {
             return Ok(None);
         }
         let (kind, name) = (deletion.copy.source.kind, deletion.copy.name.as_str());

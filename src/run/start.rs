@@ -78,15 +78,9 @@ pub async fn attempt(
     if let (Some(to), Some(failed)) = (policy, &start.failed) {
         let step = Until::once(Deadline::step(deadline.look_ups));
         if !failed.copy.tagged
-            && let Err(error) = to.tag(MissingTags::of(&failed.copy), step).await
+            && let Err(error) = to.call_tag(&MissingTags::of(&failed.copy), step).await
         {
-            // Only the tags may have been set.
-            let may_have_happened = false;
-            let error = ApiError {
-                may_have_happened,
-                ..error
-            };
-            return (start, Attempt::Failed(error));
+            return (start, Attempt::Failed(error.before_effect()));
         }
         match to.attempt_deletion(failed, step).await {
             Ok(deleted) => to.record_deletion(failed.copy.clone(), &Ok(deleted)),

@@ -21,7 +21,7 @@ pub struct Tags {
 
 impl Tags {
     pub fn add(&mut self, missing: impl IntoIterator<Item = MissingTags>) {
-        let (own, firewalls): (Vec<_>, Vec<_>) = missing.into_iter().partition(|it| it.own);
+        let (own, firewalls): (Vec<_>, Vec<_>) = missing.into_iter().partition(|it| it.lacks_own);
         self.own.add(own);
         self.firewalls.add(firewalls);
     }
@@ -62,12 +62,7 @@ impl Destination<'_> {
     }
 
     /// Makes one attempt to set the two tags of a copy, so that it can be deleted.
-    pub async fn tag(&self, copy: MissingTags, until: Until) -> Result<(), ApiError> {
-        let tagged = self.call_tag(&copy, until).await;
-        tagged.inspect_err(|error| self.record_tag_failure(&copy, error.clone()))
-    }
-
-    async fn call_tag(&self, copy: &MissingTags, until: Until) -> Result<(), ApiError> {
+    pub async fn call_tag(&self, copy: &MissingTags, until: Until) -> Result<(), ApiError> {
         let tags = copy_tags(&copy.source, copy.date);
         let (lightsail, name) = (self.run.lightsail, copy.name.as_str());
         lightsail.tag(self.region, name, &tags, until).await

@@ -222,10 +222,7 @@ impl<'a> Starts<'a> {
                 start.is_undeleted = true;
                 // A deletion without an answer may still come, and meet the new copy.
                 let may_come = error.may_have_happened && error.kind != ErrorKind::ServiceFault;
-                let error = ApiError {
-                    may_have_happened: false,
-                    ..error
-                };
+                let error = error.before_effect();
                 match may_come {
                     true => {
                         start.attempts.failed(error);

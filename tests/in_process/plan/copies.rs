@@ -283,7 +283,7 @@ fn a_copy_lacks_its_firewall_if_an_older_one_of_its_server_has_it() {
         "web-us-west-2-2026-11-20",
     ];
     assert_eq!(tagged_names(&steps), lacking);
-    let own: Vec<bool> = steps.tags.iter().map(|copy| copy.own).collect();
+    let own: Vec<bool> = steps.tags.iter().map(|copy| copy.lacks_own).collect();
     assert_eq!(own, [true, false, false]);
 
     // What is deleted needs none.

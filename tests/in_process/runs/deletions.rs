@@ -339,6 +339,34 @@ async fn a_failed_copy_stays_if_its_region_is_not_read_or_the_newest_copy_is_gon
     assert_eq!(function.names("us-east-1", Error), [name_of_web(0)]);
 }
 
+/// A lost answer to a call before CopySnapshot says nothing about the copy.
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_before_a_copy_makes_no_foreign_name_its_own() {
+    let mut errored = errored_copy_of_web(&days_ago(0));
+    errored["tags"] = json!({});
+    for (operation, fault) in [
+        (Operation::TagResource, Fault::LoseAnswer),
+        (Operation::DeleteInstanceSnapshot, Fault::internal()),
+    ] {
+        let function = with_web(std::slice::from_ref(&errored), "");
+        let mut first = Some(fault);
+        function.emulator.on_call(move |call: &Call| {
+            if call.operation == Operation::CopySnapshot {
+                let message = "Some names are already in use: web";
+                return Fault::error(StatusCode::BAD_REQUEST, "InvalidInputException", message);
+            }
+            let fault = first.take_if(|_| call.operation == operation);
+            fault.unwrap_or(Fault::None)
+        });
+        let run = function.run().await;
+        let line = &run.lines("copy_result")[0]["fields"];
+        assert_eq!(line["outcome"], "failed", "{operation}");
+        assert_eq!(line["errorCode"], "NameInUse", "{operation}");
+        // The tags were set by the second attempt.
+        assert_eq!(run.error().1.lines().count(), 1, "{operation}");
+    }
+}
+
 /// An answer that says that all went well, and nothing else.
 fn nothing() -> Fault {
     well("{}".to_owned())
