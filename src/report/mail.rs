@@ -119,11 +119,12 @@ impl Parts<'_> {
 
     /// The failures that no source stands for, and what selects nothing.
     fn other_problems(&self) -> Vec<String> {
+        let bad = self.coverage.iter().filter(|entry| needs_attention(entry));
+        let bad = bad.map(|it| (it.destination, it.source.region, &*it.source.name));
+        let bad: BTreeSet<_> = bad.collect();
         // Then the entry of the source says why.
         let has_entry = |copy: &SnapshotCopy| {
-            let of = (copy.destination, copy.source_region, copy.source.name());
-            let mut bad = self.coverage.iter().filter(|entry| needs_attention(entry));
-            bad.any(|it| (it.destination, it.source.region, &*it.source.name) == of)
+            bad.contains(&(copy.destination, copy.source_region, copy.source.name()))
         };
         let mut problems = Vec::new();
         if self.coverage.is_empty() && self.unread().is_empty() {
